@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORE_CONNECTION_H
+#define CORE_CONNECTION_H
+
+/*
+ * One network connection and its state. A connection exists from the moment somebody asks for it, or a row of the profile
+ * remembers it, until it is neither connected nor remembered.
+ *
+ *   connecting → ok ⇄ reconnecting      ok, reconnecting → cancelling → gone | back
+ *   unavailable: remembered, not connected now
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "core/credentials.h"
+#include "core/handle.h"
+#include "core/name.h"
+#include "core/redirector.h"
+
+struct manager;
+struct cancel;
+
+enum connection_state {
+        CONNECTION_CONNECTING,
+        CONNECTION_OK,
+        CONNECTION_RECONNECTING,
+        CONNECTION_CANCELLING,
+        CONNECTION_UNAVAILABLE,
+        CONNECTION_GONE,
+};
+
+/* "connecting", "ok", "reconnecting", "cancelling", "unavailable", "gone". */
+const char *connection_state_name(enum connection_state state);
+
+struct connection {
+        TAILQ_ENTRY(connection) entry;
+        struct manager *manager;
+
+        bool has_device;             /* else deviceless */
+        struct device_name device;
+        struct remote_name remote;
+        struct credentials credentials;
+        char *credentials_file;      /* NULL: none; then credentials' password counts */
+        bool read_only;
+        bool remembered;             /* has a row, as far as the daemon knows */
+
+        enum connection_state state;
+        enum connection_state state_before_cancel;
+        char reason[256];
+        uint64_t since_usec;         /* CLOCK_REALTIME */
+        uint64_t next_retry_usec;    /* CLOCK_REALTIME, 0: none planned */
+        unsigned retries;
+        bool retry_wanted;           /* false: disconnected on purpose, or hopeless */
+
+        char *mountpoint;
+        struct handle_table handles;
+        struct redirector *redirector; /* the redirector's own */
+        struct cancel *cancel;         /* the disconnection that is under way */
+        struct add *add;               /* the request that waits for the connection */
+};
+
+TAILQ_HEAD(connection_list, connection);
+
+/* A new connection in state CONNECTING; remote is moved from (and zeroed). device NULL: deviceless. NULL: out of memory. */
+struct connection *connection_new(struct manager *manager, const struct device_name *device, struct remote_name *remote);
+void connection_free(struct connection *c);
+
+/* How people call it: "Z:", or "\\server\share" for a deviceless one. Valid until the connection goes. */
+const char *connection_name(struct connection *c);
+
+/* The one place where a state changes: logged, and told to every client. reason may be "". */
+void connection_set_state(struct connection *c, enum connection_state state, const char *reason);
+
+/* Whether it has a mount, or is getting one. */
+bool connection_is_live(const struct connection *c);
+
+/* Events from the redirector. */
+void connection_health(struct connection *c, bool up, const char *reason);
+void connection_unmounted(struct connection *c); /* by somebody else: fusermount3 -u, umount */
+
+#endif

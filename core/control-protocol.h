@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORE_CONTROL_PROTOCOL_H
+#define CORE_CONTROL_PROTOCOL_H
+
+/*
+ * What wnet, libwnet and wnetd say to each other: D-Bus messages, peer to peer, on the socket runtime_dir/control. Only the
+ * daemon's own user is let in. A failure is a D-Bus error whose name is status_dbus_error() and whose message is one line
+ * for the person who asked.
+ *
+ *  GetVersion()                              → s release, u protocol
+ *  Add(s local, s remote, a{sv} options)     → s device, s mountpoint
+ *        local: "Z:", "*" (first free letter from Z: down), or "" (deviceless)
+ *        options: "user" s (may be DOMAIN\user), "password" s, "credentials" s (absolute path of a file), "persistent" b,
+ *        "read-only" b, "type" u (RESOURCETYPE_*); another key answers ERROR_INVALID_PARAMETER
+ *  Cancel(s name, u flags, b force)          → CONTROL_OUTCOME
+ *  Shutdown(b force)                         → CONTROL_OUTCOME
+ *        s status (status_name()), s text, t holders' total, a(…) holders (at most HOLDERS_MAX), a(…) lost
+ *        holder: s device or remote name, s kind (holder_kind_name()), u pid, u uid, s program, s path, s mode,
+ *                t since (CLOCK_REALTIME µs, 0: not known), t unsent bytes
+ *        lost:   s device or remote name, s path, t bytes: writes that were acknowledged and could not be sent (forced only)
+ *  List()                                    → a(…)
+ *        s device ("" deviceless), s remote (UNC), s state ("connecting" "ok" "reconnecting" "cancelling" "unavailable"),
+ *        s reason (why it is in this state, "" where there is nothing to say), s user, s mountpoint, t since (CLOCK_REALTIME
+ *        µs), t next retry (CLOCK_REALTIME µs, 0: none is planned), b persistent, b read-only
+ *  Files(s name)                             → a(…); name "": of every connection
+ *        s device or remote name, s kind ("file" "directory"), s path, u pid, u uid, s program, s mode ("r" "w" "rw"),
+ *        t since (CLOCK_REALTIME µs), t bytes read, t bytes written
+ *  Get(s local)                              → s remote, s state
+ *
+ *  signal Changed(s device, s remote, s state, s reason): state as above, or "gone"
+ */
+
+#define CONTROL_PROTOCOL 1
+#define CONTROL_PATH "/org/wnet/Manager1"
+#define CONTROL_INTERFACE "org.wnet.Manager1"
+
+#define CONTROL_VERSION_REPLY "su"
+#define CONTROL_ADD_ARGS "ssa{sv}"
+#define CONTROL_ADD_REPLY "ss"
+#define CONTROL_CANCEL_ARGS "sub"
+#define CONTROL_HOLDER "ssuussstt"
+#define CONTROL_LOST "sst"
+#define CONTROL_OUTCOME "sst" "a(" CONTROL_HOLDER ")" "a(" CONTROL_LOST ")"
+#define CONTROL_SHUTDOWN_ARGS "b"
+#define CONTROL_CONNECTION "ssssssttbb"
+#define CONTROL_LIST_REPLY "a(" CONTROL_CONNECTION ")"
+#define CONTROL_FILE "sssuussttt"
+#define CONTROL_FILES_REPLY "a(" CONTROL_FILE ")"
+#define CONTROL_GET_REPLY "ss"
+#define CONTROL_CHANGED "ssss"
+
+/* Longest a client waits for an answer: a forced cancel may send data for 30 s, a connection attempt takes up to 120 s. */
+#define CONTROL_TIMEOUT_USEC (180 * 1000000ULL)
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORE_HANDLE_H
+#define CORE_HANDLE_H
+
+/*
+ * What programs hold open on a connection. One table per connection; the redirector enters a handle when it answers an open and
+ * takes it out at the kernel's RELEASE. "In use" means: the table is not empty.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "core/holders.h"
+
+struct handle {
+        LIST_ENTRY(handle) entry;
+        char *path;          /* inside the drive, without a '/' at its begin; "" for the root; owned */
+        bool directory;
+        int flags;           /* O_RDONLY, O_WRONLY or O_RDWR, and the others of open() */
+        pid_t pid;           /* the opener's process */
+        char program[64];
+        uint64_t since_usec; /* CLOCK_REALTIME */
+        uint64_t read_bytes, written_bytes;
+};
+
+LIST_HEAD(handle_list, handle);
+
+struct handle_table {
+        struct handle_list list;
+        size_t n;
+};
+
+void handle_table_init(struct handle_table *table);
+
+/* Fills handle (embedded in the caller's own struct) for a new opening by thread tid and enters it. path is copied.
+ * 0 or -ENOMEM. */
+int handle_table_add(struct handle_table *table, struct handle *handle, const char *path, bool directory, int flags, pid_t tid);
+
+/* Takes handle out and frees its path. */
+void handle_table_remove(struct handle_table *table, struct handle *handle);
+
+/* "r", "w", "rw". */
+const char *handle_mode(const struct handle *handle);
+
+/* Adds the table's handles to holders, at most HOLDERS_MAX of them; the total counts all. Where the opener is gone or has
+ * passed its descriptor on, the processes that really hold descriptors below mountpoint are found in /proc.
+ * 0 or -ENOMEM. */
+int handle_table_holders(const struct handle_table *table, const char *mountpoint, struct holders *holders);
+
+#endif

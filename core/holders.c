@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Searches /proc for those who keep a mount busy. Always true: of /proc/PID only links are read and the few files that
+ * the kernel answers from its own memory (comm, status, fdinfo); no link is followed, so a mount that hangs holds
+ * nothing up.
+ */
+
+#include "core/holders.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/cleanup.h"
+#include "core/utf8.h"
+
+#define DELETED " (deleted)"
+
+static void cleanup_closedir(DIR **dir)
+{
+        if (*dir)
+                closedir(*dir);
+}
+
+const char *holder_kind_name(enum holder_kind kind)
+{
+        switch (kind) {
+        case HOLDER_OPEN:
+                return "open";
+        case HOLDER_CWD:
+                return "cwd";
+        case HOLDER_ROOT:
+                return "root";
+        case HOLDER_EXE:
+                return "exe";
+        case HOLDER_MOUNT:
+                return "mount";
+        }
+        return "open";
+}
+
+void holders_done(struct holders *holders)
+{
+        for (size_t i = 0; i < holders->n_items; i++)
+                free(holders->items[i].path);
+        free(holders->items);
+        *holders = (struct holders) { 0 };
+}
+
+int holders_add(struct holders *holders, const struct holder *item)
+{
+        _cleanup_free_ char *path = NULL;
+
+        holders->total++;
+        if (holders->n_items >= HOLDERS_MAX)
+                return 0;
+        if (!holders->items) {
+                holders->items = calloc(HOLDERS_MAX, sizeof *holders->items);
+                if (!holders->items)
+                        return -ENOMEM;
+        }
+        path = strdup(item->path ? item->path : "/");
+        if (!path)
+                return -ENOMEM;
+        holders->items[holders->n_items] = *item;
+        holders->items[holders->n_items++].path = TAKE_PTR(path);
+        return 0;
+}
+
+/* Reads a small file below a directory of /proc, NUL-terminated. Returns bytes read or a negative errno. */
+static ssize_t read_small(int dir_fd, const char *name, char *buffer, size_t size_bytes)
+{
+        _cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        do
+                n = read(fd, buffer, size_bytes - 1);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        buffer[n] = '\0';
+        return n;
+}
+
+/* A process chooses its name itself: what is no text in it is made so. "" where it cannot be read. */
+static void read_program(int process_fd, char ret_program[64])
+{
+        size_t n;
+
+        if (read_small(process_fd, "comm", ret_program, 64) < 0)
+                ret_program[0] = '\0';
+        n = strlen(ret_program);
+        if (n > 0 && ret_program[n - 1] == '\n')
+                ret_program[n - 1] = '\0';
+        utf8_make_printable(ret_program);
+}
+
+/* The number behind "key:" at a line's begin; -1 where there is none. */
+static long find_number(const char *text, const char *key, int base)
+{
+        size_t key_bytes = strlen(key);
+
+        for (const char *line = text; line; line = strchr(line, '\n')) {
+                line += *line == '\n';
+                if (strncmp(line, key, key_bytes) == 0 && line[key_bytes] == ':') {
+                        const char *digits = line + key_bytes + 1;
+
+                        digits += strspn(digits, " \t");
+                        return *digits >= '0' && *digits <= '9' ? strtol(digits, NULL, base) : -1;
+                }
+        }
+        return -1;
+}
+
+static void read_mode(int process_fd, const char *fd_name, char ret_mode[4])
+{
+        char name[64], text[512];
+        long flags = -1;
+
+        snprintf(name, sizeof name, "fdinfo/%s", fd_name);
+        if (read_small(process_fd, name, text, sizeof text) > 0)
+                flags = find_number(text, "flags", 8);
+        ret_mode[0] = '\0';
+        if (flags < 0 || (flags & O_PATH))
+                return;
+        strcpy(ret_mode, (flags & O_ACCMODE) == O_RDONLY ? "r" : (flags & O_ACCMODE) == O_WRONLY ? "w" : "rw");
+}
+
+/* Reads a link below a directory of /proc; false where it cannot be read. */
+static bool read_link(int dir_fd, const char *name, char ret_target[PATH_MAX + 1])
+{
+        ssize_t n = readlinkat(dir_fd, name, ret_target, PATH_MAX);
+
+        if (n <= 0)
+                return false;
+        ret_target[n] = '\0';
+        return true;
+}
+
+/* The path inside the drive ("" for its root), or NULL when target is not on it. Cuts " (deleted)" off target. */
+static char *inside(const char *mountpoint, char *target)
+{
+        size_t mountpoint_bytes = strlen(mountpoint), n = strlen(target);
+
+        if (n > strlen(DELETED) && strcmp(target + n - strlen(DELETED), DELETED) == 0 &&
+            strcmp(target, mountpoint) != 0)
+                target[n - strlen(DELETED)] = '\0';
+        if (strncmp(target, mountpoint, mountpoint_bytes) != 0)
+                return NULL;
+        return target[mountpoint_bytes] == '\0' || target[mountpoint_bytes] == '/' ? target + mountpoint_bytes : NULL;
+}
+
+struct scan {
+        struct holders *holders;
+        const char *mountpoint;
+        int process_fd; /* of /proc/PID */
+        pid_t pid;
+};
+
+/* Adds the process for one of its links, if that lies on the drive. fd_name: a descriptor's, NULL for another link. */
+static int scan_link(const struct scan *scan, int dir_fd, const char *link, enum holder_kind kind, const char *fd_name)
+{
+        struct holder holder = { .kind = kind, .pid = scan->pid };
+        char target[PATH_MAX + 1], *path;
+        struct stat st;
+
+        if (!read_link(dir_fd, link, target))
+                return 0;
+        path = inside(scan->mountpoint, target);
+        if (!path)
+                return 0;
+        utf8_make_printable(path);
+        holder.path = path[0] ? path : NULL; /* holders_add() copies it, "/" for NULL */
+        if (fstat(scan->process_fd, &st) == 0)
+                holder.uid = st.st_uid;
+        read_program(scan->process_fd, holder.program);
+        if (fd_name)
+                read_mode(scan->process_fd, fd_name, holder.mode);
+        return holders_add(scan->holders, &holder);
+}
+
+static int scan_fds(const struct scan *scan)
+{
+        _cleanup_(cleanup_closedir) DIR *dir = NULL;
+        int fd = openat(scan->process_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+        struct dirent *entry;
+
+        if (fd < 0)
+                return 0;
+        dir = fdopendir(fd);
+        if (!dir) {
+                close(fd);
+                return 0;
+        }
+        while ((entry = readdir(dir))) {
+                if (entry->d_name[0] == '.')
+                        continue;
+                r = scan_link(scan, dirfd(dir), entry->d_name, HOLDER_OPEN, entry->d_name);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int scan_process(const struct scan *scan, bool with_fds)
+{
+        static const struct {
+                const char *link;
+                enum holder_kind kind;
+        } links[] = { { "cwd", HOLDER_CWD }, { "root", HOLDER_ROOT }, { "exe", HOLDER_EXE } };
+        int r;
+
+        for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
+                r = scan_link(scan, scan->process_fd, links[i].link, links[i].kind, NULL);
+                if (r < 0)
+                        return r;
+        }
+        return with_fds ? scan_fds(scan) : 0;
+}
+
+/* The number that a folder of /proc is named by; 0 for every other name. */
+static pid_t parse_pid(const char *name)
+{
+        long pid = 0;
+
+        if (!name[0] || strlen(name) > 9 || name[strspn(name, "0123456789")])
+                return 0;
+        pid = strtol(name, NULL, 10);
+        return (pid_t) pid;
+}
+
+int holders_scan(struct holders *holders, const char *proc, const char *mountpoint, int with_fds)
+{
+        _cleanup_(cleanup_closedir) DIR *dir = opendir(proc);
+        struct dirent *entry;
+        int r;
+
+        while (dir && (entry = readdir(dir))) {
+                _cleanup_close_ int process_fd = -1;
+                pid_t pid = parse_pid(entry->d_name);
+
+                if (pid <= 0 || pid == getpid())
+                        continue;
+                process_fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (process_fd < 0)
+                        continue;
+                r = scan_process(&(struct scan) { holders, mountpoint, process_fd, pid }, with_fds);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int open_process(const char *proc, pid_t pid)
+{
+        char path[PATH_MAX];
+
+        if (snprintf(path, sizeof path, "%s/%d", proc, (int) pid) >= (int) sizeof path)
+                return -1;
+        return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int holders_read_thread(const char *proc, pid_t tid, pid_t *ret_pid, char ret_program[64])
+{
+        _cleanup_close_ int thread_fd = -1, process_fd = -1;
+        char text[4096];
+        long tgid;
+
+        ret_program[0] = '\0';
+        if (tid <= 0)
+                return -ESRCH;
+        thread_fd = open_process(proc, tid);
+        if (thread_fd < 0 || read_small(thread_fd, "status", text, sizeof text) <= 0)
+                return -ESRCH;
+        tgid = find_number(text, "Tgid", 10);
+        if (tgid <= 0 || tgid > INT_MAX)
+                return -ESRCH;
+
+        /* The program's name, not the thread's: pools name theirs after themselves. */
+        process_fd = open_process(proc, (pid_t) tgid);
+        read_program(process_fd >= 0 ? process_fd : thread_fd, ret_program);
+        *ret_pid = (pid_t) tgid;
+        return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORE_HOLDERS_H
+#define CORE_HOLDERS_H
+
+/*
+ * Who keeps a mount busy: a search of /proc by readlink alone, so that it can never wait on the mount itself.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HOLDERS_MAX 100 /* shown at most; the total is counted on */
+
+enum holder_kind { HOLDER_OPEN, HOLDER_CWD, HOLDER_ROOT, HOLDER_EXE, HOLDER_MOUNT };
+
+/* "open", "cwd", "root", "exe", "mount". */
+const char *holder_kind_name(enum holder_kind kind);
+
+struct holder {
+        enum holder_kind kind;
+        pid_t pid;          /* 0: not a process (a stacked mount), or one that cannot be seen */
+        uid_t uid;
+        char program[64];   /* the process's comm; "" when it is gone */
+        char *path;         /* inside the drive, "/" at its begin, "/" for its root */
+        char mode[4];       /* "r", "w", "rw"; "" where it does not apply */
+        uint64_t since_usec; /* CLOCK_REALTIME; 0: not known */
+        uint64_t unsent_bytes;
+};
+
+struct holders {
+        struct holder *items; /* at most HOLDERS_MAX */
+        size_t n_items;
+        size_t total;
+};
+
+void holders_done(struct holders *holders);
+
+/* Appends a copy of item (path is copied too, "/" for NULL) unless HOLDERS_MAX are there already; counts it in any case.
+ * 0 or -ENOMEM. */
+int holders_add(struct holders *holders, const struct holder *item);
+
+/* Adds every process whose working directory, root, program or (with_fds) descriptor lies on mountpoint. Processes of other
+ * users cannot be seen and are passed over; the calling process is not counted. proc is "/proc" (tests pass a copy).
+ * 0 or -ENOMEM. */
+int holders_scan(struct holders *holders, const char *proc, const char *mountpoint, int with_fds);
+
+/* Reads thread group id and program name of a thread id (FUSE gives the thread's).
+ * 0, or -ESRCH when it is gone (ret_program is then ""). */
+int holders_read_thread(const char *proc, pid_t tid, pid_t *ret_pid, char ret_program[64]);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORE_REDIRECTOR_H
+#define CORE_REDIRECTOR_H
+
+/*
+ * How core has a connection shown and served, without knowing that it is FUSE that does it. fuse/redirector.c implements it;
+ * unit tests have a fake. Every function returns at once, in the event loop's thread; an answer comes later through its
+ * completion, never from within the call, and exactly once, unless free() comes first.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+struct connection;
+
+/* r: 0, a negative errno or a status. */
+typedef void (*completion_fn)(void *userdata, int r, const struct wn_error *err);
+
+struct completion {
+        completion_fn fn;
+        void *userdata;
+};
+
+/* A file whose acknowledged writes were lost by a forced disconnection. */
+struct lost_file {
+        char *path;
+        uint64_t bytes;
+};
+
+struct redirector_ops {
+        /* Connects to c's resource and mounts it on c->mountpoint. */
+        int (*start)(struct connection *c, struct completion done);
+
+        /* Opens that arrive from now on wait. Done when every close() made before counts: what the kernel had to say has been
+         * read, and the reads behind a closed descriptor have been answered. */
+        void (*freeze)(struct connection *c, struct completion done);
+
+        /* Lets what waited go on. */
+        void (*thaw)(struct connection *c);
+
+        /* Whether an open has come since freeze(). */
+        bool (*opens_waiting)(const struct connection *c);
+
+        /* Unmounts, never lazily. Done with 0: the kernel has let go of the mount; -EBUSY: it refused. The workers live on. */
+        void (*unmount)(struct connection *c, struct completion done);
+
+        /* Mounts again after unmount(), for a disconnection that is not to happen after all. */
+        void (*remount)(struct connection *c, struct completion done);
+
+        /* Forced: sends what can still be sent, makes every descriptor, map and cached page fail, detaches the mount. Always
+         * succeeds, in bounded time. */
+        void (*revoke)(struct connection *c, struct completion done);
+
+        /* What revoke() could not send. Valid until free(). */
+        void (*lost)(const struct connection *c, const struct lost_file **ret_files, size_t *ret_n);
+
+        /* Ends everything at once: workers killed, session closed. Not to be called from a completion. c->redirector may be
+         * NULL. */
+        void (*free)(struct connection *c);
+};
+
+#endif

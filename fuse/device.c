@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The FUSE session: receiving requests without ever waiting, into memory where a write's data can stay.
+ *
+ * The next request is received into a data slot; when it turns out to be a write, the slot goes with it to the worker and the
+ * next one is taken. When no slot is free, requests come into a spare buffer, so that everything that needs no slot (FORGET,
+ * RELEASE, look-ups …) always gets through; a write that comes there waits in it, and only then the device is left alone.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "fuse/internal.h"
+
+#define REQUESTS_AT_ONCE 64      /* before other connections get their turn */
+#define MAX_BACKGROUND 512       /* RELEASE waits behind so many others at most: let it never wait */
+#define RECEIVE_BYTES (MAX_TRANSFER_BYTES + 4096u) /* libfuse's buffer size for MAX_TRANSFER_BYTES */
+
+static_assert(RECEIVE_BYTES <= SMB_SLOT_BYTES, "a request with its header fits into a slot");
+
+static void initialize(void *userdata, struct fuse_conn_info *info)
+{
+        struct redirector *r = userdata;
+
+        info->max_write = MAX_TRANSFER_BYTES;
+        info->max_read = MAX_TRANSFER_BYTES;
+        info->max_readahead = MAX_TRANSFER_BYTES;
+        info->max_background = MAX_BACKGROUND;
+        info->congestion_threshold = MAX_BACKGROUND / 4 * 3;
+        info->want &= ~(unsigned) (FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+                                   FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_WRITEBACK_CACHE);
+        info->want |= info->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_READ |
+                                       FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
+        redirector_initialized(r);
+}
+
+const struct fuse_lowlevel_ops redirector_fuse_ops = {
+        .init = initialize,
+        .lookup = name_lookup,
+        .forget = name_forget,
+        .forget_multi = name_forget_multi,
+        .getattr = name_getattr,
+        .setattr = name_setattr,
+        .mkdir = name_mkdir,
+        .unlink = name_unlink,
+        .rmdir = name_rmdir,
+        .rename = name_rename,
+        .statfs = name_statfs,
+        .open = file_open,
+        .create = file_create,
+        .read = file_read,
+        .write = file_write,
+        .flush = file_flush,
+        .fsync = file_fsync,
+        .release = file_release,
+        .opendir = dir_open,
+        .readdirplus = dir_readdirplus,
+        .releasedir = dir_release,
+};
+
+static void fuse_log_message(enum fuse_log_level level, const char *format, va_list args)
+{
+        char text[512];
+
+        vsnprintf(text, sizeof(text), format, args);
+        text[strcspn(text, "\n")] = '\0';
+        log_message(level <= FUSE_LOG_ERR ? LOG_ERR : (int) level, "libfuse: %s", text);
+}
+
+/* Where the next request goes. NULL: nowhere, the device has to wait. */
+static void *receive_memory(struct redirector *r)
+{
+        if (r->receive_slot == SMB_NO_SLOT)
+                r->receive_slot = arena_take(smb_pool_arena(r->pool));
+        if (r->receive_slot == SMB_NO_SLOT && stream_reclaim_slot(r))
+                r->receive_slot = arena_take(smb_pool_arena(r->pool));
+        if (r->receive_slot != SMB_NO_SLOT)
+                return arena_memory(smb_pool_arena(r->pool), r->receive_slot);
+        return r->stalled_write ? NULL : r->spare_buffer;
+}
+
+bool device_serve(struct redirector *r)
+{
+        file_write_unstall(r);
+        for (int i = 0; i < REQUESTS_AT_ONCE; i++) {
+                struct fuse_buf buffer = { .mem = receive_memory(r) };
+                int n;
+
+                if (!buffer.mem) {
+                        (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_OFF);
+                        return true;
+                }
+                n = fuse_session_receive_buf(r->session, &buffer);
+                if (n == -EAGAIN || n == -EINTR)
+                        return true;
+                if (n <= 0)
+                        return false;
+                fuse_session_process_buf(r->session, &buffer);
+                if (r->device_fd < 0)
+                        return true;
+        }
+        return true;
+}
+
+void device_resume(struct redirector *r)
+{
+        if (r->device_source)
+                (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_ON);
+}
+
+static int on_device(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct redirector *r = userdata;
+
+        (void) source;
+        (void) fd;
+        (void) revents;
+        if (!device_serve(r))
+                redirector_device_gone(r);
+        return 0;
+}
+
+int device_open(struct redirector *r, int fd)
+{
+        char *argv[] = { (char *) "wnetd", NULL };
+        struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+        char path[32];
+        int error;
+
+        fuse_set_log_func(fuse_log_message);
+        snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+        if (!r->spare_buffer)
+                r->spare_buffer = malloc(SMB_SLOT_BYTES);
+        r->session = fuse_session_new(&args, &redirector_fuse_ops, sizeof(redirector_fuse_ops), r);
+        if (!r->session || !r->spare_buffer || fuse_session_mount(r->session, path) != 0) {
+                close(fd);
+                error = -EIO;
+                goto fail;
+        }
+        r->device_fd = fd;
+        error = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno : 0;
+        if (error == 0)
+                error = sd_event_add_io(r->event, &r->device_source, fd, EPOLLIN, on_device, r);
+        if (error >= 0)
+                return 0;
+fail:
+        device_close(r);
+        return error;
+}
+
+void device_close(struct redirector *r)
+{
+        r->device_source = sd_event_source_disable_unref(r->device_source);
+        if (r->session) {
+                fuse_session_exit(r->session);
+                fuse_session_destroy(r->session); /* closes the descriptor */
+        }
+        r->session = NULL;
+        r->device_fd = -1;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Owns one child process until it has been reaped. done() is called once, when the child has ended and its output has been
+ * taken; an abandoned helper stays, without its caller, until then.
+ */
+
+#include "fuse/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+
+#define COMM_FD 3 /* the child's end of the socket */
+
+extern char **environ;
+
+struct helper {
+        pid_t pid;
+        int comm_fd, text_fd;
+        helper_done_fn done;
+        void *userdata;
+        char *unmount; /* abandoned: what to detach when it was mounted after all */
+        sd_event_source *child_source, *deadline_source;
+};
+
+static void helper_free(struct helper *helper)
+{
+        sd_event_source_disable_unref(helper->child_source);
+        sd_event_source_disable_unref(helper->deadline_source);
+        if (helper->comm_fd >= 0)
+                close(helper->comm_fd);
+        if (helper->text_fd >= 0)
+                close(helper->text_fd);
+        free(helper->unmount);
+        free(helper);
+}
+
+static int take_fd(int socket_fd)
+{
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control;
+        char byte;
+        struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+        struct msghdr message = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+        };
+        struct cmsghdr *cmsg;
+        int fd;
+
+        if (recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
+                return -1;
+        cmsg = CMSG_FIRSTHDR(&message);
+        if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS || cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
+                return -1;
+        memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+        return fd;
+}
+
+static void take_text(int fd, char *ret_text, size_t size)
+{
+        ssize_t n = read(fd, ret_text, size - 1);
+
+        ret_text[n > 0 ? n : 0] = '\0';
+        ret_text[strcspn(ret_text, "\n")] = '\0';
+}
+
+static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata)
+{
+        struct helper *helper = userdata;
+        char text[512];
+        int fd = -1;
+
+        if (helper->comm_fd >= 0)
+                fd = take_fd(helper->comm_fd);
+        if (!helper->done) {
+                if (fd >= 0) {
+                        close(fd);
+                        helper_detach(sd_event_source_get_event(source), helper->unmount);
+                }
+                helper_free(helper);
+                return 0;
+        }
+        take_text(helper->text_fd, text, sizeof(text));
+        helper->done(helper->userdata, si->si_code == CLD_EXITED ? si->si_status : -1, text, fd);
+        helper_free(helper);
+        return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct helper *helper = userdata;
+
+        (void) source;
+        (void) usec;
+        kill(helper->pid, SIGKILL);
+        return 0;
+}
+
+static int spawn(struct helper *helper, char *const argv[], int comm_fd, int text_fd)
+{
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        sigset_t none, all;
+        int r;
+
+        sigemptyset(&none);
+        sigfillset(&all);
+        posix_spawn_file_actions_init(&actions);
+        posix_spawnattr_init(&attributes);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        posix_spawnattr_setsigmask(&attributes, &none);
+        posix_spawnattr_setsigdefault(&attributes, &all);
+        r = -posix_spawn_file_actions_adddup2(&actions, text_fd, STDERR_FILENO);
+        if (r == 0)
+                r = -posix_spawn_file_actions_adddup2(&actions, text_fd, STDOUT_FILENO);
+        if (r == 0 && comm_fd >= 0)
+                r = -posix_spawn_file_actions_adddup2(&actions, comm_fd, COMM_FD);
+        if (r == 0)
+                r = -posix_spawnp(&helper->pid, argv[0], &actions, &attributes, argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attributes);
+        return r;
+}
+
+/* A descriptor above the numbers that the child uses. */
+static int move_up(int *fd)
+{
+        int up = fcntl(*fd, F_DUPFD_CLOEXEC, 16);
+
+        if (up < 0)
+                return -errno;
+        close(*fd);
+        *fd = up;
+        return 0;
+}
+
+int helper_run(sd_event *event, char *const argv[], bool want_fd, uint64_t timeout_usec, helper_done_fn done, void *userdata,
+               struct helper **ret_helper)
+{
+        _cleanup_close_ int child_comm = -1, child_text = -1;
+        struct helper *helper = calloc(1, sizeof(*helper));
+        int pair[2], r;
+
+        if (!helper)
+                return -ENOMEM;
+        helper->comm_fd = helper->text_fd = -1;
+        helper->done = done;
+        helper->userdata = userdata;
+        r = pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+        if (r < 0)
+                goto fail;
+        helper->text_fd = pair[0];
+        child_text = pair[1];
+        r = move_up(&child_text);
+        if (r == 0 && want_fd) {
+                r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+                if (r < 0)
+                        goto fail;
+                helper->comm_fd = pair[0];
+                child_comm = pair[1];
+                r = move_up(&child_comm);
+        }
+        if (r == 0)
+                r = spawn(helper, argv, child_comm, child_text);
+        if (r < 0)
+                goto fail;
+        r = sd_event_add_child(event, &helper->child_source, helper->pid, WEXITED, on_child, helper);
+        if (r >= 0)
+                r = sd_event_add_time_relative(event, &helper->deadline_source, CLOCK_MONOTONIC, timeout_usec, 0, on_deadline,
+                                               helper);
+        if (r < 0) {
+                kill(helper->pid, SIGKILL);
+                goto fail;
+        }
+        *ret_helper = helper;
+        return 0;
+
+fail:
+        helper_free(helper);
+        return r;
+}
+
+void helper_abandon(struct helper *helper, const char *mountpoint)
+{
+        if (!helper)
+                return;
+        helper->done = NULL;
+        helper->unmount = strdup(mountpoint);
+        (void) sd_event_source_set_floating(helper->child_source, true);
+}
+
+void helper_detach(sd_event *event, const char *mountpoint)
+{
+        char *argv[] = { (char *) "fusermount3", (char *) "-u", (char *) "-z", (char *) "--", (char *) mountpoint, NULL };
+        struct helper *helper;
+
+        if (mountpoint && helper_run(event, argv, false, 5000000, NULL, NULL, &helper) == 0)
+                (void) sd_event_source_set_floating(helper->child_source, true);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FUSE_INTERNAL_H
+#define FUSE_INTERNAL_H
+
+/*
+ * What the files of fuse/ share: one struct redirector per connection, one struct op per request that has to wait for
+ * something, the open files and directories.
+ *
+ * Each FUSE request is answered exactly once: the op that carries it forgets it (op->fuse = NULL) in the same step.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include "core/connection.h"
+#include "fuse/helper.h"
+#include "fuse/node.h"
+#include "fuse/redirector.h"
+#include "fuse/smb/pool.h"
+
+#define ATTR_TIMEOUT_SEC 1.0  /* how long the kernel may answer from what it knows */
+#define MAX_TRANSFER_BYTES SMB_SLOT_DATA_BYTES
+
+struct redirector;
+struct open_file;
+struct open_dir;
+
+struct op {
+        struct smb_request request; /* userdata is the op */
+        TAILQ_ENTRY(op) entry;      /* in redirector->ops, from op_new() to op_free() */
+        TAILQ_ENTRY(op) wait;       /* in one list of waiting ops at a time */
+        struct redirector *redirector;
+        fuse_req_t fuse;            /* NULL: answered, or nobody asked */
+        bool harmless;              /* changes nothing on the server: may be ended early */
+        void (*start)(struct op *op); /* for an op that waits before it begins */
+        struct node *node;          /* referred to */
+        struct node *new_parent;    /* RENAME; referred to */
+        char *name, *new_name;
+        struct open_file *file;
+        struct open_dir *dir;
+        int flags;
+        mode_t mode;
+        uint64_t offset;
+        uint32_t size;
+        struct node *wait_node;     /* a mutation waits for this node's closes, */
+        uint64_t wait_close;        /* or for all closes up to this number */
+};
+
+TAILQ_HEAD(op_list, op);
+
+/* One piece of a file's contents, read or being read. */
+struct window {
+        TAILQ_ENTRY(window) entry;  /* in the stream, by offset as they were asked for */
+        TAILQ_ENTRY(window) recent; /* ready ones of all files, the one used last at the end */
+        struct smb_request request;
+        struct open_file *file;     /* NULL: dropped while under way */
+        uint64_t offset;
+        uint32_t length, served_bytes;
+        bool ready;
+        uint64_t ready_usec;
+};
+
+TAILQ_HEAD(window_list, window);
+
+/* How a file is being read. */
+struct stream {
+        struct window_list windows;
+        unsigned n_windows;
+        uint64_t next;         /* where sequential reading would go on */
+        uint32_t window_bytes; /* size of the next window ahead; 0: not reading sequentially */
+        struct op_list waiting;
+};
+
+struct open_file {
+        struct handle handle;       /* in the connection's table */
+        TAILQ_ENTRY(open_file) entry;
+        LIST_ENTRY(open_file) of_node;
+        struct redirector *redirector;
+        struct node *node;          /* referred to */
+        struct smb_file *smb;
+        struct stream stream;
+        bool flushed;               /* some descriptor of it was closed: RELEASE may be on its way */
+        unsigned reads_waiting;     /* READs that are not answered yet */
+};
+
+struct dir_entry {
+        struct smb_attr attr;
+        size_t name; /* where it begins in the names */
+};
+
+struct open_dir {
+        struct handle handle;
+        TAILQ_ENTRY(open_dir) entry;
+        struct redirector *redirector;
+        struct node *node;          /* referred to */
+        char *path;
+        struct dir_entry *entries;
+        size_t n_entries, entries_room;
+        char *names;
+        size_t names_bytes, names_room;
+        bool loading, complete, used, released;
+        int error;
+        unsigned list_worker;       /* the listing at the worker */
+        uint32_t list_generation;
+        uint64_t list_fh;
+        struct op_list waiting;     /* READDIRs */
+};
+
+enum redirector_phase {
+        PHASE_CONNECTING, /* the first worker connects, then the mount is made */
+        PHASE_SERVING,
+        PHASE_UNMOUNTED,  /* by unmount(), may come back by remount() */
+        PHASE_REVOKING,   /* forced: what had begun to change the server is finished, everything else ends with EIO */
+};
+
+struct redirector {
+        struct connection *connection;
+        const struct redirector_settings *settings;
+        sd_event *event;
+        enum redirector_phase phase;
+        char *source, *options;     /* of the mount */
+
+        struct smb_pool *pool;
+        struct fuse_session *session;
+        int device_fd;              /* the session's own */
+        unsigned device_minor;
+        sd_event_source *device_source;
+        bool gave_up;               /* revoking: the server takes no more data */
+        uint32_t receive_slot;      /* for the next request; SMB_NO_SLOT: spare_buffer */
+        void *spare_buffer;
+        struct op *stalled_write;   /* sits in spare_buffer until a slot is free */
+
+        struct node_table nodes;
+        TAILQ_HEAD(, open_file) files;
+        TAILQ_HEAD(, open_dir) dirs;
+        struct op_list ops;
+        struct op_list parked;      /* opens that arrived while frozen */
+        struct op_list close_waiters;
+        struct window_list recent_windows;
+        bool frozen;
+        uint64_t closes_begun;      /* counters of closes sent to the server, */
+        struct op_list closes;      /* and those under way, in order */
+
+        struct helper *helper;      /* fusermount3 at work */
+        int folder_fd;
+        unsigned unmount_tries;
+        sd_event_source *step_source; /* the timer of freeze, unmount or revoke: one of them at a time */
+        struct completion done;     /* of the call that is under way */
+        uint64_t step_deadline_usec, progress_usec;
+        size_t progress_count;
+        struct notify_job *notify_job;
+};
+
+/* ---- op.c ---- */
+
+/* A new op for a request of the kernel (NULL: for none). When it returns NULL, fuse is answered: with ENOMEM, or with EIO
+ * because the connection is being revoked. */
+struct op *op_new(struct redirector *r, fuse_req_t fuse);
+
+/* The same for dirty mapped pages, which invalidation sends: also while the connection is being revoked, until the server
+ * takes no more. */
+struct op *op_new_dirty(struct redirector *r, fuse_req_t fuse);
+
+/* Gives back what op refers to, its slot too. The request must have been answered. */
+void op_free(struct op *op);
+
+/* Answers with error (a negative errno) and frees. */
+void op_fail(struct op *op, int error);
+
+/* Answers; both return whether the kernel took it (it does not when the request was interrupted). */
+bool op_reply_none(struct op *op);
+bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr);
+
+/* Sends op->request off; done gets &op->request with userdata op. */
+void op_submit(struct op *op, enum smb_op what, smb_done_fn done);
+
+/* Marks an op that changes nothing: it may end early, with EINTR when its caller is interrupted. */
+void op_harmless(struct op *op);
+
+/* Submits once no close that could be in the way is under way: of node (a file), or, with NULL, any that has begun. */
+void op_after_closes(struct op *op, struct node *node);
+void ops_check_close_waiters(struct redirector *r);
+
+/* What programs see of a node, and the node's memory of it. */
+void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *attr, struct stat *ret_stat);
+struct op *op_of(struct smb_request *request);
+struct redirector *redirector_of(fuse_req_t fuse);
+
+/* ---- operations ---- */
+
+extern const struct fuse_lowlevel_ops redirector_fuse_ops;
+
+void name_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name);
+void name_forget(fuse_req_t fuse, fuse_ino_t ino, uint64_t n);
+void name_forget_multi(fuse_req_t fuse, size_t count, struct fuse_forget_data *forgets);
+void name_getattr(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
+void name_setattr(fuse_req_t fuse, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi);
+void name_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode);
+void name_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name);
+void name_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name);
+void name_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
+                 unsigned flags);
+void name_statfs(fuse_req_t fuse, fuse_ino_t ino);
+
+void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
+void file_read(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, off_t offset, struct fuse_file_info *fi);
+void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_fsync(fuse_req_t fuse, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void file_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_free(struct open_file *file);
+void file_write_unstall(struct redirector *r);
+
+void dir_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
+void dir_readdirplus(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+void dir_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
+void dir_free(struct open_dir *dir);
+
+/* ---- stream.c ---- */
+
+void stream_init(struct stream *stream);
+
+/* Answers a READ (op->file, offset, size), now or when the data are there. */
+void stream_read(struct op *op);
+
+/* Forgets what was read ahead of any opening of node: it has been changed. */
+void stream_invalidate(struct node *node);
+
+/* Forgets everything of one file; READs that wait for it are answered with EIO. */
+void stream_done(struct open_file *file);
+
+/* Lets go of the window that was used longest ago. */
+bool stream_reclaim_slot(struct redirector *r);
+
+/* ---- device.c: the kernel's side ---- */
+
+/* Makes the session on the mount's descriptor (taken) and serves it. 0 or a negative errno. */
+int device_open(struct redirector *r, int fd);
+
+/* Serves what can be read without waiting. Returns false when the kernel has let go of the mount. */
+bool device_serve(struct redirector *r);
+void device_close(struct redirector *r);
+
+/* After a slot has become free: reading may go on. */
+void device_resume(struct redirector *r);
+
+/* ---- redirector.c ---- */
+
+/* The steps that core asks for end here: once. */
+void redirector_complete(struct redirector *r, int result, const struct wn_error *err);
+void redirector_device_gone(struct redirector *r);
+void redirector_initialized(struct redirector *r);
+uint64_t redirector_now(const struct redirector *r);
+
+/* (Re)starts the timer of the step that is under way. */
+int redirector_step_after(struct redirector *r, uint64_t usec, sd_event_time_handler_t handler);
+
+void redirector_mount(struct redirector *r);
+
+/* ---- freeze.c, revoke.c ---- */
+
+void freeze_begin(struct redirector *r);
+void freeze_end(struct redirector *r); /* thaw */
+void revoke_begin(struct redirector *r);
+
+/* Answers every harmless request (all: every request) with EIO. */
+void revoke_answer(struct redirector *r, bool all);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FUSE_NODE_H
+#define FUSE_NODE_H
+
+/*
+ * The files and directories that the kernel knows of a mount. A node is kept as long as the kernel may name it (lookups, ended
+ * by FORGET) or something here refers to it (refs: children, open files, requests under way).
+ *
+ * The node's number is what the kernel calls it and what programs see as st_ino: made from the path at first sight, so that it
+ * is the same the next time, and changed when another living node has it already.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#define NODE_ROOT 1u
+
+struct open_file;
+
+struct node {
+        uint64_t ino;
+        struct node *parent;  /* NULL: the root */
+        char *name;
+        bool linked;          /* false: deleted, or replaced; its name means nothing any more */
+        uint64_t lookups;     /* the kernel's */
+        uint64_t refs;        /* ours */
+        bool mode_known;      /* set by chmod or at creation, as long as the node lives */
+        mode_t mode;          /* permission bits; the server's read-only attribute still decides about writing */
+        bool directory;
+        uint64_t size_bytes;  /* last seen */
+        uint64_t file_id;     /* the server's, 0: not seen */
+        unsigned closing;     /* files of it whose close is still on its way to the server */
+        LIST_HEAD(, open_file) files;
+        struct node *next_by_ino, *next_by_name;
+};
+
+struct node_table {
+        struct node **by_ino, **by_name;
+        size_t n_buckets; /* a power of two */
+        size_t n;
+        struct node *root;
+};
+
+/* 0 or -ENOMEM. */
+int node_table_init(struct node_table *table);
+void node_table_done(struct node_table *table); /* frees every node, whoever refers to it */
+
+/* The node the kernel means. Asserts that there is one: the kernel never names a forgotten node. */
+struct node *node_find(struct node_table *table, uint64_t ino);
+
+/* The linked child of that name that is known, or NULL. Takes no reference. */
+struct node *node_child(struct node_table *table, struct node *parent, const char *name);
+
+/* The same, made when it is not known. NULL: out of memory. The caller refers to it at once, by ref or lookup. */
+struct node *node_child_or_new(struct node_table *table, struct node *parent, const char *name);
+
+struct node *node_ref(struct node *node);
+void node_unref(struct node_table *table, struct node *node); /* accepts NULL */
+
+void node_looked_up(struct node *node);
+void node_forget(struct node_table *table, uint64_t ino, uint64_t n);
+
+/* Its name is no longer its own: deleted, or about to be replaced. */
+void node_unlink(struct node_table *table, struct node *node);
+
+/* Moves a node to another name, taking the place of what had it. 0 or -ENOMEM (then nothing has changed but the target's
+ * link). */
+int node_rename(struct node_table *table, struct node *node, struct node *parent, const char *name);
+
+/* Path below the root, '/' between components; name (may be NULL) is a child's to append. "" is the root.
+ * 0, -ENOMEM, -ENAMETOOLONG, or -ESTALE when the node is no longer linked. The caller frees. */
+int node_path(const struct node *node, const char *name, char **ret_path);
+
+#endif

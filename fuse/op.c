@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Life of an op, answers, and the waiting of changes for closes: the kernel sends RELEASE without waiting for its answer, so
+ * an unlink or rename just behind a close() must not overtake the close on its way to the server, which would refuse it.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuse/internal.h"
+
+struct redirector *redirector_of(fuse_req_t fuse)
+{
+        return fuse_req_userdata(fuse);
+}
+
+struct op *op_of(struct smb_request *request)
+{
+        return request->userdata;
+}
+
+static struct op *new_op(struct redirector *r, fuse_req_t fuse, bool revoked)
+{
+        struct op *op = revoked ? NULL : calloc(1, sizeof(*op));
+
+        if (!op) {
+                if (fuse)
+                        fuse_reply_err(fuse, revoked ? EIO : ENOMEM);
+                return NULL;
+        }
+        op->redirector = r;
+        op->fuse = fuse;
+        op->request.slot = SMB_NO_SLOT;
+        op->request.userdata = op;
+        TAILQ_INSERT_TAIL(&r->ops, op, entry);
+        return op;
+}
+
+struct op *op_new(struct redirector *r, fuse_req_t fuse)
+{
+        return new_op(r, fuse, fuse && r->phase == PHASE_REVOKING);
+}
+
+struct op *op_new_dirty(struct redirector *r, fuse_req_t fuse)
+{
+        return new_op(r, fuse, r->gave_up);
+}
+
+void op_free(struct op *op)
+{
+        struct redirector *r = op->redirector;
+
+        if (op->request.slot != SMB_NO_SLOT) {
+                smb_pool_give_slot(r->pool, op->request.slot);
+                device_resume(r);
+        }
+        TAILQ_REMOVE(&r->ops, op, entry);
+        node_unref(&r->nodes, op->node);
+        node_unref(&r->nodes, op->new_parent);
+        node_unref(&r->nodes, op->wait_node);
+        free(op->request.path);
+        free(op->request.path2);
+        free(op->name);
+        free(op->new_name);
+        free(op);
+}
+
+static fuse_req_t take_fuse(struct op *op)
+{
+        fuse_req_t fuse = op->fuse;
+
+        op->fuse = NULL;
+        if (fuse)
+                fuse_req_interrupt_func(fuse, NULL, NULL);
+        return fuse;
+}
+
+void op_fail(struct op *op, int error)
+{
+        fuse_req_t fuse = take_fuse(op);
+
+        if (fuse)
+                fuse_reply_err(fuse, error == -ECANCELED ? EIO : -error);
+        op_free(op);
+}
+
+bool op_reply_none(struct op *op)
+{
+        fuse_req_t fuse = take_fuse(op);
+
+        return fuse && fuse_reply_err(fuse, 0) == 0;
+}
+
+bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr)
+{
+        fuse_req_t fuse = take_fuse(op);
+        struct stat st;
+
+        fill_stat(op->redirector, node, attr, &st);
+        return fuse && fuse_reply_attr(fuse, &st, ATTR_TIMEOUT_SEC) == 0;
+}
+
+void op_submit(struct op *op, enum smb_op what, smb_done_fn done)
+{
+        op->request.op = what;
+        op->request.done = done;
+        smb_pool_submit(op->redirector->pool, &op->request);
+}
+
+static void on_interrupt(fuse_req_t fuse, void *userdata)
+{
+        struct op *op = userdata;
+
+        (void) fuse;
+        if (!op->fuse)
+                return;
+        op->fuse = NULL;
+        fuse_reply_err(fuse, EINTR);
+}
+
+void op_harmless(struct op *op)
+{
+        op->harmless = true;
+        if (op->fuse)
+                fuse_req_interrupt_func(op->fuse, on_interrupt, op);
+}
+
+/* ---- closes ---- */
+
+static bool closes_allow(const struct op *op)
+{
+        const struct op *oldest = TAILQ_FIRST(&op->redirector->closes);
+
+        if (op->wait_node)
+                return op->wait_node->closing == 0;
+        return !oldest || oldest->wait_close > op->wait_close;
+}
+
+void op_after_closes(struct op *op, struct node *node)
+{
+        op->wait_node = node ? node_ref(node) : NULL;
+        op->wait_close = op->redirector->closes_begun;
+        if (closes_allow(op))
+                op->start(op);
+        else
+                TAILQ_INSERT_TAIL(&op->redirector->close_waiters, op, wait);
+}
+
+void ops_check_close_waiters(struct redirector *r)
+{
+        struct op_list ready = TAILQ_HEAD_INITIALIZER(ready);
+        struct op *op, *next;
+
+        for (op = TAILQ_FIRST(&r->close_waiters); op; op = next) {
+                next = TAILQ_NEXT(op, wait);
+                if (!closes_allow(op))
+                        continue;
+                TAILQ_REMOVE(&r->close_waiters, op, wait);
+                TAILQ_INSERT_TAIL(&ready, op, wait);
+        }
+        while ((op = TAILQ_FIRST(&ready))) {
+                TAILQ_REMOVE(&ready, op, wait);
+                op->start(op);
+        }
+}
+
+/* ---- attributes ---- */
+
+static struct timespec timespec_from(struct smb_time t)
+{
+        return (struct timespec){ .tv_sec = t.sec, .tv_nsec = t.nsec < 1000000000u ? t.nsec : 0 };
+}
+
+void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *attr, struct stat *ret_stat)
+{
+        bool directory = attr->dos & SMB_ATTR_DIRECTORY;
+        mode_t mode = node->mode_known ? node->mode : 0755 & ~r->settings->umask;
+        uint64_t size = directory || attr->size_bytes > INT64_MAX ? 0 : attr->size_bytes;
+
+        if (!directory && (attr->dos & SMB_ATTR_READONLY))
+                mode &= ~(mode_t) 0222;
+        else if (!directory && node->mode_known)
+                mode |= 0200;
+        node->directory = directory;
+        node->size_bytes = size;
+        if (attr->file_id != 0)
+                node->file_id = attr->file_id;
+        *ret_stat = (struct stat){
+                .st_ino = node->ino,
+                .st_mode = (directory ? S_IFDIR : S_IFREG) | mode,
+                .st_nlink = directory ? 2 : 1,
+                .st_uid = getuid(),
+                .st_gid = getgid(),
+                .st_size = (off_t) size,
+                .st_blksize = 4096,
+                .st_blocks = (blkcnt_t) ((size + 511) / 512),
+                .st_atim = timespec_from(attr->atime),
+                .st_mtim = timespec_from(attr->mtime),
+                .st_ctim = timespec_from(attr->ctime),
+        };
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Open files. Writes go through to the server before they are answered: what a program was told is written is written. The
+ * data of a write are received from the kernel straight into the slot that the worker sends them from.
+ *
+ * An open file is entered into the connection's handle table when its open is answered, and taken out at RELEASE, whatever the
+ * server says about the close.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuse/internal.h"
+
+static struct open_file *file_of(const struct fuse_file_info *fi)
+{
+        return (struct open_file *) (uintptr_t) fi->fh;
+}
+
+static struct open_file *file_new(struct op *op, struct node *node)
+{
+        struct redirector *r = op->redirector;
+        struct open_file *file = calloc(1, sizeof(*file));
+
+        if (!file)
+                return NULL;
+        file->smb = smb_file_new(r->pool, op->request.path, op->flags);
+        if (!file->smb) {
+                free(file);
+                return NULL;
+        }
+        file->redirector = r;
+        file->node = node ? node_ref(node) : NULL;
+        stream_init(&file->stream);
+        TAILQ_INSERT_TAIL(&r->files, file, entry);
+        if (node)
+                LIST_INSERT_HEAD(&node->files, file, of_node);
+        return file;
+}
+
+void file_free(struct open_file *file)
+{
+        struct redirector *r = file->redirector;
+
+        stream_done(file);
+        if (file->handle.path)
+                handle_table_remove(&r->connection->handles, &file->handle);
+        TAILQ_REMOVE(&r->files, file, entry);
+        if (file->node)
+                LIST_REMOVE(file, of_node);
+        node_unref(&r->nodes, file->node);
+        smb_file_unref(file->smb);
+        free(file);
+}
+
+/* ---- close ---- */
+
+static void closed(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct redirector *r = op->redirector;
+
+        TAILQ_REMOVE(&r->closes, op, wait);
+        if (op->node)
+                op->node->closing--;
+        smb_file_unref(request->file);
+        op_free(op);
+        ops_check_close_waiters(r);
+}
+
+/* Closes the server's file and forgets ours. */
+static void close_file(struct open_file *file)
+{
+        struct redirector *r = file->redirector;
+        struct op *op = op_new(r, NULL);
+
+        if (op) {
+                op->request.file = file->smb;
+                file->smb = NULL; /* the op's now */
+                op->wait_close = ++r->closes_begun;
+                TAILQ_INSERT_TAIL(&r->closes, op, wait);
+                if (file->node) {
+                        op->node = node_ref(file->node);
+                        op->node->closing++;
+                }
+        }
+        file_free(file);
+        if (op)
+                op_submit(op, SMB_OP_CLOSE, closed);
+}
+
+void file_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+        (void) ino;
+        close_file(file_of(fi));
+        fuse_reply_err(fuse, 0);
+}
+
+/* ---- open ---- */
+
+static void fill_info(struct open_file *file, struct fuse_file_info *ret_info)
+{
+        *ret_info = (struct fuse_file_info){ .fh = (uint64_t) (uintptr_t) file };
+}
+
+/* Enters the file into the handle table, for the thread that opened it. */
+static int enter_handle(struct open_file *file, const struct op *op)
+{
+        return handle_table_add(&file->redirector->connection->handles, &file->handle, file->smb->path, false, op->flags,
+                                fuse_req_ctx(op->fuse)->pid);
+}
+
+static void opened(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct open_file *file = op->file;
+        fuse_req_t fuse = op->fuse;
+        struct fuse_file_info info;
+
+        if (request->error < 0) {
+                file_free(file);
+                op_fail(op, request->error);
+                return;
+        }
+        if (op->flags & O_TRUNC)
+                stream_invalidate(file->node);
+        file->smb->file_id = file->node->file_id;
+        if (!fuse || enter_handle(file, op) < 0) { /* nobody waits for it any more */
+                close_file(file);
+                op_fail(op, -ENOMEM);
+                return;
+        }
+        op->fuse = NULL;
+        fuse_req_interrupt_func(fuse, NULL, NULL);
+        fill_info(file, &info);
+        if (fuse_reply_open(fuse, &info) != 0)
+                close_file(file);
+        op_free(op);
+}
+
+static void start_open(struct op *op)
+{
+        op->file = file_new(op, op->node);
+        if (!op->file) {
+                op_fail(op, -ENOMEM);
+                return;
+        }
+        op->request.file = op->file->smb;
+        op_submit(op, SMB_OP_OPEN, opened);
+}
+
+/* Begins an open, or lets it wait while the connection is frozen. */
+static void start_or_park(struct op *op)
+{
+        if (op->redirector->frozen)
+                TAILQ_INSERT_TAIL(&op->redirector->parked, op, wait);
+        else
+                op->start(op);
+}
+
+void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+        struct redirector *r = redirector_of(fuse);
+        struct op *op = op_new(r, fuse);
+        int error;
+
+        if (!op)
+                return;
+        op->node = node_ref(node_find(&r->nodes, ino));
+        op->flags = fi->flags;
+        error = node_path(op->node, NULL, &op->request.path);
+        if (error < 0) {
+                op_fail(op, error);
+                return;
+        }
+        op->request.flags = (uint32_t) (fi->flags & (O_ACCMODE | O_TRUNC));
+        op->start = start_open;
+        if (!(fi->flags & O_TRUNC))
+                op_harmless(op);
+        start_or_park(op);
+}
+
+/* ---- create ---- */
+
+static void created(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct redirector *r = op->redirector;
+        struct open_file *file = op->file;
+        struct fuse_entry_param entry = { .attr_timeout = ATTR_TIMEOUT_SEC, .entry_timeout = ATTR_TIMEOUT_SEC };
+        struct fuse_file_info info;
+        struct node *node;
+        fuse_req_t fuse = op->fuse;
+
+        if (request->error < 0) {
+                file_free(file);
+                op_fail(op, request->error);
+                return;
+        }
+        node = node_child_or_new(&r->nodes, op->node, op->name);
+        if (!fuse || !node || enter_handle(file, op) < 0) {
+                close_file(file);
+                op_fail(op, -ENOMEM);
+                return;
+        }
+        file->node = node_ref(node);
+        LIST_INSERT_HEAD(&node->files, file, of_node);
+        if (request->created) {
+                node->mode_known = true;
+                node->mode = op->mode & 07777;
+        }
+        fill_stat(r, node, &request->attr, &entry.attr);
+        file->smb->file_id = node->file_id;
+        entry.ino = node->ino;
+        fill_info(file, &info);
+        node_looked_up(node);
+        op->fuse = NULL;
+        if (fuse_reply_create(fuse, &entry, &info) != 0) {
+                close_file(file);
+                node_forget(&r->nodes, entry.ino, 1);
+        }
+        op_free(op);
+}
+
+static void start_create(struct op *op)
+{
+        op->file = file_new(op, NULL);
+        if (!op->file) {
+                op_fail(op, -ENOMEM);
+                return;
+        }
+        op->request.file = op->file->smb;
+        op_submit(op, SMB_OP_OPEN, created);
+}
+
+void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+        struct redirector *r = redirector_of(fuse);
+        struct op *op;
+        int error;
+
+        if (strlen(name) > SMB_NAME_MAX_BYTES) {
+                fuse_reply_err(fuse, ENAMETOOLONG);
+                return;
+        }
+        op = op_new(r, fuse);
+        if (!op)
+                return;
+        op->node = node_ref(node_find(&r->nodes, parent));
+        op->name = strdup(name);
+        op->flags = fi->flags;
+        op->mode = mode;
+        error = op->name ? node_path(op->node, name, &op->request.path) : -ENOMEM;
+        if (error < 0) {
+                op_fail(op, error);
+                return;
+        }
+        op->request.flags = (uint32_t) (fi->flags & (O_ACCMODE | O_TRUNC | O_EXCL)) | O_CREAT;
+        op->request.valid = SMB_WANT_ATTR | (mode & 0200 ? 0 : SMB_SET_CREATE_READONLY);
+        op->start = start_create;
+        start_or_park(op);
+}
+
+/* ---- data ---- */
+
+void file_read(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+        struct op *op = op_new(redirector_of(fuse), fuse);
+
+        (void) ino;
+        if (!op)
+                return;
+        op->file = file_of(fi);
+        op->offset = (uint64_t) offset;
+        op->size = size > MAX_TRANSFER_BYTES ? MAX_TRANSFER_BYTES : (uint32_t) size;
+        op->file->reads_waiting++;
+        stream_read(op);
+}
+
+static void wrote(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        fuse_req_t fuse = op->fuse;
+
+        if (request->error < 0) {
+                op_fail(op, request->error);
+                return;
+        }
+        op->file->handle.written_bytes += request->reply_length;
+        if (op->file->node->size_bytes < request->offset + request->reply_length)
+                op->file->node->size_bytes = request->offset + request->reply_length;
+        op->fuse = NULL;
+        if (fuse)
+                fuse_reply_write(fuse, request->reply_length);
+        op_free(op);
+}
+
+void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+        struct redirector *r = redirector_of(fuse);
+        struct op *op = fi->writepage ? op_new_dirty(r, fuse) : op_new(r, fuse);
+        const char *slot = r->receive_slot == SMB_NO_SLOT ? NULL : arena_memory(smb_pool_arena(r->pool), r->receive_slot);
+
+        (void) ino;
+        if (!op)
+                return;
+        op->file = file_of(fi);
+        op->request.file = op->file->smb;
+        op->request.offset = (uint64_t) offset;
+        op->request.length = (uint32_t) size;
+        stream_invalidate(op->file->node);
+        if (!slot) { /* it came into the spare buffer, and stays there until a slot is free */
+                assert(!r->stalled_write);
+                op->request.slot_offset = (uint32_t) (data - (const char *) r->spare_buffer);
+                r->stalled_write = op;
+                file_write_unstall(r);
+                return;
+        }
+        op->request.slot = r->receive_slot;
+        op->request.slot_offset = (uint32_t) (data - slot);
+        r->receive_slot = SMB_NO_SLOT; /* the op's now */
+        op_submit(op, SMB_OP_WRITE, wrote);
+}
+
+void file_write_unstall(struct redirector *r)
+{
+        struct op *op = r->stalled_write;
+        uint32_t slot;
+
+        if (!op)
+                return;
+        slot = arena_take(smb_pool_arena(r->pool));
+        if (slot == SMB_NO_SLOT && stream_reclaim_slot(r))
+                slot = arena_take(smb_pool_arena(r->pool));
+        if (slot == SMB_NO_SLOT)
+                return;
+        memcpy((char *) arena_memory(smb_pool_arena(r->pool), slot) + op->request.slot_offset,
+               (const char *) r->spare_buffer + op->request.slot_offset, op->request.length);
+        op->request.slot = slot;
+        r->stalled_write = NULL;
+        op_submit(op, SMB_OP_WRITE, wrote);
+}
+
+/* Comes with every close() of every descriptor. Nothing is held back, so there is nothing to send. */
+void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+        (void) ino;
+        file_of(fi)->flushed = true;
+        fuse_reply_err(fuse, redirector_of(fuse)->phase == PHASE_REVOKING ? EIO : 0);
+}
+
+/* The kernel has sent its dirty pages and waited for the answers; libsmbclient has no flush to ask the server for. */
+void file_fsync(fuse_req_t fuse, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+        (void) ino;
+        (void) datasync;
+        (void) fi;
+        fuse_reply_err(fuse, redirector_of(fuse)->phase == PHASE_REVOKING ? EIO : 0);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Operations on names: look-up, attributes, changes of the tree. Each is one request to the worker for names; a change is
+ * entered into the node table when the server has confirmed it.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fuse/internal.h"
+
+/* Makes an op on a node, with its path (or a child's) in the request. NULL: answered already. */
+static struct op *op_on(fuse_req_t fuse, fuse_ino_t ino, const char *name)
+{
+        struct redirector *r = redirector_of(fuse);
+        struct op *op = op_new(r, fuse);
+        int error;
+
+        if (!op)
+                return NULL;
+        op->node = node_ref(node_find(&r->nodes, ino));
+        if (name) {
+                op->name = strdup(name);
+                if (!op->name) {
+                        op_fail(op, -ENOMEM);
+                        return NULL;
+                }
+        }
+        error = node_path(op->node, name, &op->request.path);
+        if (error < 0) {
+                op_fail(op, error);
+                return NULL;
+        }
+        return op;
+}
+
+static bool name_allowed(fuse_req_t fuse, const char *name)
+{
+        if (strlen(name) <= SMB_NAME_MAX_BYTES)
+                return true;
+        fuse_reply_err(fuse, ENAMETOOLONG);
+        return false;
+}
+
+/* ---- look-up ---- */
+
+/* Answers with the child op->name, which the server has just shown. */
+static void reply_entry(struct op *op, const struct smb_attr *attr)
+{
+        struct redirector *r = op->redirector;
+        struct node *node = node_child_or_new(&r->nodes, op->node, op->name);
+        struct fuse_entry_param entry = { .attr_timeout = ATTR_TIMEOUT_SEC, .entry_timeout = ATTR_TIMEOUT_SEC };
+        fuse_req_t fuse = op->fuse;
+
+        if (!node) {
+                op_fail(op, -ENOMEM);
+                return;
+        }
+        node_ref(node);
+        if (op->mode != 0) {
+                node->mode_known = true;
+                node->mode = op->mode & 07777;
+        }
+        fill_stat(r, node, attr, &entry.attr);
+        entry.ino = node->ino;
+        op->fuse = NULL;
+        if (fuse) {
+                fuse_req_interrupt_func(fuse, NULL, NULL);
+                node_looked_up(node);
+                if (fuse_reply_entry(fuse, &entry) != 0)
+                        node_forget(&r->nodes, node->ino, 1);
+        }
+        node_unref(&r->nodes, node);
+        op_free(op);
+}
+
+static void looked_up(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct fuse_entry_param negative = { .entry_timeout = ATTR_TIMEOUT_SEC };
+        fuse_req_t fuse = op->fuse;
+
+        if (request->error == 0) {
+                reply_entry(op, &request->attr);
+        } else if (request->error == -ENOENT && fuse) {
+                op->fuse = NULL;
+                fuse_req_interrupt_func(fuse, NULL, NULL);
+                fuse_reply_entry(fuse, &negative);
+                op_free(op);
+        } else
+                op_fail(op, request->error);
+}
+
+void name_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
+{
+        struct op *op;
+
+        if (!name_allowed(fuse, name))
+                return;
+        op = op_on(fuse, parent, name);
+        if (!op)
+                return;
+        op_harmless(op);
+        op_submit(op, SMB_OP_STAT, looked_up);
+}
+
+void name_forget(fuse_req_t fuse, fuse_ino_t ino, uint64_t n)
+{
+        node_forget(&redirector_of(fuse)->nodes, ino, n);
+        fuse_reply_none(fuse);
+}
+
+void name_forget_multi(fuse_req_t fuse, size_t count, struct fuse_forget_data *forgets)
+{
+        for (size_t i = 0; i < count; i++)
+                node_forget(&redirector_of(fuse)->nodes, forgets[i].ino, forgets[i].nlookup);
+        fuse_reply_none(fuse);
+}
+
+/* ---- attributes ---- */
+
+static void got_attr(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+
+        if (request->error < 0) {
+                op_fail(op, request->error);
+                return;
+        }
+        op_reply_attr(op, op->node, &request->attr);
+        op_free(op);
+}
+
+void name_getattr(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+        struct op *op = op_on(fuse, ino, NULL);
+
+        (void) fi;
+        if (!op)
+                return;
+        op_harmless(op);
+        op_submit(op, SMB_OP_STAT, got_attr);
+}
+
+static void set_attr(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+
+        if (request->error < 0) {
+                op_fail(op, request->error);
+                return;
+        }
+        if (op->mode != 0) {
+                op->node->mode_known = true;
+                op->node->mode = op->mode & 07777;
+        }
+        if (request->valid & SMB_SET_SIZE)
+                stream_invalidate(op->node);
+        op_reply_attr(op, op->node, &request->attr);
+        op_free(op);
+}
+
+static struct smb_time smb_time_from(struct timespec t, bool now)
+{
+        if (now)
+                clock_gettime(CLOCK_REALTIME, &t);
+        return (struct smb_time){ .sec = t.tv_sec, .nsec = (uint32_t) t.tv_nsec };
+}
+
+void name_setattr(fuse_req_t fuse, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+{
+        struct op *op;
+
+        if (((to_set & FUSE_SET_ATTR_UID) && attr->st_uid != getuid()) ||
+            ((to_set & FUSE_SET_ATTR_GID) && attr->st_gid != getgid())) {
+                fuse_reply_err(fuse, EPERM);
+                return;
+        }
+        op = op_on(fuse, ino, NULL);
+        if (!op)
+                return;
+        if (to_set & FUSE_SET_ATTR_SIZE) {
+                op->request.valid |= SMB_SET_SIZE;
+                op->request.offset = (uint64_t) attr->st_size;
+                if (fi)
+                        op->request.file = ((struct open_file *) (uintptr_t) fi->fh)->smb;
+                stream_invalidate(op->node);
+        }
+        if (to_set & FUSE_SET_ATTR_MODE) {
+                op->mode = attr->st_mode | S_IFMT; /* never 0: a mode of 0000 is one too */
+                if (!op->node->directory) {
+                        op->request.valid |= SMB_SET_READONLY;
+                        op->request.readonly = !(attr->st_mode & 0200);
+                }
+        }
+        if (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW)) {
+                op->request.valid |= SMB_SET_ATIME;
+                op->request.atime = smb_time_from(attr->st_atim, to_set & FUSE_SET_ATTR_ATIME_NOW);
+        }
+        if (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)) {
+                op->request.valid |= SMB_SET_MTIME;
+                op->request.mtime = smb_time_from(attr->st_mtim, to_set & FUSE_SET_ATTR_MTIME_NOW);
+        }
+        op_submit(op, SMB_OP_SETATTR, set_attr);
+}
+
+/* ---- changes of the tree ---- */
+
+static void made(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+
+        if (request->error < 0)
+                op_fail(op, request->error);
+        else
+                reply_entry(op, &request->attr);
+}
+
+void name_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
+{
+        struct op *op;
+
+        if (!name_allowed(fuse, name))
+                return;
+        op = op_on(fuse, parent, name);
+        if (!op)
+                return;
+        op->mode = mode | S_IFDIR;
+        op_submit(op, SMB_OP_MKDIR, made);
+}
+
+static void removed(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct node *node;
+
+        if (request->error < 0) {
+                op_fail(op, request->error);
+                return;
+        }
+        node = node_child(&op->redirector->nodes, op->node, op->name);
+        if (node)
+                node_unlink(&op->redirector->nodes, node);
+        op_reply_none(op);
+        op_free(op);
+}
+
+static void start_unlink(struct op *op)
+{
+        op_submit(op, SMB_OP_UNLINK, removed);
+}
+
+static void start_rmdir(struct op *op)
+{
+        op_submit(op, SMB_OP_RMDIR, removed);
+}
+
+void name_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name)
+{
+        struct op *op = op_on(fuse, parent, name);
+
+        if (!op)
+                return;
+        op->start = start_unlink;
+        op_after_closes(op, node_child(&op->redirector->nodes, op->node, name));
+}
+
+void name_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name)
+{
+        struct op *op = op_on(fuse, parent, name);
+
+        if (!op)
+                return;
+        op->start = start_rmdir;
+        op_after_closes(op, NULL);
+}
+
+static void renamed(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct redirector *r = op->redirector;
+        struct node *node;
+
+        if (request->error < 0) {
+                op_fail(op, request->error);
+                return;
+        }
+        node = node_child(&r->nodes, op->node, op->name);
+        if (node)
+                (void) node_rename(&r->nodes, node, op->new_parent, op->new_name); /* unnamed at worst: looked up anew */
+        else if ((node = node_child(&r->nodes, op->new_parent, op->new_name)))
+                node_unlink(&r->nodes, node);
+        op_reply_none(op);
+        op_free(op);
+}
+
+static void start_rename(struct op *op)
+{
+        op_submit(op, SMB_OP_RENAME, renamed);
+}
+
+void name_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
+                 unsigned flags)
+{
+        struct op *op;
+        int error;
+
+        if (flags & ~(unsigned) RENAME_NOREPLACE) {
+                fuse_reply_err(fuse, EINVAL);
+                return;
+        }
+        if (!name_allowed(fuse, new_name))
+                return;
+        op = op_on(fuse, parent, name);
+        if (!op)
+                return;
+        op->new_parent = node_ref(node_find(&op->redirector->nodes, new_parent));
+        op->new_name = strdup(new_name);
+        error = op->new_name ? node_path(op->new_parent, new_name, &op->request.path2) : -ENOMEM;
+        if (error < 0) {
+                op_fail(op, error);
+                return;
+        }
+        op->request.flags = flags;
+        op->start = start_rename;
+        op_after_closes(op, NULL); /* whatever may be open below either name */
+}
+
+/* ---- statfs ---- */
+
+static void got_space(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        const struct smb_space *space = &request->space;
+        fuse_req_t fuse = op->fuse;
+
+        if (request->error < 0 || !fuse || space->block_bytes == 0 || space->block_bytes > UINT32_MAX) {
+                op_fail(op, request->error < 0 ? request->error : -EIO);
+                return;
+        }
+        op->fuse = NULL;
+        fuse_req_interrupt_func(fuse, NULL, NULL);
+        fuse_reply_statfs(fuse, &(struct statvfs){
+                                        .f_bsize = space->block_bytes,
+                                        .f_frsize = space->block_bytes,
+                                        .f_blocks = space->blocks,
+                                        .f_bfree = space->blocks_free,
+                                        .f_bavail = space->blocks_available,
+                                        .f_namemax = 255,
+                                });
+        op_free(op);
+}
+
+void name_statfs(fuse_req_t fuse, fuse_ino_t ino)
+{
+        struct redirector *r = redirector_of(fuse);
+        struct op *op = op_new(r, fuse);
+
+        (void) ino;
+        if (!op)
+                return;
+        op_harmless(op);
+        op_submit(op, SMB_OP_STATFS, got_space);
+}

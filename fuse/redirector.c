@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One connection from its first packet to its unmounting. Owns the pool, the session, the node table and every op; the steps
+ * that core asks for run one at a time, each with one timer and one completion.
+ *
+ *   start:   pool connects → fusermount3 mounts and hands back /dev/fuse → INIT is answered → done
+ *   unmount: fusermount3 -u → the device says ENODEV → done
+ *   freeze and revoke have files of their own.
+ */
+
+#include "fuse/redirector.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "fuse/internal.h"
+#include "fuse/mount.h"
+#include "fuse/notify.h"
+
+#define HELPER_TIMEOUT_USEC (10 * 1000000ULL)
+#define DEVICE_GONE_USEC (200 * 1000ULL) /* from a successful unmount to the device's end */
+#define FILE_WORKERS (POOL_WORKERS_MAX - 1)
+
+static const struct redirector_settings *the_settings;
+
+uint64_t redirector_now(const struct redirector *r)
+{
+        uint64_t now = 0;
+
+        (void) sd_event_now(r->event, CLOCK_MONOTONIC, &now);
+        return now;
+}
+
+void redirector_complete(struct redirector *r, int result, const struct wn_error *err)
+{
+        struct completion done = r->done;
+
+        r->done = (struct completion){ 0 };
+        if (r->step_source)
+                (void) sd_event_source_set_enabled(r->step_source, SD_EVENT_OFF);
+        if (done.fn)
+                done.fn(done.userdata, result, err);
+}
+
+int redirector_step_after(struct redirector *r, uint64_t usec, sd_event_time_handler_t handler)
+{
+        int error;
+
+        r->step_source = sd_event_source_disable_unref(r->step_source);
+        error = sd_event_add_time_relative(r->event, &r->step_source, CLOCK_MONOTONIC, usec, 1, handler, r);
+        return error < 0 ? error : 0;
+}
+
+static void begin_step(struct redirector *r, struct completion done)
+{
+        assert(!r->done.fn);
+        r->done = done;
+}
+
+/* ---- mounting ---- */
+
+static void mount_failed(struct redirector *r, int error, const char *text)
+{
+        struct wn_error err;
+
+        mount_folder_protect(r->folder_fd);
+        r->folder_fd = -1;
+        error_set(&err, ERROR_EXTENDED_ERROR, error, "mount", "the drive cannot be mounted on %s: %s",
+                  r->connection->mountpoint, *text ? text : "fusermount3 failed");
+        redirector_complete(r, err.status, &err);
+}
+
+static void on_mounted(void *userdata, int exit_code, const char *text, int fd)
+{
+        struct redirector *r = userdata;
+        int error;
+
+        r->helper = NULL;
+        if (exit_code != 0 || fd < 0) {
+                if (fd >= 0)
+                        close(fd);
+                mount_failed(r, EIO, text);
+                return;
+        }
+        error = device_open(r, fd);
+        if (error < 0) {
+                helper_detach(r->event, r->connection->mountpoint);
+                mount_failed(r, -error, strerror(-error));
+                return;
+        }
+        r->device_minor = mount_device_minor(r->connection->mountpoint);
+        mount_folder_protect(r->folder_fd);
+        r->folder_fd = -1;
+}
+
+void redirector_initialized(struct redirector *r)
+{
+        r->phase = PHASE_SERVING;
+        redirector_complete(r, 0, NULL);
+}
+
+void redirector_mount(struct redirector *r)
+{
+        char *argv[] = { (char *) "fusermount3", (char *) "-o", r->options, (char *) "--", r->connection->mountpoint, NULL };
+        struct wn_error err;
+        int error;
+
+        node_table_done(&r->nodes);
+        error = node_table_init(&r->nodes);
+        if (error < 0) {
+                mount_failed(r, -error, strerror(-error));
+                return;
+        }
+        error = mount_folder_prepare(r->connection->mountpoint, &r->folder_fd, &err);
+        if (error != 0) {
+                redirector_complete(r, error, &err);
+                return;
+        }
+        error = helper_run(r->event, argv, true, HELPER_TIMEOUT_USEC, on_mounted, r, &r->helper);
+        if (error < 0)
+                mount_failed(r, -error, error == -ENOENT ? "fusermount3 is not installed (package fuse3)" : strerror(-error));
+}
+
+/* ---- starting ---- */
+
+static void on_connected(void *userdata, int status, const struct wn_error *err)
+{
+        struct redirector *r = userdata;
+
+        if (status != NO_ERROR)
+                redirector_complete(r, status, err);
+        else
+                redirector_mount(r);
+}
+
+static void on_health(void *userdata, bool up, const char *reason)
+{
+        struct redirector *r = userdata;
+
+        connection_health(r->connection, up, reason);
+}
+
+static bool on_reclaim(void *userdata)
+{
+        return stream_reclaim_slot(userdata);
+}
+
+static int copy_text(char *ret_text, size_t size, const char *text)
+{
+        return snprintf(ret_text, size, "%s", text ? text : "") < (int) size ? 0 : -ENAMETOOLONG;
+}
+
+static int fill_setup(const struct connection *c, uint64_t operation_usec, struct smb_setup *ret_setup)
+{
+        const struct credentials *credentials = &c->credentials;
+        const char *login = getlogin_r(ret_setup->user, sizeof(ret_setup->user)) == 0 ? NULL : getenv("USER");
+
+        if (copy_text(ret_setup->server, sizeof(ret_setup->server), c->remote.server) < 0 ||
+            copy_text(ret_setup->share, sizeof(ret_setup->share), c->remote.share) < 0 ||
+            copy_text(ret_setup->path, sizeof(ret_setup->path), c->remote.path) < 0 ||
+            copy_text(ret_setup->user, sizeof(ret_setup->user), credentials->user ? credentials->user : login) < 0 ||
+            copy_text(ret_setup->domain, sizeof(ret_setup->domain), credentials->domain) < 0 ||
+            copy_text(ret_setup->password, sizeof(ret_setup->password), credentials->password.bytes) < 0 ||
+            copy_text(ret_setup->credentials_file, sizeof(ret_setup->credentials_file), c->credentials_file) < 0)
+                return -ENAMETOOLONG;
+        ret_setup->port = c->remote.port;
+        ret_setup->has_password = credentials->password.bytes != NULL;
+        ret_setup->timeout_msec = (uint32_t) (operation_usec / 1000);
+        return 0;
+}
+
+static struct redirector *redirector_new(struct connection *c)
+{
+        struct redirector *r = calloc(1, sizeof(*r));
+
+        if (!r)
+                return NULL;
+        r->connection = c;
+        r->settings = the_settings;
+        r->event = the_settings->event;
+        r->device_fd = r->folder_fd = -1;
+        r->receive_slot = SMB_NO_SLOT;
+        TAILQ_INIT(&r->files);
+        TAILQ_INIT(&r->dirs);
+        TAILQ_INIT(&r->ops);
+        TAILQ_INIT(&r->parked);
+        TAILQ_INIT(&r->close_waiters);
+        TAILQ_INIT(&r->closes);
+        TAILQ_INIT(&r->recent_windows);
+        r->source = remote_name_to_source(&c->remote);
+        r->options = r->source ? mount_options(r->source, c->read_only, MAX_TRANSFER_BYTES) : NULL;
+        return r;
+}
+
+static void redirector_free(struct connection *c);
+
+static int redirector_start(struct connection *c, struct completion done)
+{
+        struct smb_pool_config config = {
+                .event = the_settings->event,
+                .worker_program = the_settings->worker_program,
+                .connect_usec = the_settings->connect_usec,
+                .operation_usec = the_settings->operation_usec,
+                .n_file_workers = FILE_WORKERS,
+                .connected = on_connected,
+                .health = on_health,
+                .reclaim_slot = on_reclaim,
+        };
+        struct redirector *r = redirector_new(c);
+        int error;
+
+        if (!r)
+                return -ENOMEM;
+        c->redirector = r;
+        config.userdata = r;
+        error = r->options ? fill_setup(c, the_settings->operation_usec, &config.setup) : -ENOMEM;
+        if (error == 0)
+                error = smb_pool_new(&config, &r->pool);
+        explicit_bzero(&config.setup, sizeof(config.setup));
+        if (error < 0) {
+                redirector_free(c);
+                return error;
+        }
+        r->phase = PHASE_CONNECTING;
+        begin_step(r, done);
+        return 0;
+}
+
+/* ---- unmounting ---- */
+
+static void unmount_done(struct redirector *r)
+{
+        device_close(r);
+        r->phase = PHASE_UNMOUNTED;
+        redirector_complete(r, 0, NULL);
+}
+
+/* The mount is gone, the device is not: another mount namespace has a copy of it. Nothing is open there either, so closing the
+ * device ends that one too. */
+static int on_device_stays(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct redirector *r = userdata;
+
+        (void) source;
+        (void) usec;
+        log_info("%s was also mounted in another mount namespace, and is ended there", r->connection->mountpoint);
+        unmount_done(r);
+        return 0;
+}
+
+void redirector_device_gone(struct redirector *r)
+{
+        if (r->phase == PHASE_REVOKING) {
+                (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_OFF);
+                return;
+        }
+        if (r->helper) { /* fusermount3 is about to report success */
+                (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_OFF);
+                return;
+        }
+        if (r->done.fn) {
+                unmount_done(r);
+                return;
+        }
+        device_close(r);
+        r->phase = PHASE_UNMOUNTED;
+        connection_unmounted(r->connection);
+}
+
+static void on_unmounted(void *userdata, int exit_code, const char *text, int fd)
+{
+        struct redirector *r = userdata;
+        struct wn_error err;
+
+        (void) fd;
+        r->helper = NULL;
+        if (exit_code != 0 && mount_is_mounted(r->connection->mountpoint)) {
+                error_set(&err, ERROR_DEVICE_IN_USE, EBUSY, "unmount", "%s cannot be unmounted: %s", r->connection->mountpoint,
+                          *text ? text : "fusermount3 failed");
+                redirector_complete(r, -EBUSY, &err);
+                return;
+        }
+        if (!device_serve(r))
+                unmount_done(r);
+        else
+                (void) redirector_step_after(r, DEVICE_GONE_USEC, on_device_stays);
+}
+
+static void redirector_unmount(struct connection *c, struct completion done)
+{
+        struct redirector *r = c->redirector;
+        char *argv[] = { (char *) "fusermount3", (char *) "-u", (char *) "--", c->mountpoint, NULL };
+        struct wn_error err;
+        int error;
+
+        begin_step(r, done);
+        error = helper_run(r->event, argv, false, HELPER_TIMEOUT_USEC, on_unmounted, r, &r->helper);
+        if (error < 0) {
+                error_set(&err, ERROR_EXTENDED_ERROR, -error, "unmount", "fusermount3 cannot be run: %s", strerror(-error));
+                redirector_complete(r, error, &err);
+        }
+}
+
+static void redirector_remount(struct connection *c, struct completion done)
+{
+        begin_step(c->redirector, done);
+        redirector_mount(c->redirector);
+}
+
+/* ---- the rest of the interface ---- */
+
+static void redirector_freeze(struct connection *c, struct completion done)
+{
+        begin_step(c->redirector, done);
+        freeze_begin(c->redirector);
+}
+
+static void redirector_thaw(struct connection *c)
+{
+        freeze_end(c->redirector);
+}
+
+static bool redirector_opens_waiting(const struct connection *c)
+{
+        return !TAILQ_EMPTY(&c->redirector->parked);
+}
+
+static void redirector_revoke(struct connection *c, struct completion done)
+{
+        begin_step(c->redirector, done);
+        revoke_begin(c->redirector);
+}
+
+/* Writes go through to the server before they are acknowledged: there is nothing that could be lost. */
+static void redirector_lost(const struct connection *c, const struct lost_file **ret_files, size_t *ret_n)
+{
+        (void) c;
+        *ret_files = NULL;
+        *ret_n = 0;
+}
+
+static void free_open_things(struct redirector *r)
+{
+        struct open_file *file, *next_file;
+        struct open_dir *dir, *next_dir;
+
+        for (file = TAILQ_FIRST(&r->files); file; file = next_file) {
+                next_file = TAILQ_NEXT(file, entry);
+                if (file->handle.path) /* else it is still being opened, and goes with its op */
+                        file_free(file);
+        }
+        for (dir = TAILQ_FIRST(&r->dirs); dir; dir = next_dir) {
+                next_dir = TAILQ_NEXT(dir, entry);
+                if (dir->loading) /* goes when its op ends */
+                        dir->released = dir->handle.path != NULL;
+                else
+                        dir_free(dir);
+        }
+}
+
+static void redirector_free(struct connection *c)
+{
+        struct redirector *r = c->redirector;
+        struct op *op;
+
+        if (!r)
+                return;
+        c->redirector = NULL;
+        r->connection = c;
+        helper_abandon(r->helper, c->mountpoint);
+        mount_folder_protect(r->folder_fd);
+        r->step_source = sd_event_source_disable_unref(r->step_source);
+        if (r->session)
+                revoke_answer(r, true);
+        if (r->notify_job && r->session)
+                (void) mount_abort(r->device_minor);
+        notify_free(r->notify_job);
+        device_close(r);
+        if (r->pool)
+                free_open_things(r);
+        smb_pool_free(r->pool);
+        while ((op = TAILQ_FIRST(&r->ops)))
+                op_free(op);
+        node_table_done(&r->nodes);
+        free(r->spare_buffer);
+        free(r->source);
+        free(r->options);
+        free(r);
+}
+
+const struct redirector_ops *redirector_ops(const struct redirector_settings *settings)
+{
+        static const struct redirector_ops ops = {
+                .start = redirector_start,
+                .freeze = redirector_freeze,
+                .thaw = redirector_thaw,
+                .opens_waiting = redirector_opens_waiting,
+                .unmount = redirector_unmount,
+                .remount = redirector_remount,
+                .revoke = redirector_revoke,
+                .lost = redirector_lost,
+                .free = redirector_free,
+        };
+
+        the_settings = settings;
+        return &ops;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FUSE_REDIRECTOR_H
+#define FUSE_REDIRECTOR_H
+
+/*
+ * The redirector: shows connections as FUSE mounts and serves them from an SMB worker pool each. This is what core calls
+ * through core/redirector.h.
+ */
+
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "core/redirector.h"
+
+struct redirector_settings {
+        sd_event *event;
+        const char *worker_program; /* path of wnet-smb */
+        uint64_t connect_usec, operation_usec;
+        mode_t umask;               /* of the files shown */
+};
+
+/* The implementation of core's interface. settings live as long as any connection. */
+const struct redirector_ops *redirector_ops(const struct redirector_settings *settings);
+
+#endif

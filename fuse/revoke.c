@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Revocation: the end of a connection whatever is open, whether or not its server answers.
+ *
+ *   1. Requests that change nothing end with EIO, new ones too; what had begun to change the server is waited for as long as
+ *      there is progress.
+ *   2. Every inode the kernel knows is invalidated: cached pages, attributes and maps stop answering, dirty mapped pages are
+ *      sent.
+ *   3. The FUSE connection is aborted and the mount detached. From here on every descriptor fails, for ever.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "fuse/internal.h"
+#include "fuse/mount.h"
+#include "fuse/notify.h"
+
+#define DRAIN_MAX_USEC (30 * 1000000ULL)
+#define NO_PROGRESS_USEC (500 * 1000ULL)
+#define INVALIDATE_NO_PROGRESS_USEC (300 * 1000ULL)
+#define STEP_USEC (2 * 1000ULL)
+#define DETACH_TIMEOUT_USEC (5 * 1000000ULL)
+
+void revoke_answer(struct redirector *r, bool all)
+{
+        struct op *op;
+
+        TAILQ_FOREACH(op, &r->ops, entry) {
+                fuse_req_t fuse = op->fuse;
+
+                if (!fuse || (!all && !op->harmless))
+                        continue;
+                op->fuse = NULL;
+                fuse_req_interrupt_func(fuse, NULL, NULL);
+                fuse_reply_err(fuse, EIO);
+        }
+}
+
+static size_t n_changes_under_way(const struct redirector *r)
+{
+        const struct op *op;
+        size_t n = 0;
+
+        TAILQ_FOREACH(op, &r->ops, entry)
+                n += op->fuse != NULL;
+        return n;
+}
+
+/* ---- 3 ---- */
+
+static void on_detached(void *userdata, int exit_code, const char *text, int fd)
+{
+        struct redirector *r = userdata;
+
+        (void) fd;
+        r->helper = NULL;
+        if (exit_code != 0 && mount_is_mounted(r->connection->mountpoint))
+                log_error("%s cannot be detached: %s", r->connection->mountpoint, text);
+        r->phase = PHASE_UNMOUNTED;
+        redirector_complete(r, 0, NULL);
+}
+
+static void detach(struct redirector *r)
+{
+        char *argv[] = { (char *) "fusermount3", (char *) "-u", (char *) "-z", (char *) "--", r->connection->mountpoint, NULL };
+        int error;
+
+        revoke_answer(r, true);
+        (void) mount_abort(r->device_minor);
+        notify_free(r->notify_job);
+        r->notify_job = NULL;
+        device_close(r); /* its last descriptor: an abort too */
+        error = helper_run(r->event, argv, false, DETACH_TIMEOUT_USEC, on_detached, r, &r->helper);
+        if (error < 0)
+                on_detached(r, -1, strerror(-error), -1);
+}
+
+/* ---- 2 ---- */
+
+static bool progressed(struct redirector *r, size_t count)
+{
+        if (count == r->progress_count)
+                return false;
+        r->progress_count = count;
+        r->progress_usec = redirector_now(r);
+        return true;
+}
+
+static int on_invalidating(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct redirector *r = userdata;
+        uint64_t now = redirector_now(r);
+
+        (void) source;
+        (void) usec;
+        if (!progressed(r, notify_progress(r->notify_job)) &&
+            (now - r->progress_usec > INVALIDATE_NO_PROGRESS_USEC || now > r->step_deadline_usec)) {
+                r->gave_up = true; /* the notification waits for dirty pages: these end with EIO too, and it goes on */
+                revoke_answer(r, true);
+        }
+        (void) redirector_step_after(r, STEP_USEC, on_invalidating);
+        return 0;
+}
+
+static void on_invalidated(void *userdata)
+{
+        struct redirector *r = userdata;
+
+        (void) sd_event_source_set_enabled(r->step_source, SD_EVENT_OFF);
+        detach(r);
+}
+
+static void invalidate(struct redirector *r)
+{
+        uint64_t *inos = calloc(r->nodes.n, sizeof(*inos));
+        size_t n = 0;
+
+        for (size_t i = 0; inos && i < r->nodes.n_buckets; i++)
+                for (const struct node *node = r->nodes.by_ino[i]; node; node = node->next_by_ino)
+                        if (node->lookups > 0 || node->ino == NODE_ROOT)
+                                inos[n++] = node->ino;
+        r->progress_usec = redirector_now(r);
+        r->progress_count = 0;
+        if (!inos || notify_start(r->event, r->session, inos, n, on_invalidated, r, &r->notify_job) < 0) {
+                detach(r);
+                return;
+        }
+        (void) redirector_step_after(r, STEP_USEC, on_invalidating);
+}
+
+/* ---- 1 ---- */
+
+static int on_draining(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct redirector *r = userdata;
+        uint64_t now = redirector_now(r);
+        size_t n = n_changes_under_way(r);
+
+        (void) source;
+        (void) usec;
+        if (n > 0 && (progressed(r, n) || now - r->progress_usec < NO_PROGRESS_USEC) && now < r->step_deadline_usec) {
+                (void) redirector_step_after(r, STEP_USEC, on_draining);
+                return 0;
+        }
+        revoke_answer(r, true);
+        if (r->session)
+                invalidate(r);
+        else
+                detach(r);
+        return 0;
+}
+
+void revoke_begin(struct redirector *r)
+{
+        struct op *op;
+
+        r->phase = PHASE_REVOKING;
+        r->step_deadline_usec = redirector_now(r) + DRAIN_MAX_USEC;
+        r->progress_usec = redirector_now(r);
+        r->progress_count = 0;
+        revoke_answer(r, false);
+        r->frozen = false;
+        while ((op = TAILQ_FIRST(&r->parked))) {
+                TAILQ_REMOVE(&r->parked, op, wait);
+                op_fail(op, -EIO);
+        }
+        (void) redirector_step_after(r, 0, on_draining);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FUSE_SMB_ARENA_H
+#define FUSE_SMB_ARENA_H
+
+/*
+ * The data slots of one connection: SMB_SLOTS pieces of SMB_SLOT_BYTES in a memfd that all its workers map. File data is
+ * received from the kernel into a slot and written by the worker from there, or the other way round, without a copy between.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fuse/smb/protocol.h"
+
+struct arena {
+        int fd;
+        unsigned char *memory;
+        uint32_t free[SMB_SLOTS]; /* a stack: the slot used last is the one whose pages are warm */
+        uint32_t n_free;
+};
+
+/* 0 or a negative errno. */
+int arena_init(struct arena *arena);
+void arena_done(struct arena *arena);
+
+/* A free slot's number, or SMB_NO_SLOT. */
+uint32_t arena_take(struct arena *arena);
+void arena_give(struct arena *arena, uint32_t slot);
+
+void *arena_memory(const struct arena *arena, uint32_t slot);
+
+#endif

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Owns a worker's process, its channel and its descriptors. A request is under way exactly while link->under_way[] names it
+ * at its message's index. Replies are checked before anything of them is used: an index that is not under way, or a length
+ * beyond what was asked, is a broken worker, and is killed.
+ */
+
+#include "fuse/smb/link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/log.h"
+
+#define LISTING_DEADLINE_FACTOR 6 /* a listing of a million names is one call of libsmbclient */
+
+extern char **environ;
+
+void link_init(struct smb_link *link, struct smb_pool *pool, unsigned index)
+{
+        *link = (struct smb_link){
+                .pool = pool, .index = index, .request_fd = -1, .reply_fd = -1, .setup_fd = -1,
+        };
+        TAILQ_INIT(&link->sent);
+        TAILQ_INIT(&link->pending);
+}
+
+static void link_close(struct smb_link *link)
+{
+        link->reply_source = sd_event_source_disable_unref(link->reply_source);
+        link->setup_source = sd_event_source_disable_unref(link->setup_source);
+        link->deadline_source = sd_event_source_disable_unref(link->deadline_source);
+        if (link->channel)
+                munmap(link->channel, sizeof(*link->channel));
+        link->channel = NULL;
+        if (link->request_fd >= 0)
+                close(link->request_fd);
+        if (link->reply_fd >= 0)
+                close(link->reply_fd);
+        if (link->setup_fd >= 0)
+                close(link->setup_fd);
+        link->request_fd = link->reply_fd = link->setup_fd = -1;
+        memset(link->under_way, 0, sizeof(link->under_way));
+        link->n_under_way = 0;
+}
+
+void link_kill(struct smb_link *link)
+{
+        if (link->pid > 0)
+                kill(link->pid, SIGKILL); /* not reaped before its child source runs: the id is still its own */
+        link->pid = 0;
+        link->state = LINK_DOWN;
+        link_close(link);
+}
+
+static void link_died(struct smb_link *link, const struct wn_error *err, bool timed_out)
+{
+        bool was_up = link->state == LINK_UP;
+
+        link_kill(link);
+        pool_link_died(link, err, was_up, timed_out);
+}
+
+/* Reaps; that the worker is gone has been noticed by its socket's end already, or will be. */
+static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata)
+{
+        (void) userdata;
+        if (si->si_code == CLD_EXITED && si->si_status != 0)
+                log_info("worker %d ended with exit code %d", (int) si->si_pid, si->si_status);
+        else if (si->si_code != CLD_EXITED && si->si_status != SIGKILL)
+                log_warning("worker %d was ended by signal %d", (int) si->si_pid, si->si_status);
+        sd_event_source_disable_unref(source);
+        return 0;
+}
+
+/* ---- time ---- */
+
+static uint64_t now_usec(const struct smb_link *link)
+{
+        uint64_t now = 0;
+
+        (void) sd_event_now(pool_config(link->pool)->event, CLOCK_MONOTONIC, &now);
+        return now;
+}
+
+/* (Re)arms the deadline for the oldest request under way. */
+static void arm_deadline(struct smb_link *link)
+{
+        const struct smb_pool_config *config = pool_config(link->pool);
+        const struct smb_request *oldest = TAILQ_FIRST(&link->sent);
+        uint64_t usec;
+
+        if (link->state == LINK_STARTING)
+                usec = config->connect_usec;
+        else if (!oldest) {
+                (void) sd_event_source_set_enabled(link->deadline_source, SD_EVENT_OFF);
+                return;
+        } else
+                usec = config->operation_usec * (oldest->op == SMB_OP_LIST ? LISTING_DEADLINE_FACTOR : 1);
+        (void) sd_event_source_set_time(link->deadline_source, now_usec(link) + usec);
+        (void) sd_event_source_set_enabled(link->deadline_source, SD_EVENT_ONESHOT);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct smb_link *link = userdata;
+        struct wn_error err;
+
+        (void) source;
+        (void) usec;
+        error_set(&err, ERROR_BAD_NETPATH, ETIMEDOUT, "connect", "the server does not answer");
+        link_died(link, &err, true);
+        return 0;
+}
+
+/* ---- replies ---- */
+
+static int broken_worker(struct smb_link *link, const char *what)
+{
+        struct wn_error err;
+
+        log_warning("a worker sent %s and was ended", what);
+        error_set(&err, ERROR_EXTENDED_ERROR, EPROTO, "worker", "the worker sent %s", what);
+        link_died(link, &err, false);
+        return -EPROTO;
+}
+
+/* The message that carries CONNECT: always the first. */
+static int take_connect_reply(struct smb_link *link, const struct smb_message *m)
+{
+        struct wn_error err;
+        char text[sizeof(err.text)];
+        int status = (int) m->status;
+
+        if (m->error == 0) {
+                link->state = LINK_UP;
+                link->failures = 0;
+                arm_deadline(link);
+                pool_link_connected(link);
+                return 0;
+        }
+        memcpy(text, m->text, sizeof(text));
+        text[sizeof(text) - 1] = '\0';
+        error_set(&err, status > 0 ? status : ERROR_EXTENDED_ERROR, (int) m->cause, "connect", "%s", text);
+        link_died(link, &err, false);
+        return -ECONNREFUSED;
+}
+
+/* Copies what a reply says into its request. False when it makes no sense. */
+static bool copy_reply(struct smb_request *request, const struct smb_message *m)
+{
+        int32_t error = *(const volatile int32_t *) &m->error;
+
+        if (error < 0 || error > 4095)
+                return false;
+        request->error = -error;
+        request->reply_length = *(const volatile uint32_t *) &m->reply_length;
+        request->created = m->created != 0;
+        request->attr = m->attr;
+        request->space = m->space;
+        if (request->op == SMB_OP_LIST)
+                request->fh = m->reply_fh;
+        if (request->op == SMB_OP_OPEN && error == 0)
+                request->file->fh = m->reply_fh;
+        return request->reply_length <= request->length || error != 0;
+}
+
+/* One reply. Negative when the link is down afterwards. */
+static int take_reply(struct smb_link *link, uint32_t index)
+{
+        const struct smb_message *m;
+        struct smb_request *request;
+        bool lost;
+
+        if (index >= SMB_MESSAGES)
+                return broken_worker(link, "a reply to no request");
+        m = &link->channel->messages[index];
+        if (link->state == LINK_STARTING)
+                return index == 0 ? take_connect_reply(link, m) : broken_worker(link, "a reply before it was connected");
+        request = link->under_way[index];
+        if (!request)
+                return broken_worker(link, "a reply to no request");
+        if (!copy_reply(request, m))
+                return broken_worker(link, "a reply that makes no sense");
+        lost = m->lost != 0;
+        if (lost) { /* the request stays in link->sent: the pool may repeat it */
+                struct wn_error err;
+
+                error_set(&err, ERROR_BAD_NETPATH, -request->error, "connection", "the connection to the server was lost: %s",
+                          strerror(-request->error));
+                link_died(link, &err, request->error == -ETIMEDOUT);
+                return -ENOTCONN;
+        }
+        if (request->op == SMB_OP_LIST)
+                request->worker = link->index, request->generation = link->generation;
+        if (request->op == SMB_OP_OPEN)
+                request->file->generation = link->generation;
+        link->under_way[index] = NULL;
+        link->n_under_way--;
+        TAILQ_REMOVE(&link->sent, request, queue);
+        arm_deadline(link);
+        pool_request_done(link, request);
+        return 0;
+}
+
+/* Takes what is in the reply ring. Negative when the link is down afterwards. */
+static int take_replies(struct smb_link *link)
+{
+        uint32_t generation = link->generation, index;
+
+        while (link->state != LINK_DOWN && link->generation == generation &&
+               smb_ring_take(&link->channel->replies, &link->replies_read, &index)) {
+                int r = take_reply(link, index);
+
+                if (r < 0)
+                        return r;
+        }
+        if (link->state != LINK_DOWN)
+                link_dispatch(link);
+        return 0;
+}
+
+static int on_replies(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct smb_link *link = userdata;
+        eventfd_t count;
+
+        (void) source;
+        (void) revents;
+        (void) eventfd_read(fd, &count);
+        (void) take_replies(link);
+        return 0;
+}
+
+static int on_setup_closed(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct smb_link *link = userdata;
+        struct wn_error err;
+
+        (void) source;
+        (void) fd;
+        (void) revents;
+        if (take_replies(link) < 0)
+                return 0;
+        error_set(&err, ERROR_EXTENDED_ERROR, EPIPE, "worker", "the worker process ended");
+        link_died(link, &err, false);
+        return 0;
+}
+
+/* ---- requests ---- */
+
+static int fill_message(struct smb_message *m, const struct smb_request *request)
+{
+        size_t length = request->path ? strlen(request->path) + 1 : 1;
+        size_t length2 = request->path2 ? strlen(request->path2) + 1 : 0;
+
+        if (length > SMB_PATH_MAX_BYTES || length2 > SMB_PATH_MAX_BYTES)
+                return -ENAMETOOLONG;
+        m->op = request->op;
+        m->flags = request->flags;
+        m->valid = request->valid;
+        m->slot = request->slot;
+        m->slot_offset = request->slot_offset;
+        m->length = request->length;
+        m->fh = request->file ? request->file->fh : request->fh;
+        m->offset = request->offset;
+        m->atime = request->atime;
+        m->mtime = request->mtime;
+        m->readonly = request->readonly;
+        m->path2 = length2 ? (uint32_t) length : 0;
+        m->error = 0;
+        m->lost = 0;
+        m->reply_length = 0;
+        m->reply_fh = 0;
+        memcpy(m->text, request->path ? request->path : "", length);
+        if (length2)
+                memcpy(m->text + length, request->path2, length2);
+        return 0;
+}
+
+static uint32_t free_message(const struct smb_link *link)
+{
+        uint32_t i = 0;
+
+        while (link->under_way[i])
+                i++;
+        assert(i < SMB_MESSAGES);
+        return i;
+}
+
+/* The first pending request that has, or gets, the slot it needs. */
+static struct smb_request *next_request(struct smb_link *link)
+{
+        struct smb_request *request;
+
+        TAILQ_FOREACH(request, &link->pending, queue)
+                if (pool_take_slot(link->pool, request))
+                        return request;
+        return NULL;
+}
+
+void link_dispatch(struct smb_link *link)
+{
+        bool wake = false;
+
+        if (link->state != LINK_UP)
+                return;
+        while (link->n_under_way < LINK_DEPTH) {
+                struct smb_request *request = next_request(link);
+                uint32_t index;
+
+                if (!request)
+                        break;
+                TAILQ_REMOVE(&link->pending, request, queue);
+                index = free_message(link);
+                if (fill_message(&link->channel->messages[index], request) < 0) {
+                        request->error = -ENAMETOOLONG;
+                        pool_request_done(link, request);
+                        continue;
+                }
+                link->under_way[index] = request;
+                link->n_under_way++;
+                TAILQ_INSERT_TAIL(&link->sent, request, queue);
+                smb_ring_put(&link->channel->requests, index);
+                wake = true;
+                if (link->n_under_way == 1)
+                        arm_deadline(link);
+        }
+        if (wake)
+                (void) eventfd_write(link->request_fd, 1);
+}
+
+/* ---- start ---- */
+
+
+static int make_channel(struct smb_link *link, int *ret_fd)
+{
+        _cleanup_close_ int fd = memfd_create("wnet-channel", MFD_CLOEXEC);
+
+        if (fd < 0 || ftruncate(fd, sizeof(struct smb_channel)) < 0)
+                return -errno;
+        link->channel = mmap(NULL, sizeof(struct smb_channel), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (link->channel == MAP_FAILED) {
+                link->channel = NULL;
+                return -errno;
+        }
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+/* Runs the worker with descriptors 3–7 of protocol.h. */
+static int spawn_worker(struct smb_link *link, int channel_fd, int setup_fd)
+{
+        const struct smb_pool_config *config = pool_config(link->pool);
+        const int from[] = { channel_fd, pool_arena_fd(link->pool), link->request_fd, link->reply_fd, setup_fd };
+        int above[5] = { -1, -1, -1, -1, -1 };
+        char *argv[] = { (char *) "wnet-smb", NULL };
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        sigset_t none, all;
+        int r = 0;
+
+        sigemptyset(&none);
+        sigfillset(&all);
+        posix_spawn_file_actions_init(&actions);
+        posix_spawnattr_init(&attributes);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        posix_spawnattr_setsigmask(&attributes, &none);
+        posix_spawnattr_setsigdefault(&attributes, &all);
+        /* First above the target numbers, so that no dup2() overwrites one that is still to come. */
+        for (int i = 0; i < 5 && r == 0; i++) {
+                above[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 16);
+                if (above[i] < 0)
+                        r = -errno;
+                else
+                        r = -posix_spawn_file_actions_adddup2(&actions, above[i], SMB_FD_CHANNEL + i);
+        }
+        if (r == 0)
+                r = -posix_spawn(&link->pid, config->worker_program, &actions, &attributes, argv, environ);
+        for (int i = 0; i < 5; i++)
+                if (above[i] >= 0)
+                        close(above[i]);
+        posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attributes);
+        if (r < 0)
+                link->pid = 0;
+        return r;
+}
+
+static int watch_worker(struct smb_link *link)
+{
+        sd_event *event = pool_config(link->pool)->event;
+        sd_event_source *child = NULL;
+        int r = sd_event_add_child(event, &child, link->pid, WEXITED, on_child, NULL);
+
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_floating(child, true); /* outlives the link, until the process is reaped */
+        sd_event_source_unref(child);
+        r = sd_event_add_io(event, &link->reply_source, link->reply_fd, EPOLLIN, on_replies, link);
+        if (r >= 0)
+                r = sd_event_add_io(event, &link->setup_source, link->setup_fd, EPOLLRDHUP, on_setup_closed, link);
+        if (r >= 0)
+                r = sd_event_source_set_priority(link->setup_source, SD_EVENT_PRIORITY_NORMAL + 1);
+        if (r >= 0)
+                r = sd_event_add_time(event, &link->deadline_source, CLOCK_MONOTONIC, UINT64_MAX, 0, on_deadline, link);
+        return r < 0 ? r : 0;
+}
+
+int link_start(struct smb_link *link)
+{
+        const struct smb_pool_config *config = pool_config(link->pool);
+        _cleanup_close_ int channel_fd = -1, worker_setup_fd = -1;
+        int pair[2], r;
+
+        assert(link->state == LINK_DOWN);
+        link->generation++;
+        link->replies_read = 0;
+        r = make_channel(link, &channel_fd);
+        if (r < 0)
+                goto fail;
+        link->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        link->reply_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (link->request_fd < 0 || link->reply_fd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+                r = -errno;
+                goto fail;
+        }
+        link->setup_fd = pair[0];
+        worker_setup_fd = pair[1];
+        r = spawn_worker(link, channel_fd, worker_setup_fd);
+        if (r < 0)
+                goto fail;
+        r = watch_worker(link);
+        if (r < 0)
+                goto fail;
+        if (send(link->setup_fd, &config->setup, sizeof(config->setup), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+                r = -errno;
+                goto fail;
+        }
+        link->state = LINK_STARTING;
+        link->channel->messages[0].op = SMB_OP_CONNECT;
+        smb_ring_put(&link->channel->requests, 0);
+        (void) eventfd_write(link->request_fd, 1);
+        arm_deadline(link);
+        return 0;
+
+fail:
+        log_error("a worker cannot be started (%s): %s", config->worker_program, strerror(-r));
+        link_kill(link);
+        return r;
+}

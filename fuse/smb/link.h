@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FUSE_SMB_LINK_H
+#define FUSE_SMB_LINK_H
+
+/*
+ * One worker process from wnetd's side: started, fed with requests, timed, killed. What becomes of the requests of a dead one
+ * is the pool's decision.
+ */
+
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+
+#include "fuse/smb/pool.h"
+
+#define LINK_DEPTH 4u /* handed over at once: enough to keep a worker busy, few enough to let urgent ones pass */
+
+enum smb_link_state { LINK_DOWN, LINK_STARTING, LINK_UP };
+
+TAILQ_HEAD(smb_request_list, smb_request);
+
+struct smb_link {
+        struct smb_pool *pool;
+        unsigned index;
+        enum smb_link_state state;
+        uint32_t generation; /* counts the processes */
+        pid_t pid;
+        int request_fd, reply_fd, setup_fd;
+        struct smb_channel *channel;
+        uint32_t replies_read;
+        struct smb_request *under_way[SMB_MESSAGES];
+        unsigned n_under_way;
+        struct smb_request_list sent;    /* under way, in order; CONNECT is not a request */
+        struct smb_request_list pending; /* not handed over yet */
+        sd_event_source *reply_source, *setup_source, *deadline_source;
+        uint64_t next_attempt_usec; /* CLOCK_MONOTONIC: not to be started again before */
+        unsigned failures;          /* in a row */
+};
+
+void link_init(struct smb_link *link, struct smb_pool *pool, unsigned index);
+
+/* Starts the process and asks it to connect. 0 or a negative errno. */
+int link_start(struct smb_link *link);
+
+/* Kills the process, if there is one; what it had been asked stays in link->sent. */
+void link_kill(struct smb_link *link);
+
+/* Hands over as many pending requests as may be under way. */
+void link_dispatch(struct smb_link *link);
+
+/* Called by the link, implemented by the pool. */
+void pool_link_connected(struct smb_link *link);
+/* was_up: it had been connected; timed_out: by its deadline. */
+void pool_link_died(struct smb_link *link, const struct wn_error *err, bool was_up, bool timed_out);
+void pool_request_done(struct smb_link *link, struct smb_request *request);
+bool pool_take_slot(struct smb_pool *pool, struct smb_request *request);
+const struct smb_pool_config *pool_config(const struct smb_pool *pool);
+int pool_arena_fd(const struct smb_pool *pool);
+
+#endif

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Routing of requests to workers, and what happens when one of these is gone. A request is in exactly one place: a link's
+ * pending or sent list, a file's waiting list, or the list of finished ones whose callback is due.
+ *
+ * Callbacks run from the event loop only (finish(), or a link's reply), so that a caller of smb_pool_submit() never finds its
+ * own state changed under its feet.
+ */
+
+#include "fuse/smb/pool.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "fuse/smb/link.h"
+
+#define NAMES_WORKER 0u
+#define ON_DEMAND_RETRY_USEC (1 * 1000000ULL) /* a request may start a new attempt this long after the last one failed */
+#define RETRY_MIN_USEC (1 * 1000000ULL)       /* without a request: attempts in these distances, doubled each time */
+#define RETRY_MAX_USEC (30 * 1000000ULL)
+
+struct smb_pool {
+        struct smb_pool_config config;
+        struct arena arena;
+        struct smb_link links[POOL_WORKERS_MAX];
+        unsigned n_links;
+        bool connected;  /* once */
+        bool healthy;
+        bool closing;
+        bool slots_wanted; /* a pending request found no slot */
+        struct smb_request_list finished;
+        sd_event_source *finish_source, *retry_source;
+};
+
+static void route(struct smb_pool *pool, struct smb_request *request);
+
+const struct smb_pool_config *pool_config(const struct smb_pool *pool)
+{
+        return &pool->config;
+}
+
+int pool_arena_fd(const struct smb_pool *pool)
+{
+        return pool->arena.fd;
+}
+
+struct arena *smb_pool_arena(struct smb_pool *pool)
+{
+        return &pool->arena;
+}
+
+static uint64_t now_usec(const struct smb_pool *pool)
+{
+        uint64_t now = 0;
+
+        (void) sd_event_now(pool->config.event, CLOCK_MONOTONIC, &now);
+        return now;
+}
+
+/* ---- ends of requests ---- */
+
+static void call_done(struct smb_pool *pool, struct smb_request *request)
+{
+        struct smb_file *file = request->file;
+
+        if ((request->op == SMB_OP_READ || request->op == SMB_OP_LIST_NEXT) && request->error < 0) {
+                smb_pool_give_slot(pool, request->slot);
+                request->slot = SMB_NO_SLOT;
+        }
+        request->done(request);
+        smb_file_unref(file);
+}
+
+static int on_finish(sd_event_source *source, void *userdata)
+{
+        struct smb_pool *pool = userdata;
+        struct smb_request_list finished = TAILQ_HEAD_INITIALIZER(finished);
+        struct smb_request *request;
+
+        (void) source;
+        TAILQ_CONCAT(&finished, &pool->finished, queue);
+        while ((request = TAILQ_FIRST(&finished))) {
+                TAILQ_REMOVE(&finished, request, queue);
+                call_done(pool, request);
+        }
+        return 0;
+}
+
+/* Ends a request soon, with error. */
+static void finish(struct smb_pool *pool, struct smb_request *request, int error)
+{
+        request->error = error;
+        TAILQ_INSERT_TAIL(&pool->finished, request, queue);
+        if (pool->finish_source)
+                (void) sd_event_source_set_enabled(pool->finish_source, SD_EVENT_ONESHOT);
+}
+
+void pool_request_done(struct smb_link *link, struct smb_request *request)
+{
+        call_done(link->pool, request);
+}
+
+/* What a request ends with when its server is away: descriptors say that their data is out of reach, names that the host is. */
+static int unreachable_error(const struct smb_request *request)
+{
+        return request->file ? -EIO : -EHOSTDOWN;
+}
+
+static bool repeatable(const struct smb_request *request)
+{
+        switch (request->op) {
+        case SMB_OP_STAT:
+        case SMB_OP_LIST:
+        case SMB_OP_READ:
+        case SMB_OP_WRITE: /* at an offset: once more does no harm */
+        case SMB_OP_SETATTR:
+        case SMB_OP_STATFS:
+                return true;
+        case SMB_OP_OPEN:
+                return !(request->flags & (O_CREAT | O_TRUNC));
+        default:
+                return false;
+        }
+}
+
+/* ---- slots ---- */
+
+bool pool_take_slot(struct smb_pool *pool, struct smb_request *request)
+{
+        if (request->op != SMB_OP_READ && request->op != SMB_OP_LIST_NEXT)
+                return true;
+        if (request->slot == SMB_NO_SLOT)
+                request->slot = arena_take(&pool->arena);
+        if (request->slot == SMB_NO_SLOT && pool->config.reclaim_slot(pool->config.userdata))
+                request->slot = arena_take(&pool->arena);
+        if (request->slot == SMB_NO_SLOT)
+                pool->slots_wanted = true;
+        return request->slot != SMB_NO_SLOT;
+}
+
+void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot)
+{
+        arena_give(&pool->arena, slot);
+        if (slot == SMB_NO_SLOT || !pool->slots_wanted)
+                return;
+        pool->slots_wanted = false;
+        for (unsigned i = 0; i < pool->n_links; i++)
+                link_dispatch(&pool->links[i]);
+}
+
+/* ---- files ---- */
+
+struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags)
+{
+        struct smb_file *file = calloc(1, sizeof(*file));
+        struct smb_link *best = &pool->links[1];
+
+        if (!file)
+                return NULL;
+        file->path = strdup(path);
+        if (!file->path) {
+                free(file);
+                return NULL;
+        }
+        file->flags = flags;
+        file->refs = 1;
+        TAILQ_INIT(&file->waiting);
+        /* The first idle one, else one not started yet, else the least busy. */
+        for (unsigned i = 1; i < pool->n_links && best->n_under_way > 0; i++)
+                if (pool->links[i].n_under_way < best->n_under_way)
+                        best = &pool->links[i];
+        file->worker = best->index;
+        return file;
+}
+
+void smb_file_unref(struct smb_file *file)
+{
+        if (!file || --file->refs > 0)
+                return;
+        assert(TAILQ_EMPTY(&file->waiting) && !file->reopening);
+        free(file->path);
+        free(file);
+}
+
+static void reopened(struct smb_request *open)
+{
+        struct smb_pool *pool = open->userdata;
+        struct smb_file *file = open->file;
+        struct smb_request *request;
+        int error = open->error;
+
+        file->reopening = false;
+        if (error == 0 && file->file_id != 0 && open->attr.file_id != 0 && file->file_id != open->attr.file_id) {
+                log_warning("a file was replaced on the server while it was out of reach: %s", file->path);
+                file->dead = true; /* the new handle goes when its worker goes */
+        }
+        while ((request = TAILQ_FIRST(&file->waiting))) {
+                TAILQ_REMOVE(&file->waiting, request, queue);
+                if (error < 0 || file->dead)
+                        finish(pool, request, -EIO);
+                else
+                        route(pool, request);
+        }
+        free(open);
+}
+
+/* Opens file at its worker's present process; what waits for it follows. */
+static void reopen(struct smb_pool *pool, struct smb_file *file)
+{
+        struct smb_request *open = calloc(1, sizeof(*open));
+
+        if (!open) {
+                struct smb_request *request;
+
+                while ((request = TAILQ_FIRST(&file->waiting))) {
+                        TAILQ_REMOVE(&file->waiting, request, queue);
+                        finish(pool, request, -ENOMEM);
+                }
+                return;
+        }
+        *open = (struct smb_request){
+                .op = SMB_OP_OPEN, .path = file->path, .flags = (uint32_t) (file->flags & ~(O_CREAT | O_EXCL | O_TRUNC)),
+                .valid = SMB_WANT_ATTR, .file = file, .slot = SMB_NO_SLOT, .done = reopened, .userdata = pool, .internal = true,
+        };
+        file->reopening = true;
+        file->refs++;
+        route(pool, open);
+}
+
+/* ---- routing ---- */
+
+static struct smb_link *link_of(struct smb_pool *pool, const struct smb_request *request)
+{
+        switch (request->op) {
+        case SMB_OP_LIST_NEXT:
+        case SMB_OP_LIST_CLOSE:
+                return &pool->links[request->worker];
+        default:
+                return &pool->links[request->file ? request->file->worker : NAMES_WORKER];
+        }
+}
+
+/* Whether the request refers to something in a process that is gone. */
+static bool refers_to_gone_process(const struct smb_link *link, const struct smb_request *request)
+{
+        switch (request->op) {
+        case SMB_OP_LIST_NEXT:
+        case SMB_OP_LIST_CLOSE:
+                return link->state != LINK_UP || link->generation != request->generation;
+        case SMB_OP_OPEN:
+                return false;
+        default:
+                return request->file && (link->state == LINK_DOWN || link->generation != request->file->generation);
+        }
+}
+
+static void route(struct smb_pool *pool, struct smb_request *request)
+{
+        struct smb_link *link = link_of(pool, request);
+
+        if (pool->closing) {
+                finish(pool, request, -ECANCELED);
+                return;
+        }
+        if (request->file && request->file->dead && request->op != SMB_OP_CLOSE) {
+                finish(pool, request, -EIO);
+                return;
+        }
+        if (refers_to_gone_process(link, request)) {
+                if (request->op == SMB_OP_CLOSE || request->op == SMB_OP_LIST_CLOSE)
+                        finish(pool, request, 0); /* the server closed it with the connection */
+                else if (request->op == SMB_OP_LIST_NEXT)
+                        finish(pool, request, -EIO);
+                else {
+                        TAILQ_INSERT_TAIL(&request->file->waiting, request, queue);
+                        if (!request->file->reopening)
+                                reopen(pool, request->file);
+                }
+                return;
+        }
+        if (link->state == LINK_DOWN && (now_usec(pool) < link->next_attempt_usec || link_start(link) < 0)) {
+                finish(pool, request, unreachable_error(request));
+                return;
+        }
+        TAILQ_INSERT_TAIL(&link->pending, request, queue);
+        link_dispatch(link);
+}
+
+void smb_pool_submit(struct smb_pool *pool, struct smb_request *request)
+{
+        request->error = 0;
+        request->retried = false;
+        request->reply_length = 0;
+        if (request->file)
+                request->file->refs++;
+        route(pool, request);
+}
+
+/* ---- workers come and go ---- */
+
+static void set_health(struct smb_pool *pool, bool up, const char *reason)
+{
+        if (pool->healthy == up)
+                return;
+        pool->healthy = up;
+        pool->config.health(pool->config.userdata, up, reason);
+}
+
+void pool_link_connected(struct smb_link *link)
+{
+        struct smb_pool *pool = link->pool;
+
+        link_dispatch(link);
+        if (link->index != NAMES_WORKER)
+                return;
+        (void) sd_event_source_set_enabled(pool->retry_source, SD_EVENT_OFF);
+        if (pool->connected) {
+                set_health(pool, true, "");
+                return;
+        }
+        pool->connected = pool->healthy = true;
+        (void) link_start(&pool->links[1]); /* the first open shall not have to wait for it */
+        pool->config.connected(pool->config.userdata, NO_ERROR, NULL);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct smb_pool *pool = userdata;
+
+        (void) source;
+        (void) usec;
+        if (pool->links[NAMES_WORKER].state == LINK_DOWN)
+                (void) link_start(&pool->links[NAMES_WORKER]);
+        return 0;
+}
+
+static void plan_retry(struct smb_pool *pool)
+{
+        unsigned failures = pool->links[NAMES_WORKER].failures;
+        uint64_t distance = failures < 6 ? RETRY_MIN_USEC << failures : RETRY_MAX_USEC;
+
+        if (distance > RETRY_MAX_USEC)
+                distance = RETRY_MAX_USEC;
+        (void) sd_event_source_set_time(pool->retry_source, now_usec(pool) + distance);
+        (void) sd_event_source_set_enabled(pool->retry_source, SD_EVENT_ONESHOT);
+}
+
+void pool_link_died(struct smb_link *link, const struct wn_error *err, bool was_up, bool timed_out)
+{
+        struct smb_pool *pool = link->pool;
+        struct smb_request_list sent = TAILQ_HEAD_INITIALIZER(sent), pending = TAILQ_HEAD_INITIALIZER(pending);
+        struct smb_request *request;
+
+        TAILQ_CONCAT(&sent, &link->sent, queue);
+        TAILQ_CONCAT(&pending, &link->pending, queue);
+        if (!pool->connected) {
+                pool->config.connected(pool->config.userdata, err->status, err);
+                return;
+        }
+        log_info("the worker for %s ended: %s", link->index == NAMES_WORKER ? "names" : "files", err->text);
+        /* One that was connected gets a prompt successor; one that could not connect makes the next one wait. */
+        link->next_attempt_usec = was_up ? 0 : now_usec(pool) + ON_DEMAND_RETRY_USEC;
+        if (link->index == NAMES_WORKER) {
+                set_health(pool, false, err->text);
+                plan_retry(pool);
+        }
+        link->failures++;
+        while ((request = TAILQ_FIRST(&sent))) {
+                TAILQ_REMOVE(&sent, request, queue);
+                if (!timed_out && !request->retried && repeatable(request)) {
+                        request->retried = true;
+                        route(pool, request);
+                } else
+                        finish(pool, request,
+                               request->op == SMB_OP_CLOSE || request->op == SMB_OP_LIST_CLOSE ? 0 : -EIO);
+        }
+        while ((request = TAILQ_FIRST(&pending))) {
+                TAILQ_REMOVE(&pending, request, queue);
+                route(pool, request);
+        }
+}
+
+/* ---- life ---- */
+
+int smb_pool_new(const struct smb_pool_config *config, struct smb_pool **ret_pool)
+{
+        struct smb_pool *pool = calloc(1, sizeof(*pool));
+        int r;
+
+        if (!pool)
+                return -ENOMEM;
+        pool->config = *config;
+        pool->n_links = config->n_file_workers + 1;
+        assert(pool->n_links >= 2 && pool->n_links <= POOL_WORKERS_MAX);
+        TAILQ_INIT(&pool->finished);
+        for (unsigned i = 0; i < pool->n_links; i++)
+                link_init(&pool->links[i], pool, i);
+        r = arena_init(&pool->arena);
+        if (r >= 0)
+                r = sd_event_add_defer(config->event, &pool->finish_source, on_finish, pool);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(pool->finish_source, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(config->event, &pool->retry_source, CLOCK_MONOTONIC, UINT64_MAX, 0, on_retry, pool);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(pool->retry_source, SD_EVENT_OFF);
+        if (r >= 0)
+                r = link_start(&pool->links[NAMES_WORKER]);
+        if (r < 0) {
+                smb_pool_free(pool);
+                return r;
+        }
+        *ret_pool = pool;
+        return 0;
+}
+
+static void cancel_all(struct smb_pool *pool, struct smb_request_list *list)
+{
+        struct smb_request *request;
+
+        while ((request = TAILQ_FIRST(list))) {
+                TAILQ_REMOVE(list, request, queue);
+                request->error = -ECANCELED;
+                if (request->file && request->file->reopening && request->internal) {
+                        struct smb_request *waiting;
+
+                        while ((waiting = TAILQ_FIRST(&request->file->waiting))) {
+                                TAILQ_REMOVE(&request->file->waiting, waiting, queue);
+                                TAILQ_INSERT_TAIL(list, waiting, queue);
+                        }
+                        request->file->reopening = false;
+                        smb_file_unref(request->file);
+                        free(request);
+                        continue;
+                }
+                call_done(pool, request);
+        }
+}
+
+void smb_pool_free(struct smb_pool *pool)
+{
+        if (!pool)
+                return;
+        pool->closing = true;
+        pool->retry_source = sd_event_source_disable_unref(pool->retry_source);
+        pool->finish_source = sd_event_source_disable_unref(pool->finish_source);
+        for (unsigned i = 0; i < pool->n_links; i++)
+                link_kill(&pool->links[i]);
+        for (unsigned i = 0; i < pool->n_links; i++) {
+                cancel_all(pool, &pool->links[i].sent);
+                cancel_all(pool, &pool->links[i].pending);
+        }
+        cancel_all(pool, &pool->finished);
+        arena_done(&pool->arena);
+        explicit_bzero(&pool->config.setup, sizeof(pool->config.setup));
+        free(pool);
+}

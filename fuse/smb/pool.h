@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FUSE_SMB_POOL_H
+#define FUSE_SMB_POOL_H
+
+/*
+ * The workers of one connection, as the rest of wnetd sees them: requests go in, their callbacks come out, in the event loop's
+ * thread, and nothing here ever waits.
+ *
+ * Worker 0 serves names (look-ups, listings, changes of the tree); the others serve open files, so that bulk data never
+ * holds up a look-up. An open file belongs to the worker that opened it. A worker that crashes or exceeds its deadline is
+ * killed and replaced: requests that may be repeated go to its successor (once), files are opened again there when they are
+ * next used, provided that the server still has the same file under the name; the other requests end with -EIO.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+
+#include "core/status.h"
+#include "fuse/smb/arena.h"
+#include "fuse/smb/protocol.h"
+
+#define POOL_WORKERS_MAX 4u /* one for names, the others for files */
+
+struct smb_pool;
+struct smb_request;
+
+/* An open file of the server. Counted: requests that name it keep it. */
+struct smb_file {
+        unsigned refs;
+        char *path;
+        int flags;            /* as it was opened, for opening it again */
+        uint64_t file_id;     /* the server's number, 0: not known */
+        unsigned worker;      /* which one owns it */
+        uint32_t generation;  /* of that worker's process; another one: to be opened again */
+        uint64_t fh;
+        bool reopening;
+        bool dead;            /* the server no longer has this file: every request ends with -EIO */
+        TAILQ_HEAD(, smb_request) waiting; /* for the reopening */
+};
+
+typedef void (*smb_done_fn)(struct smb_request *request);
+
+/* One request; whoever submits it owns it and keeps it until done() was called. */
+struct smb_request {
+        enum smb_op op;
+        char *path;            /* owned by the submitter */
+        char *path2;
+        uint32_t flags, valid;
+        uint64_t offset;       /* also the new size */
+        uint32_t length;
+        struct smb_time atime, mtime;
+        bool readonly;
+        struct smb_file *file; /* READ, WRITE, CLOSE, SETATTR with a size; OPEN: the file that is being opened */
+        uint32_t slot;         /* WRITE: the submitter's, READ and LIST_NEXT: taken for it when it is dispatched; afterwards
+                                  the submitter's, who gives it back. Else SMB_NO_SLOT */
+        uint32_t slot_offset;
+        unsigned worker;       /* LIST: where it ran; LIST_NEXT, LIST_CLOSE: where it must run, */
+        uint32_t generation;   /* and in which process */
+        uint64_t fh;           /* LIST → LIST_NEXT, LIST_CLOSE */
+        smb_done_fn done;
+        void *userdata;
+
+        int error;             /* 0 or a negative errno */
+        uint32_t reply_length; /* never more than length */
+        bool created;          /* OPEN with O_CREAT: there was no such file */
+        struct smb_attr attr;
+        struct smb_space space;
+
+        /* the pool's own */
+        bool retried;
+        bool internal;
+        TAILQ_ENTRY(smb_request) queue;
+};
+
+struct smb_pool_config {
+        sd_event *event;
+        const char *worker_program;   /* path of wnet-smb */
+        struct smb_setup setup;       /* erased with the pool */
+        uint64_t connect_usec, operation_usec;
+        unsigned n_file_workers;      /* 1 … POOL_WORKERS_MAX - 1 */
+        /* The first connection attempt has ended: 0, or a status with err filled. */
+        void (*connected)(void *userdata, int status, const struct wn_error *err);
+        /* Later on: the server went away (reason says why), or is back. */
+        void (*health)(void *userdata, bool up, const char *reason);
+        /* No slot is free: let go of one that only holds data read ahead. Returns false when there is none. */
+        bool (*reclaim_slot)(void *userdata);
+        void *userdata;
+};
+
+/* Starts the first worker. 0 or a negative errno; connected() tells the rest. config is copied. */
+int smb_pool_new(const struct smb_pool_config *config, struct smb_pool **ret_pool);
+
+/* Kills the workers and ends every request with -ECANCELED. Accepts NULL. Not to be called from a callback of the pool. */
+void smb_pool_free(struct smb_pool *pool);
+
+struct arena *smb_pool_arena(struct smb_pool *pool);
+
+/* Gives a slot back and lets a request that waits for one go on. */
+void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot);
+
+/* Takes a request in; done() is called later, never from within. */
+void smb_pool_submit(struct smb_pool *pool, struct smb_request *request);
+
+/* A file to be opened by an OPEN request: chooses its worker. It is let go of when OPEN has failed, or CLOSE has been done. */
+struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags);
+void smb_file_unref(struct smb_file *file); /* accepts NULL */
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FUSE_SMB_PROTOCOL_H
+#define FUSE_SMB_PROTOCOL_H
+
+/*
+ * What wnetd and a worker (wnet-smb) share.
+ *
+ * A worker is started with these descriptors:
+ *   3  the channel: a memfd with one struct smb_channel
+ *   4  the arena: a memfd of data slots, shared by all workers of a connection
+ *   5  eventfd, written by wnetd: there are requests
+ *   6  eventfd, written by the worker: there are replies
+ *   7  the setup socket: one struct smb_setup comes in; its end of file says that wnetd is gone
+ *
+ * A request is a message that wnetd fills and whose index it puts into the request ring; the worker overwrites the reply's
+ * fields and puts the index into the reply ring. Each ring has one writer and one reader, and as many places as there are
+ * messages, so it cannot overflow. Neither side trusts the other: wnetd keeps its own copy of what it asked, takes each
+ * field of a reply once, and checks it; the worker checks lengths and slots before it uses them.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SMB_FD_CHANNEL 3
+#define SMB_FD_ARENA 4
+#define SMB_FD_REQUESTS 5
+#define SMB_FD_REPLIES 6
+#define SMB_FD_SETUP 7
+
+#define SMB_MESSAGES 16u                 /* under way at one worker */
+#define SMB_SLOTS 32u                    /* data slots of one connection */
+#define SMB_SLOT_DATA_BYTES (1u << 20)   /* one transfer at most */
+#define SMB_SLOT_BYTES (SMB_SLOT_DATA_BYTES + 8192u) /* with room for a FUSE request's header in front */
+#define SMB_NO_SLOT UINT32_MAX
+
+#define SMB_PATH_MAX_BYTES 4096u         /* with its NUL, below the share, as the user sees it */
+#define SMB_TEXT_BYTES (2 * SMB_PATH_MAX_BYTES)
+#define SMB_NAME_MAX_BYTES 765u          /* 255 UTF-16 units of up to three bytes */
+
+enum smb_op {
+        SMB_OP_CONNECT = 1, /* → status, text: what the server said */
+        SMB_OP_STAT,        /* path → attr */
+        SMB_OP_LIST,        /* path → fh of the listing */
+        SMB_OP_LIST_NEXT,   /* fh, slot → length bytes of entries; 0: end, and fh is closed */
+        SMB_OP_LIST_CLOSE,  /* fh */
+        SMB_OP_OPEN,        /* path, flags (O_*), valid SMB_WANT_ATTR → fh, attr, created */
+        SMB_OP_CLOSE,       /* fh */
+        SMB_OP_READ,        /* fh, offset, length, slot → length */
+        SMB_OP_WRITE,       /* fh, offset, length, slot, slot_offset → length */
+        SMB_OP_SETATTR,     /* path, valid (SMB_SET_*), fh (0: none) for the size → attr */
+        SMB_OP_UNLINK,      /* path */
+        SMB_OP_MKDIR,       /* path → attr */
+        SMB_OP_RMDIR,       /* path */
+        SMB_OP_RENAME,      /* path, second path, flags (RENAME_NOREPLACE) */
+        SMB_OP_STATFS,      /* → space */
+        SMB_OP_MAX
+};
+
+/* smb_message.valid */
+#define SMB_SET_SIZE 0x1u
+#define SMB_SET_READONLY 0x2u /* readonly says which way */
+#define SMB_SET_ATIME 0x4u
+#define SMB_SET_MTIME 0x8u
+#define SMB_WANT_ATTR 0x10u
+#define SMB_SET_CREATE_READONLY 0x20u /* OPEN with O_CREAT: a file that it makes is to be read-only */
+
+/* DOS attributes, as the protocol numbers them. */
+#define SMB_ATTR_READONLY 0x01u
+#define SMB_ATTR_HIDDEN 0x02u
+#define SMB_ATTR_SYSTEM 0x04u
+#define SMB_ATTR_DIRECTORY 0x10u
+#define SMB_ATTR_ARCHIVE 0x20u
+
+struct smb_time {
+        int64_t sec;
+        uint32_t nsec;
+        uint32_t pad;
+};
+
+struct smb_attr {
+        uint64_t size_bytes;
+        uint64_t file_id; /* the server's number of the file; 0: not told */
+        struct smb_time mtime, atime, ctime;
+        uint32_t dos; /* SMB_ATTR_* */
+        uint32_t pad;
+};
+
+struct smb_space {
+        uint64_t block_bytes, blocks, blocks_free, blocks_available;
+};
+
+struct smb_message {
+        /* request */
+        uint32_t op;
+        uint32_t flags;
+        uint32_t valid;
+        uint32_t slot;
+        uint32_t slot_offset;
+        uint32_t length;
+        uint64_t fh;
+        uint64_t offset; /* also the new size of SETATTR */
+        struct smb_time atime, mtime;
+        uint32_t readonly;
+        uint32_t path2; /* where the second path begins in text; 0: there is none */
+        /* reply */
+        int32_t error;       /* errno, 0: done */
+        uint32_t lost;       /* the connection to the server is gone: this worker is of no more use */
+        uint32_t status;     /* CONNECT: a status of core/status.h */
+        uint32_t cause;      /* CONNECT: the NTSTATUS behind it, 0 where it is not known */
+        uint64_t reply_fh;
+        uint32_t reply_length;
+        uint32_t created;    /* OPEN with O_CREAT: the file did not exist before */
+        struct smb_attr attr;
+        struct smb_space space;
+        char text[SMB_TEXT_BYTES]; /* request: one or two paths with their NULs; reply of CONNECT: one line */
+};
+
+struct smb_ring {
+        _Atomic uint32_t written; /* counts up for ever; the writer's */
+        _Atomic uint32_t read;    /* counts up for ever; the reader's */
+        uint32_t index[SMB_MESSAGES];
+};
+
+struct smb_channel {
+        struct smb_ring requests;
+        struct smb_ring replies;
+        struct smb_message messages[SMB_MESSAGES];
+};
+
+/* Whom to connect to, and as whom. Sent once; both sides erase it after use. Strings are NUL-terminated. */
+struct smb_setup {
+        char server[256];
+        char share[256];
+        char path[SMB_PATH_MAX_BYTES]; /* below the share; every request's path is below this one */
+        char user[257];
+        char domain[257];
+        char password[1025];
+        char credentials_file[4096]; /* "": none; else user, domain and password come from it */
+        uint16_t port;
+        uint8_t has_password;
+        uint8_t pad;
+        uint32_t timeout_msec;
+};
+
+/* Puts index into ring. Only the ring's one writer calls it. */
+static inline void smb_ring_put(struct smb_ring *ring, uint32_t index)
+{
+        uint32_t at = atomic_load_explicit(&ring->written, memory_order_relaxed);
+
+        ring->index[at % SMB_MESSAGES] = index;
+        atomic_store_explicit(&ring->written, at + 1, memory_order_release);
+}
+
+/* Takes the next index out of ring: false when it is empty, or when the other side's counter makes no sense. Only the ring's
+ * one reader calls it, with a counter of its own that the other side cannot change. */
+static inline bool smb_ring_take(struct smb_ring *ring, uint32_t *own_read, uint32_t *ret_index)
+{
+        uint32_t written = atomic_load_explicit(&ring->written, memory_order_acquire);
+
+        if (written == *own_read || written - *own_read > SMB_MESSAGES)
+                return false;
+        *ret_index = *(volatile uint32_t *) &ring->index[*own_read % SMB_MESSAGES];
+        (*own_read)++;
+        atomic_store_explicit(&ring->read, *own_read, memory_order_release);
+        return true;
+}
+
+#endif

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The worker's loop and the checks on what wnetd asks. Owns the table of open files and listings: a handle on the wire is
+ * slot number + 1 in its low half and a counter in its high half, so that a stale one never meets another file.
+ *
+ * What goes wrong with the server's connection ends the worker: libsmbclient's handles are dead then, and a new process is
+ * cheaper than finding out which ones.
+ */
+
+#include "fuse/smb/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/credentials.h"
+#include "core/log.h"
+#include "fuse/smb/listing.h"
+
+#define WORKER_HANDLES_MAX 12000u /* libsmbclient's and smbd's own limits lie above */
+
+struct open_handle {
+        struct smb_open_file *file;
+        struct smb_open_list *list;
+        uint32_t counter;
+        uint32_t next_free;
+        /* An entry that did not fit into the last slot. */
+        bool has_pending;
+        char pending_name[SMB_NAME_MAX_BYTES + 1];
+        struct smb_attr pending_attr;
+};
+
+struct worker {
+        struct smb_backend *backend;
+        struct smb_channel *channel;
+        unsigned char *arena;
+        uint32_t requests_read;
+        struct open_handle **handles;
+        uint32_t n_handles, first_free;
+        bool lost;
+        struct smb_setup setup;
+};
+
+/* ---- handles ---- */
+
+static int handle_new(struct worker *w, struct open_handle **ret_handle, uint64_t *ret_fh)
+{
+        struct open_handle *h;
+        uint32_t i = w->first_free;
+
+        if (i == w->n_handles) {
+                struct open_handle **grown;
+
+                if (i >= WORKER_HANDLES_MAX)
+                        return -EMFILE;
+                grown = realloc(w->handles, (i + 1) * sizeof(*grown));
+                if (!grown)
+                        return -ENOMEM;
+                w->handles = grown;
+                w->handles[i] = calloc(1, sizeof(**grown));
+                if (!w->handles[i])
+                        return -ENOMEM;
+                w->handles[i]->next_free = ++w->n_handles;
+        }
+        h = w->handles[i];
+        w->first_free = h->next_free;
+        h->counter++;
+        h->has_pending = false;
+        *ret_handle = h;
+        *ret_fh = (uint64_t) h->counter << 32 | (i + 1);
+        return 0;
+}
+
+static void handle_free(struct worker *w, struct open_handle *h, uint64_t fh)
+{
+        h->file = NULL;
+        h->list = NULL;
+        h->next_free = w->first_free;
+        w->first_free = (uint32_t) fh - 1;
+}
+
+static struct open_handle *handle_find(struct worker *w, uint64_t fh)
+{
+        uint32_t i = (uint32_t) fh;
+
+        if (i == 0 || i > w->n_handles || w->handles[i - 1]->counter != (uint32_t) (fh >> 32))
+                return NULL;
+        return w->handles[i - 1]->file || w->handles[i - 1]->list ? w->handles[i - 1] : NULL;
+}
+
+static struct smb_open_file *file_find(struct worker *w, uint64_t fh)
+{
+        struct open_handle *h = handle_find(w, fh);
+
+        return h ? h->file : NULL;
+}
+
+/* ---- checks ---- */
+
+/* The transfer's memory, or NULL when the request leaves its slot. */
+static void *transfer_memory(struct worker *w, const struct smb_message *m)
+{
+        if (m->slot >= SMB_SLOTS || m->slot_offset > SMB_SLOT_BYTES || m->length > SMB_SLOT_BYTES - m->slot_offset)
+                return NULL;
+        return w->arena + (size_t) m->slot * SMB_SLOT_BYTES + m->slot_offset;
+}
+
+/* ---- operations: each returns 0 or a negative errno ---- */
+
+/* Opens, and finds out whether it created: a mode belongs to a new file only. */
+static int open_or_create(struct worker *w, struct smb_message *m, struct smb_open_file **ret_file)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        int flags = (int) m->flags & ~O_APPEND;
+        int r;
+
+        m->created = (flags & O_CREAT) != 0;
+        if (!m->created)
+                return ops->open(w->backend, m->text, flags, ret_file);
+        r = ops->open(w->backend, m->text, flags | O_EXCL, ret_file);
+        if (r != -EEXIST || (flags & O_EXCL))
+                return r;
+        m->created = 0;
+        return ops->open(w->backend, m->text, flags & ~O_CREAT, ret_file);
+}
+
+static int do_open(struct worker *w, struct smb_message *m)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        struct open_handle *h;
+        uint64_t fh;
+        int r;
+
+        r = handle_new(w, &h, &fh);
+        if (r < 0)
+                return r;
+        r = open_or_create(w, m, &h->file);
+        if (r < 0) {
+                handle_free(w, h, fh);
+                return r;
+        }
+        if (m->valid & SMB_WANT_ATTR) {
+                r = ops->fstat(w->backend, h->file, &m->attr);
+                if (r == 0 && m->created && (m->valid & SMB_SET_CREATE_READONLY)) {
+                        r = ops->set_dos(w->backend, m->text, m->attr.dos | SMB_ATTR_READONLY);
+                        m->attr.dos |= SMB_ATTR_READONLY;
+                }
+                if (r < 0) {
+                        (void) ops->close(w->backend, h->file);
+                        handle_free(w, h, fh);
+                        return r;
+                }
+        }
+        m->reply_fh = fh;
+        return 0;
+}
+
+static int do_close(struct worker *w, struct smb_message *m)
+{
+        struct open_handle *h = handle_find(w, m->fh);
+        int r;
+
+        if (!h || !h->file)
+                return -EBADF;
+        r = w->backend->ops->close(w->backend, h->file);
+        handle_free(w, h, m->fh);
+        return r;
+}
+
+static int do_read(struct worker *w, struct smb_message *m)
+{
+        struct smb_open_file *file = file_find(w, m->fh);
+        void *data = transfer_memory(w, m);
+        int64_t n;
+
+        if (!file)
+                return -EBADF;
+        if (!data || m->length > SMB_SLOT_DATA_BYTES)
+                return -EINVAL;
+        n = w->backend->ops->read(w->backend, file, data, m->length, m->offset);
+        if (n < 0)
+                return (int) n;
+        m->reply_length = (uint32_t) n;
+        return 0;
+}
+
+static int do_write(struct worker *w, struct smb_message *m)
+{
+        struct smb_open_file *file = file_find(w, m->fh);
+        const void *data = transfer_memory(w, m);
+        int64_t n;
+
+        if (!file)
+                return -EBADF;
+        if (!data)
+                return -EINVAL;
+        n = w->backend->ops->write(w->backend, file, data, m->length, m->offset);
+        if (n < 0)
+                return (int) n;
+        m->reply_length = (uint32_t) n;
+        return 0;
+}
+
+static int do_list(struct worker *w, struct smb_message *m)
+{
+        struct open_handle *h;
+        uint64_t fh;
+        int r = handle_new(w, &h, &fh);
+
+        if (r < 0)
+                return r;
+        r = w->backend->ops->list(w->backend, m->text, &h->list);
+        if (r < 0) {
+                handle_free(w, h, fh);
+                return r;
+        }
+        m->reply_fh = fh;
+        return 0;
+}
+
+static void list_end(struct worker *w, struct open_handle *h, uint64_t fh)
+{
+        w->backend->ops->list_close(w->backend, h->list);
+        handle_free(w, h, fh);
+}
+
+static int do_list_next(struct worker *w, struct smb_message *m)
+{
+        struct open_handle *h = handle_find(w, m->fh);
+        unsigned char *data = transfer_memory(w, m);
+        size_t used = 0;
+        const char *name;
+        struct smb_attr attr;
+
+        if (!h || !h->list)
+                return -EBADF;
+        if (!data || m->length > SMB_SLOT_DATA_BYTES || m->slot_offset != 0)
+                return -EINVAL;
+        if (h->has_pending) {
+                if (!listing_put(data, m->length, &used, h->pending_name, &h->pending_attr))
+                        return -EINVAL;
+                h->has_pending = false;
+        }
+        while (w->backend->ops->list_next(w->backend, h->list, &name, &attr) == 1) {
+                if (listing_put(data, m->length, &used, name, &attr))
+                        continue;
+                snprintf(h->pending_name, sizeof(h->pending_name), "%s", name);
+                h->pending_attr = attr;
+                h->has_pending = true;
+                break;
+        }
+        m->reply_length = (uint32_t) used;
+        if (used == 0)
+                list_end(w, h, m->fh);
+        return 0;
+}
+
+static int do_list_close(struct worker *w, struct smb_message *m)
+{
+        struct open_handle *h = handle_find(w, m->fh);
+
+        if (!h || !h->list)
+                return -EBADF;
+        list_end(w, h, m->fh);
+        return 0;
+}
+
+static int set_size(struct worker *w, const struct smb_message *m)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        struct smb_open_file *file = m->fh ? file_find(w, m->fh) : NULL;
+        int r, q;
+
+        if (m->fh)
+                return file ? ops->truncate(w->backend, file, m->offset) : -EBADF;
+        r = ops->open(w->backend, m->text, O_WRONLY, &file);
+        if (r < 0)
+                return r;
+        r = ops->truncate(w->backend, file, m->offset);
+        q = ops->close(w->backend, file);
+        return r < 0 ? r : q;
+}
+
+static int do_setattr(struct worker *w, struct smb_message *m)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        struct smb_time atime = m->atime, mtime = m->mtime;
+        int r = 0;
+
+        if (m->valid & SMB_SET_SIZE)
+                r = set_size(w, m);
+        if (r == 0 && (m->valid & (SMB_SET_READONLY | SMB_SET_ATIME | SMB_SET_MTIME)))
+                r = ops->stat(w->backend, m->text, &m->attr);
+        if (r == 0 && (m->valid & SMB_SET_READONLY)) {
+                uint32_t dos = m->readonly ? m->attr.dos | SMB_ATTR_READONLY : m->attr.dos & ~SMB_ATTR_READONLY;
+
+                if (dos != m->attr.dos)
+                        r = ops->set_dos(w->backend, m->text, dos);
+        }
+        if (r == 0 && (m->valid & (SMB_SET_ATIME | SMB_SET_MTIME)))
+                r = ops->set_times(w->backend, m->text, m->valid & SMB_SET_ATIME ? &atime : &m->attr.atime,
+                                   m->valid & SMB_SET_MTIME ? &mtime : &m->attr.mtime);
+        return r < 0 ? r : ops->stat(w->backend, m->text, &m->attr);
+}
+
+static int do_rename(struct worker *w, struct smb_message *m, const char *to)
+{
+        struct smb_attr attr;
+
+        if (!to)
+                return -EINVAL;
+        if (m->flags & RENAME_NOREPLACE) {
+                int r = w->backend->ops->stat(w->backend, to, &attr);
+
+                if (r == 0)
+                        return -EEXIST;
+                if (r != -ENOENT)
+                        return r;
+        }
+        return w->backend->ops->rename(w->backend, m->text, to);
+}
+
+static int do_connect(struct worker *w, struct smb_message *m)
+{
+        struct wn_error err = { 0 };
+        struct credentials credentials = { 0 };
+        int r = 0;
+
+        if (w->setup.credentials_file[0]) {
+                r = credentials_read_file(w->setup.credentials_file, &credentials, &err);
+                if (r == 0) {
+                        snprintf(w->setup.user, sizeof(w->setup.user), "%s", credentials.user);
+                        if (credentials.domain)
+                                snprintf(w->setup.domain, sizeof(w->setup.domain), "%s", credentials.domain);
+                        if (credentials.password.bytes) {
+                                snprintf(w->setup.password, sizeof(w->setup.password), "%s", credentials.password.bytes);
+                                w->setup.has_password = 1;
+                        }
+                }
+                credentials_done(&credentials);
+        }
+        if (r == 0)
+                r = w->backend->ops->connect(w->backend, &w->setup, &err);
+        explicit_bzero(&w->setup, sizeof(w->setup));
+        m->status = (uint32_t) status_from_result(r);
+        m->cause = (uint32_t) err.cause;
+        snprintf(m->text, sizeof(m->text), "%s", err.text);
+        return r == 0 ? 0 : -ECONNREFUSED;
+}
+
+static int mkdir_and_stat(struct worker *w, struct smb_message *m)
+{
+        int r = w->backend->ops->mkdir(w->backend, m->text);
+
+        return r < 0 ? r : w->backend->ops->stat(w->backend, m->text, &m->attr);
+}
+
+static int perform(struct worker *w, struct smb_message *m)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        const char *second = NULL;
+
+        m->text[SMB_TEXT_BYTES - 1] = '\0';
+        if (m->path2 > 0 && m->path2 < SMB_TEXT_BYTES)
+                second = m->text + m->path2;
+        switch (m->op) {
+        case SMB_OP_CONNECT: return do_connect(w, m);
+        case SMB_OP_STAT: return ops->stat(w->backend, m->text, &m->attr);
+        case SMB_OP_LIST: return do_list(w, m);
+        case SMB_OP_LIST_NEXT: return do_list_next(w, m);
+        case SMB_OP_LIST_CLOSE: return do_list_close(w, m);
+        case SMB_OP_OPEN: return do_open(w, m);
+        case SMB_OP_CLOSE: return do_close(w, m);
+        case SMB_OP_READ: return do_read(w, m);
+        case SMB_OP_WRITE: return do_write(w, m);
+        case SMB_OP_SETATTR: return do_setattr(w, m);
+        case SMB_OP_UNLINK: return ops->unlink(w->backend, m->text);
+        case SMB_OP_MKDIR: return mkdir_and_stat(w, m);
+        case SMB_OP_RMDIR: return ops->rmdir(w->backend, m->text);
+        case SMB_OP_RENAME: return do_rename(w, m, second);
+        case SMB_OP_STATFS: return ops->statfs(w->backend, &m->space);
+        default: return -ENOSYS;
+        }
+}
+
+/* Whether an error means that the connection to the server is gone. A time-out does: the library would keep a connection
+ * that answers out of step. */
+static bool connection_lost(int error)
+{
+        switch (-error) {
+        case ECONNABORTED:
+        case ECONNREFUSED:
+        case ECONNRESET:
+        case EHOSTDOWN:
+        case EHOSTUNREACH:
+        case ENETDOWN:
+        case ENETRESET:
+        case ENETUNREACH:
+        case ENOTCONN:
+        case EPIPE:
+        case ETIMEDOUT:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* ---- the loop ---- */
+
+static void serve_message(struct worker *w, uint32_t index)
+{
+        struct smb_message *m = &w->channel->messages[index];
+        int r = perform(w, m);
+
+        m->lost = connection_lost(r);
+        m->error = -r;
+        w->lost = w->lost || m->lost;
+        smb_ring_put(&w->channel->replies, index);
+        (void) eventfd_write(SMB_FD_REPLIES, 1);
+}
+
+/* After wnetd's death: what it had handed over for writing is still written, nobody waits for the rest. */
+static void finish_writes(struct worker *w)
+{
+        uint32_t index;
+
+        while (!w->lost && smb_ring_take(&w->channel->requests, &w->requests_read, &index)) {
+                if (index >= SMB_MESSAGES)
+                        return;
+                if (w->channel->messages[index].op == SMB_OP_WRITE || w->channel->messages[index].op == SMB_OP_CLOSE)
+                        serve_message(w, index);
+        }
+}
+
+static int serve(struct worker *w)
+{
+        while (!w->lost) {
+                struct pollfd fds[2] = {
+                        { .fd = SMB_FD_REQUESTS, .events = POLLIN },
+                        { .fd = SMB_FD_SETUP, .events = POLLRDHUP },
+                };
+                eventfd_t count;
+                uint32_t index;
+
+                while (!w->lost && smb_ring_take(&w->channel->requests, &w->requests_read, &index)) {
+                        if (index >= SMB_MESSAGES)
+                                return EXIT_FAILURE;
+                        serve_message(w, index);
+                }
+                if (w->lost)
+                        break;
+                if (poll(fds, 2, -1) < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return EXIT_FAILURE;
+                }
+                if (fds[1].revents) {
+                        finish_writes(w);
+                        return EXIT_SUCCESS;
+                }
+                if (fds[0].revents)
+                        (void) eventfd_read(SMB_FD_REQUESTS, &count);
+        }
+        return EXIT_SUCCESS;
+}
+
+static int receive_setup(struct worker *w)
+{
+        ssize_t n = recv(SMB_FD_SETUP, &w->setup, sizeof(w->setup), 0);
+
+        if (n != (ssize_t) sizeof(w->setup))
+                return -EPROTO;
+        w->setup.server[sizeof(w->setup.server) - 1] = '\0';
+        w->setup.share[sizeof(w->setup.share) - 1] = '\0';
+        w->setup.path[sizeof(w->setup.path) - 1] = '\0';
+        w->setup.user[sizeof(w->setup.user) - 1] = '\0';
+        w->setup.domain[sizeof(w->setup.domain) - 1] = '\0';
+        w->setup.password[sizeof(w->setup.password) - 1] = '\0';
+        w->setup.credentials_file[sizeof(w->setup.credentials_file) - 1] = '\0';
+        return 0;
+}
+
+int worker_run(struct smb_backend *backend)
+{
+        static struct worker worker; /* one per process; too large for the stack */
+        struct worker *w = &worker;
+        int r;
+
+        w->backend = backend;
+        w->channel = mmap(NULL, sizeof(struct smb_channel), PROT_READ | PROT_WRITE, MAP_SHARED, SMB_FD_CHANNEL, 0);
+        w->arena = mmap(NULL, (size_t) SMB_SLOTS * SMB_SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, SMB_FD_ARENA, 0);
+        if (w->channel == MAP_FAILED || w->arena == MAP_FAILED) {
+                log_error("the shared memory cannot be mapped: %s", strerror(errno));
+                return EXIT_FAILURE;
+        }
+        r = receive_setup(w);
+        if (r < 0) {
+                log_error("no connection data came from wnetd: %s", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        return serve(w);
+}

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes wrong is told in one line that says what, why and by which number; and nothing is left of the attempt."""
+
+import os
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import ALICE, BOB, BOB_PASSWORD, LONG, PASSWORD, mounts_below
+
+
+def assert_nothing_left(wnet):
+    assert wnet.list() == []
+    assert mounts_below(wnet.drives) == []
+    assert not wnet.folder().exists()
+    assert wnet.workers() == []
+
+
+def assert_one_line(result):
+    """One line of error; what can be done about it may follow as a hint."""
+    assert result.out == ""
+    lines = result.err.splitlines()
+    assert result.err.endswith("\n") and lines[0].startswith("wnet: ") and lines[0].endswith(")"), repr(result)
+    assert all(line.startswith("hint: ") for line in lines[1:]) and len(lines) <= 2, repr(result)
+    assert all(line.isprintable() for line in lines)
+
+
+@pytest.fixture
+def hole():
+    """A server that takes connections and never says a word. Gives its port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("user, password", [(ALICE, "wrong"), (ALICE, ""), ("nobody-here", PASSWORD), (BOB, PASSWORD), ("", "")])
+def test_a_wrong_password_is_never_a_guest(wnet, server, user, password):
+    result = wnet.run("add", "Z:", server.url(), "--user", user or "guest", "--password-stdin", input=password + "\n")
+    assert result.code == 1, repr(result)
+    assert_one_line(result)
+    assert "(ERROR_LOGON_FAILURE, 1326)" in result.err or "(ERROR_INVALID_PASSWORD, 86)" in result.err
+    assert_nothing_left(wnet)
+
+
+def test_after_a_wrong_password_the_right_one_works(wnet, server):
+    wnet.add_fails(1326, "Z:", server.url(), password="wrong")
+    wnet.add("Z:", server.url())
+    assert wnet.entry()["state"] == "ok"
+
+
+def test_no_such_share(wnet, server):
+    result = wnet.add_fails(67, "Z:", server.url("nothing"))
+    assert_one_line(result)
+    assert "nothing" in result.text
+    assert_nothing_left(wnet)
+
+
+def test_a_share_of_somebody_else(wnet, server):
+    result = wnet.add_fails(5, "Z:", server.url("denied"))
+    assert_one_line(result)
+    assert_nothing_left(wnet)
+    wnet.add("Z:", server.url("denied"), user=BOB, password=BOB_PASSWORD)
+
+
+@pytest.mark.parametrize("folder", ["missing", "a file"])
+def test_no_such_folder_in_the_share(wnet, server, folder):
+    (server.data / "a file").write_text("x")
+    assert_one_line(wnet.add_fails((53, 67, 1203), "Z:", server.url() + "/" + folder))
+    assert_nothing_left(wnet)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "no-such-server.invalid", "[::1]:1"])
+def test_no_such_server(wnet, host):
+    result = wnet.add_fails((53, 1203), "Z:", f"//{host}/data")
+    assert_one_line(result)
+    assert_nothing_left(wnet)
+
+
+def test_a_server_that_never_answers_costs_only_its_own_user_time(wnet, server, hole):
+    wnet.configure(connect_timeout=3)
+    (server.data / "f").write_text("x")
+    wnet.add("Y:", server.url())
+    done = threading.Event()
+    result = []
+
+    def connect():
+        try:
+            result.append(wnet.add_fails(53, "Z:", f"//127.0.0.1:{hole}/data"))
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=connect)
+    thread.start()
+    served = 0
+    while not done.is_set():
+        assert (wnet.folder("Y:") / "f").read_text() == "x"
+        (wnet.folder("Y:") / f"new {served}").write_text("x")
+        assert wnet.entry("Y:")["state"] == "ok"
+        served += 1
+        time.sleep(0.05)
+    thread.join()
+    assert served > 1, "nothing was served meanwhile"
+    assert_one_line(result[0])
+    assert wnet.entry("Z:") is None and len(mounts_below(wnet.drives)) == 1
+
+
+def test_a_server_that_talks_nonsense(wnet):
+    def serve(listener):
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\nServer: nonsense\r\n\r\n" * 100)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        wnet.configure(connect_timeout=5)
+        wnet.add_fails((53, 1203, 1208), "Z:", f"//127.0.0.1:{listener.getsockname()[1]}/data")
+        listener.shutdown(socket.SHUT_RDWR)
+    assert_nothing_left(wnet)
+
+
+def test_a_letter_in_use(wnet, server):
+    wnet.add("Z:", server.url())
+    for url in (server.url(), server.url("readonly")):
+        result = wnet.add_fails(85, "Z:", url)
+        assert_one_line(result)
+        assert "Z:" in result.text
+    assert wnet.entry()["state"] == "ok" and wnet.entry()["remote"] == server.unc()
+    assert len(mounts_below(wnet.drives)) == 1
+
+
+def test_two_users_on_one_server_at_once(wnet, server):
+    wnet.add("Y:", server.url())
+    result = wnet.add_fails(1219, "Z:", server.url("denied"), user=BOB, password=BOB_PASSWORD)
+    assert_one_line(result)
+    assert "Y:" in result.text
+    wnet.ok("cancel", "Y:")
+    wnet.add("Z:", server.url("denied"), user=BOB, password=BOB_PASSWORD)
+
+
+@pytest.mark.parametrize("device", ["Z", "ZZ:", "1:", "é:", "Z:/", "Z:\\", "LPT0", "LPT10", "COM1", "/tmp/x", " Z:", "Z::", ":"])
+def test_malformed_local_names(wnet, server, device):
+    assert_one_line(wnet.add_fails(1200, device, server.url()))
+    assert_nothing_left(wnet)
+
+
+@pytest.mark.parametrize("remote", ["", "server", "/server/share", "//server", "//server/", "\\\\", "//", "///x", "\\\\server", "//a//b",
+                                    "http://server/share", "//server:0/share", "//server:99999/share", "//server:x/share",
+                                    "//server/../x", "//server/share/../other", "//us\ner/share", "smb://user:secret@server/share",
+                                    "//" + "s" * 300 + "/share", "//server/" + "s" * 300], ids=lambda r: ascii(r)[:30])
+def test_malformed_remote_names(wnet, remote):
+    assert_one_line(wnet.add_fails(67, "Z:", remote))
+    assert_nothing_left(wnet)
+
+
+@pytest.mark.parametrize("user", ["", "a" * 300, "a\tb", "\\"], ids=ascii)
+def test_malformed_user_names(wnet, server, user):
+    result = wnet.run("add", "Z:", server.url(), "--user", user, "--password-stdin", input=PASSWORD + "\n")
+    assert result.code == 1 and "(ERROR_BAD_USERNAME, 2202)" in result.err, repr(result)
+    assert_one_line(result)
+    assert_nothing_left(wnet)
+
+
+def test_a_printer_port_is_no_drive(wnet, server):
+    wnet.add_fails(66, "LPT1", server.url())
+    assert wnet.list() == []
+
+
+# the folder of the drive
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(wnet, server):
+    wnet.folder().mkdir(parents=True)
+    (wnet.folder() / "mine").write_text("precious")
+    result = wnet.fails(tuple(range(1, 3000)), *wnet._add_args("Z:", server.url(), ALICE), input=PASSWORD + "\n")
+    assert_one_line(result)
+    assert str(wnet.folder()) in result.text
+    assert (wnet.folder() / "mine").read_text() == "precious"
+    assert wnet.list() == [] and mounts_below(wnet.drives) == []
+
+
+@pytest.mark.parametrize("what", ["a file", "a link", "a dangling link"])
+def test_something_else_where_the_folder_should_be(wnet, server, what):
+    wnet.drives.mkdir()
+    elsewhere = wnet.home / "elsewhere"
+    elsewhere.mkdir()
+    if what == "a file":
+        wnet.folder().write_text("precious")
+    else:
+        wnet.folder().symlink_to(elsewhere if what == "a link" else wnet.home / "nowhere")
+    result = wnet.fails(tuple(range(1, 3000)), *wnet._add_args("Z:", server.url(), ALICE), input=PASSWORD + "\n")
+    assert_one_line(result)
+    assert wnet.folder().is_symlink() or wnet.folder().read_text() == "precious"
+    assert os.listdir(elsewhere) == []
+    assert wnet.list() == [] and mounts_below(wnet.home) == []
+
+
+def test_drives_that_cannot_be_made(wnet, server):
+    wnet.drives.mkdir(mode=0o500)
+    result = wnet.fails(tuple(range(1, 3000)), *wnet._add_args("Z:", server.url(), ALICE), input=PASSWORD + "\n")
+    assert_one_line(result)
+    assert str(wnet.drives) in result.text
+    assert wnet.list() == []
+    wnet.drives.chmod(0o700)
+    wnet.add("Z:", server.url())
+
+
+def test_drives_elsewhere_by_configuration(wnet, server):
+    wnet.configure(drives="~/Network")
+    wnet.add("Z:", server.url())
+    (wnet.home / "Network" / "Z" / "f").write_text("x")
+    assert (server.data / "f").read_text() == "x"
+    wnet.ok("cancel", "Z:")
+    assert mounts_below(wnet.home) == []
+
+
+@pytest.mark.parametrize("text", ["connect_timeout = soon\n", "colour = red\n", "connect_timeout\n", "operation_timeout = 0\n"])
+def test_a_configuration_that_does_not_do(wnet, text):
+    (wnet.config / "wnet").mkdir(mode=0o700)
+    (wnet.config / "wnet" / "wnet.conf").write_text(text)
+    wnet.expect_log("wnet.conf")
+    result = wnet.run("list")
+    # it must be told; whether the daemon then goes on with its defaults is its own choice
+    assert "wnet.conf" in result.err + wnet.log_text(), repr(result)
+
+
+# the profile
+
+
+def break_profile(wnet, how):
+    folder = wnet.config / "wnet"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if how == "garbage":
+        wnet.profile.write_bytes(b"not a database " * 100)
+    elif how == "zero bytes":
+        wnet.profile.write_bytes(b"")
+    elif how == "another schema":
+        subprocess.run(["sqlite3", wnet.profile, "CREATE TABLE device (x)"], check=True)
+    elif how == "a directory":
+        wnet.profile.mkdir()
+    elif how == "unreadable":
+        wnet.profile.write_bytes(b"")
+        wnet.profile.chmod(0)
+
+
+@pytest.mark.parametrize("how, code", [("garbage", 1206), ("zero bytes", 1206), ("another schema", 1206), ("a directory", 1205),
+                                       ("unreadable", 1205)])
+def test_a_broken_profile_is_told_and_left_alone(wnet, server, how, code):
+    wnet.expect_log("profile")
+    break_profile(wnet, how)
+    before = wnet.profile.read_bytes() if code == 1206 else None
+    credentials = wnet.credentials()
+    wnet.fails(code, "add", "Z:", server.url(), "--credentials", credentials, "--persistent")
+    assert mounts_below(wnet.drives) == []
+    wnet.add("Z:", server.url())  # without it, it does not matter
+    assert wnet.entry()["state"] == "ok"
+    wnet.ok("cancel", "Z:", "--forget")
+    if before is not None:
+        assert wnet.profile.read_bytes() == before
+
+
+# runtime directory
+
+
+def test_without_a_runtime_directory_of_the_session(wnet, server):
+    """As under su, cron, and in containers."""
+    del wnet.env["XDG_RUNTIME_DIR"]
+    folder = f"/tmp/wnet-{os.getuid()}"
+    if os.path.exists(folder):
+        pytest.skip(f"{folder} exists: a daemon of this user may be using it")
+    try:
+        wnet.add("Z:", server.url())
+        assert os.stat(folder).st_mode & 0o777 == 0o700
+        wnet.ok("cancel", "Z:")
+        wnet.ok("shutdown")
+    finally:
+        subprocess.run(["rm", "-rf", folder], check=True)
+
+
+def test_a_runtime_directory_of_somebody_else_is_refused(wnet):
+    (wnet.runtime / "wnet").mkdir(mode=0o777)
+    (wnet.runtime / "wnet").chmod(0o777)
+    result = wnet.run("list", timeout=LONG)
+    assert result.code == 1, repr(result)
+    assert str(wnet.runtime / "wnet") in result.err + wnet.log_text()

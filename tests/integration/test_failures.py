@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What fails beneath a drive: its server, its worker processes. The drive says so in bounded time and comes back by itself."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from harness import LONG, alive, error_name, error_of, opened, wait_until
+
+FAILURE = ("EIO", "ETIMEDOUT", "ECONNABORTED", "ECONNRESET", "ENOTCONN", "EHOSTDOWN", "ESTALE")
+
+READ_ALL = """
+import sys
+with open(sys.argv[1], 'rb', buffering=0) as f:
+    print('begun', len(f.read(1000)), flush=True)
+    try:
+        while f.read(1 << 20):
+            pass
+    except OSError as e:
+        print('failed', e.errno, flush=True)
+        sys.exit(7)
+print('complete', flush=True)
+"""
+
+
+@pytest.fixture
+def quick(wnet):
+    """Time-outs that a test can wait for."""
+    wnet.configure(operation_timeout=2, connect_timeout=5)
+    wnet.expect_log(r"worker|wnet-smb|smb|server|connection|connect|time|Z:|Y:")
+    return wnet
+
+
+def read_all(wnet, path):
+    process = wnet.popen([sys.executable, "-c", READ_ALL, path], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == "begun 1000\n"
+    return process
+
+
+def works(folder, server, name="works"):
+    def try_it():
+        return error_of(lambda: (folder / name).write_text("w")) is None and (server.data / name).read_text() == "w"
+
+    wait_until(try_it, "the drive works again without a command", timeout=2 * LONG, interval=0.3)
+
+
+def big_file(server, megabytes=400):
+    with open(server.data / "big", "wb") as f:
+        f.truncate(megabytes << 20)
+
+
+def test_the_server_dies_in_the_middle_of_a_read(quick, server):
+    big_file(server)
+    quick.add("Z:", server.url())
+    reader = read_all(quick, quick.folder() / "big")
+    server.kill()
+    assert reader.wait(LONG) == 7, "no error reached the reader"
+    assert error_name(error_of(lambda: os.listdir(quick.folder()))) in FAILURE
+    entry = quick.entry()
+    assert entry["state"] == "reconnecting" and entry["reason"]
+    server.start()
+    works(quick.folder(), server)
+    assert quick.wait_state("Z:", "ok")["reason"] == ""
+    assert (quick.folder() / "big").stat().st_size == 400 << 20
+
+
+def test_the_server_restarts_while_nobody_looks(quick, server):
+    (server.data / "f").write_text("x")
+    quick.add("Z:", server.url())
+    assert (quick.folder() / "f").read_text() == "x"
+    server.kill()
+    server.start()
+    works(quick.folder(), server)
+    assert (quick.folder() / "f").read_text() == "x"
+
+
+def test_a_file_open_across_a_restart_is_read_on(quick, server):
+    """It is the same file still, so the handle may be opened again; if not, it says so and never gives wrong data."""
+    (server.data / "f").write_bytes(bytes(range(256)) * 8000)
+    quick.add("Z:", server.url())
+    with opened(quick.folder() / "f", "rb") as f:
+        assert f.read(256) == bytes(range(256))
+        server.kill()
+        server.start()
+        works(quick.folder(), server)
+        try:
+            assert os.pread(f.fileno(), 256, 1_024_000) == bytes(range(256))
+        except OSError as e:
+            assert error_name(e.errno) in FAILURE
+
+
+def test_what_could_not_be_written_is_an_error_of_close_or_fsync(quick, server):
+    quick.add("Z:", server.url())
+    with opened(quick.folder() / "f", "wb") as f:
+        f.write(b"first")
+        os.fsync(f.fileno())
+        server.kill()
+        failed = error_of(lambda: f.write(b"x" * 100_000)) or error_of(lambda: os.fsync(f.fileno()))
+        assert error_name(failed) in FAILURE
+    server.start()
+    works(quick.folder(), server)
+
+
+def test_the_server_hangs(quick, server):
+    (server.data / "f").write_bytes(b"x" * 5_000_000)
+    quick.add("Z:", server.url())
+    server.freeze()
+    for call in (lambda: (quick.folder() / "f").read_bytes(), lambda: os.listdir(quick.folder()),
+                 lambda: (quick.folder() / "new").write_text("x")):
+        assert error_name(error_of(call)) in FAILURE
+    assert quick.entry()["state"] == "reconnecting"
+    server.thaw()
+    works(quick.folder(), server)
+
+
+def test_a_program_blocked_on_a_hanging_server_can_be_interrupted(wnet, server):
+    wnet.configure(operation_timeout=100)
+    wnet.expect_log(r"worker|smb|server|connection|time")
+    (server.data / "f").write_bytes(b"x" * 5_000_000)
+    wnet.add("Z:", server.url())
+    server.freeze()
+    reader = wnet.popen([sys.executable, "-c", "import sys; open(sys.argv[1], 'rb').read()", wnet.folder() / "f"],
+                        stderr=subprocess.DEVNULL)
+    time.sleep(1)
+    os.kill(reader.pid, signal.SIGKILL)
+    reader.wait(30)
+    server.thaw()
+    works(wnet.folder(), server)
+
+
+def test_one_server_hangs_and_the_drive_on_another_goes_on(quick, server, make_server):
+    other = make_server()
+    quick.add("Z:", server.url())
+    quick.add("Y:", other.url())
+    server.freeze()
+    blocked = quick.popen(["ls", "-l", quick.folder("Z:")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for number in range(20):
+        (quick.folder("Y:") / f"{number}").write_text("x")
+        assert (other.data / f"{number}").read_text() == "x"
+        assert quick.entry("Y:")["state"] == "ok"
+    assert blocked.wait(LONG) != 0
+    server.thaw()
+    works(quick.folder("Z:"), server)
+
+
+# the workers
+
+
+def test_a_worker_that_is_killed_is_replaced(quick, server):
+    (server.data / "f").write_text("x")
+    quick.add("Z:", server.url())
+    assert (quick.folder() / "f").read_text() == "x"
+    for worker in quick.workers():
+        os.kill(worker, signal.SIGKILL)
+        works(quick.folder(), server, f"after {worker}")
+    assert (quick.folder() / "f").read_text() == "x"
+    quick.wait_state("Z:", "ok")
+    assert quick.workers()
+
+
+def test_all_workers_are_killed_at_once(quick, server):
+    (server.data / "f").write_text("x")
+    quick.add("Z:", server.url())
+    for worker in quick.workers():
+        os.kill(worker, signal.SIGKILL)
+    works(quick.folder(), server)
+    assert (quick.folder() / "f").read_text() == "x"
+    quick.wait_state("Z:", "ok")
+
+
+def test_workers_are_killed_while_they_are_at_work(quick, server):
+    quick.add("Z:", server.url())
+    stop = threading.Event()
+    wrong = []
+
+    def work():
+        number = 0
+        while not stop.is_set():
+            number += 1
+            path = quick.folder() / f"w {number % 7}"
+            data = bytes([number % 256]) * 10_000
+            try:
+                path.write_bytes(data)
+                if path.read_bytes() != data:
+                    wrong.append(f"{path} has wrong contents")
+            except OSError:
+                pass  # told: right
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for _ in range(5):
+        time.sleep(0.5)
+        for worker in quick.workers():
+            os.kill(worker, signal.SIGKILL)
+    time.sleep(0.5)
+    stop.set()
+    thread.join(LONG)
+    assert not thread.is_alive(), "the program on the drive hangs"
+    assert not wrong
+    works(quick.folder(), server)
+
+
+def test_a_worker_that_hangs_is_replaced(quick, server, make_server):
+    other = make_server()
+    quick.add("Z:", server.url())
+    workers = quick.workers()
+    quick.add("Y:", other.url())
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    blocked = quick.popen(["ls", "-l", quick.folder("Z:")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for number in range(20):
+        (quick.folder("Y:") / f"{number}").write_text("x")
+        assert quick.entry("Y:")["state"] == "ok"
+    blocked.wait(LONG)
+    works(quick.folder("Z:"), server)
+    wait_until(lambda: not any(map(alive, workers)) or set(workers) & set(quick.workers()) == set(),
+               "the workers that hung have been replaced")
+
+
+def test_workers_go_with_their_daemon(wnet, server):
+    wnet.add("Z:", server.url())
+    assert wnet.workers()
+    wnet.end_daemon(signal.SIGKILL)
+
+
+def test_workers_go_with_their_drive(wnet, server):
+    wnet.add("Z:", server.url())
+    wnet.add("Y:", server.url("readonly"))
+    wnet.ok("cancel", "Z:")
+    wnet.ok("cancel", "Y:")
+    wait_until(lambda: wnet.workers() == [], "no worker is left")

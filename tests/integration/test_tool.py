@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: help, versions, JSON, usage errors; and the daemon behind it, one to a user."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from harness import LONG, alive, wait_until
+
+COMMANDS = ("add", "list", "files", "cancel", "get", "shutdown")
+
+
+@pytest.mark.parametrize("program", ["wnet", "wnetd", "wnet-smb"])
+def test_every_program_has_a_version(wnet, program):
+    result = wnet.program(wnet.build / program, "--version")
+    assert result.code == 0
+    assert result.out.split()[1][0].isdigit() and "\n" in result.out, repr(result)
+    assert wnet.daemons() == [], "asking for the version starts nothing"
+
+
+def test_help_names_every_command(wnet):
+    result = wnet.ok("--help")
+    for command in COMMANDS:
+        assert command in result.out
+    assert wnet.program(wnet.build / "wnetd", "--help").code == 0
+    assert wnet.daemons() == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(wnet, command):
+    result = wnet.ok(command, "--help")
+    assert command in result.out and "sage" in result.out
+    assert wnet.daemons() == []
+
+
+@pytest.mark.parametrize("args", [["nonsense"], ["--nonsense"], [], ["add"], ["add", "Z:"], ["add", "Z:", "//s/s", "extra"], ["cancel"],
+                                  ["cancel", "Z:", "Y:"], ["get"], ["list", "--nonsense"], ["list", "extra"], ["add", "--user"],
+                                  ["shutdown", "now"], ["add", "Z:", "//s/s", "--password", "x"],
+                                  ["add", "Z:", "//s/s", "--password-stdin", "--credentials", "/x"]], ids=" ".join)
+def test_wrong_usage(wnet, args):
+    result = wnet.run(*args)
+    assert result.code == 2, repr(result)
+    assert result.out == "" and result.err.startswith(("wnet: ", "Usage: ", "usage: ")), repr(result)
+    assert wnet.daemons() == []
+
+
+def test_nothing_to_list(wnet):
+    result = wnet.ok("list")
+    assert result.out.strip() and "Z:" not in result.out
+    assert wnet.list() == []
+    assert wnet.ok("files", "--json").json == []
+    wnet.ok("files")
+    wnet.fails(2250, "files", "Z:")
+    wnet.fails(2250, "get", "Z:")
+    wnet.fails(1200, "get", "nonsense")
+
+
+def test_a_list_in_a_pipe_does_not_wait_for_the_daemon_it_started(wnet):
+    result = wnet.program("sh", "-c", "wnet list | cat; wnet list 2>&1 | cat")
+    assert result.code == 0 and result.out
+    wnet.daemon()
+
+
+def test_the_daemon_holds_nothing_of_its_starter(wnet):
+    read, write = os.pipe()
+    folder = wnet.home / "where"
+    folder.mkdir()
+    wnet.program("sh", "-c", "wnet list", cwd=folder, pass_fds=[write])
+    pid = wnet.daemon()
+    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+    os.close(write)
+    os.set_blocking(read, False)
+    assert os.read(read, 1) == b"", "the daemon keeps a descriptor that it inherited"
+    os.close(read)
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+        session = int(f.read().rpartition(")")[2].split()[3])
+    assert session != os.getsid(0), "it would go with the terminal"
+
+
+def test_json_is_json(wnet, server):
+    wnet.add("Z:", server.url())
+    (entry,) = wnet.ok("list", "--json").json
+    assert set(entry) >= {"device", "remote", "state", "reason", "user", "folder", "since", "next_retry", "persistent", "read_only"}
+    assert wnet.ok("get", "Z:", "--json").json["remote"] == server.unc()
+    outcome = wnet.ok("cancel", "Z:", "--json").json
+    assert outcome["status"] == "NO_ERROR" and outcome["code"] == 0
+    assert outcome["holders_total"] == 0 and outcome["holders"] == [] and outcome["lost"] == []
+    assert wnet.ok("shutdown", "--json").json["code"] == 0
+
+
+def test_one_daemon_to_a_user(wnet, server):
+    wnet.add("Z:", server.url())
+    first = wnet.daemon()
+    result = wnet.program(wnet.build / "wnetd", "--background", timeout=LONG)
+    assert result.code in (0, 1), repr(result)
+    assert wnet.daemon() == first
+    assert wnet.entry("Z:")["state"] == "ok"
+
+
+def test_many_at_once_start_one_daemon(wnet):
+    tools = [wnet.popen([wnet.build / "wnet", "list", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(8)]
+    for tool in tools:
+        out, err = tool.communicate(timeout=LONG)
+        assert tool.returncode == 0 and out.strip() == "[]", err
+    wnet.daemon()
+
+
+def test_two_homes_do_not_see_each_other(make_wnet, server):
+    one, two = make_wnet("one"), make_wnet("two")
+    one.add("Z:", server.url())
+    two.add("Y:", server.url("readonly"))
+    assert [e["device"] for e in one.list()] == ["Z:"]
+    assert [e["device"] for e in two.list()] == ["Y:"]
+    assert one.daemon() != two.daemon()
+    two.end_daemon(signal.SIGKILL)
+    two.list()  # cleans up after itself, and only after itself
+    (one.folder("Z:") / "f").write_text("x")
+    assert (server.data / "f").read_text() == "x"
+
+
+def test_a_daemon_that_crashed_is_started_again(wnet):
+    wnet.list()
+    wnet.end_daemon(signal.SIGKILL)
+    assert wnet.list() == []
+    wnet.daemon()
+
+
+def test_shutdown_without_a_daemon(wnet):
+    result = wnet.run("shutdown")
+    assert result.code in (0, 1)
+    wait_until(lambda: wnet.daemons() == [], "no daemon is left running")
+
+
+def test_a_client_that_goes_away_does_no_harm(wnet, server):
+    wnet.add("Z:", server.url())
+    daemon = wnet.daemon()
+    for _ in range(5):
+        tool = wnet.popen([wnet.build / "wnet", "list"], stdout=subprocess.DEVNULL)
+        tool.kill()
+        tool.wait()
+    assert wnet.daemon() == daemon and alive(daemon)
+    assert wnet.entry("Z:")["state"] == "ok"

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Builds and runs the tests; started by tests/run, which has installed what this needs."""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+TOP = Path(__file__).resolve().parent.parent
+COMMON = ["-Dwerror=true", "-Dbuildtype=debugoptimized"]
+BUILDS = {
+    "normal": ["-Db_sanitize=none", "-Db_lundef=true"],
+    "sanitized": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
+}
+# cmocka sums up each group of tests so
+CMOCKA = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) ?  ?\] (\d+) test\(s\)", re.MULTILINE)
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.lines = []
+
+    def add(self, outcome, name="", why=""):
+        setattr(self, outcome, getattr(self, outcome) + 1)
+        if outcome != "passed":
+            self.lines.append(f"{outcome}: {name}{': ' + why if why else ''}")
+
+
+def build(name, options):
+    """Configures and compiles; returns the build directory, or None when that failed."""
+    directory = TOP / "build-tests" / name
+    setup = ["meson", "setup", *COMMON, *options, str(directory), str(TOP)]
+    if (directory / "build.ninja").exists():
+        setup.insert(2, "--reconfigure")
+    for command in (setup, ["ninja", "-C", str(directory)]):
+        print("+", " ".join(command), flush=True)
+        if subprocess.run(command, check=False).returncode:
+            return None
+    return directory
+
+
+def run(directory, suites, pattern):
+    """Runs the suites with meson."""
+    logs = directory / "meson-logs"
+    for old in [*logs.glob("pytest-*.xml"), logs / "testlog.json"]:
+        old.unlink(missing_ok=True)
+    environment = dict(os.environ)
+    if pattern:
+        environment["WNET_PYTEST_K"] = pattern
+    command = ["meson", "test", "-C", str(directory), "--no-rebuild", "--print-errorlogs", "--num-processes", "2"]
+    for suite in suites:
+        command += ["--suite", suite]
+    print("+", " ".join(command), flush=True)
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def count(directory, build_name, tally):
+    """Adds up what ran: single tests where a program tells of them, else the program."""
+    log = directory / "meson-logs" / "testlog.json"
+    ran = 0
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
+        test = json.loads(line)
+        ran += 1
+        name = test["name"].rpartition(" / ")[2]
+        label = f"{build_name}: {name}"
+        good = test["result"] in ("OK", "EXPECTEDFAIL")
+        results = directory / "meson-logs" / f"pytest-{name}.xml"
+        failed_before = tally.failed
+        if results.exists():
+            for case in ET.parse(results).getroot().iter("testcase"):
+                kinds = {child.tag: child for child in case}
+                case_name = f"{label}::{case.get('name')}"
+                if "failure" in kinds or "error" in kinds:
+                    tally.add("failed", case_name)
+                elif "skipped" in kinds:
+                    tally.add("skipped", case_name, kinds["skipped"].get("message", ""))
+                else:
+                    tally.add("passed")
+        elif cases := CMOCKA.findall(test.get("stdout", "") + "\n" + test.get("stderr", "")):
+            for outcome, number in cases:
+                for _ in range(int(number)):
+                    tally.add(outcome.lower(), label)
+        elif test["result"] == "SKIP":
+            tally.add("skipped", label)
+        elif good:
+            tally.add("passed")
+        # a crash, a time-out, or a failure that no single test tells of
+        if not good and test["result"] != "SKIP" and tally.failed == failed_before:
+            tally.add("failed", label, f"{test['result']} (exit {test.get('returncode')})")
+    return ran
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/run")
+    parser.add_argument("pattern", nargs="?", help="only integration tests whose name matches, as pytest's -k")
+    parser.add_argument("--unit", action="store_true", help="no integration tests")
+    parser.add_argument("--no-sanitize", action="store_true", help="only the normal build")
+    args = parser.parse_args()
+
+    os.umask(0o022)  # another user reads the build
+    began = time.monotonic()
+    suites = ["unit", "checks"] if args.unit else ["integration"] if args.pattern else []
+    tally = Tally()
+    for name, options in BUILDS.items():
+        if args.no_sanitize and name == "sanitized":
+            continue
+        directory = build(name, options)
+        if not directory:
+            tally.add("failed", f"{name}: the build")
+            continue
+        status = run(directory, suites, args.pattern)
+        failed_before = tally.failed
+        if not count(directory, name, tally):
+            tally.add("failed", f"{name}: no test ran")
+        elif status and tally.failed == failed_before:
+            tally.add("failed", f"{name}: meson test", f"exit {status}")
+
+    print()
+    for line in tally.lines:
+        print(line)
+    print(f"took {(time.monotonic() - began) / 60:.1f} minutes")
+    print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -38,6 +38,7 @@ struct connection {
         TAILQ_ENTRY(connection) entry;
         struct manager *manager;
 
+        char *name;                  /* how people call it: "Z:", or "\\server\share" for a deviceless one */
         bool has_device;             /* else deviceless */
         struct device_name device;
         struct remote_name remote;
@@ -56,19 +57,21 @@ struct connection {
 
         char *mountpoint;
         struct handle_table handles;
-        struct redirector *redirector; /* the redirector's own */
+        struct redirector *redirector; /* its own; not NULL only while it has one */
+        bool mount_lost;               /* unmounted by somebody else while a cancel or an attempt was under way */
+        bool release_pending;          /* its redirector is to be freed, outside of the redirector's own callbacks */
         struct cancel *cancel;         /* the disconnection that is under way */
-        struct add *add;               /* the request that waits for the connection */
+        struct attempt *attempt;       /* the connection attempt that is under way */
 };
 
 TAILQ_HEAD(connection_list, connection);
 
-/* A new connection in state CONNECTING; remote is moved from (and zeroed). device NULL: deviceless. NULL: out of memory. */
+/* A new connection in state UNAVAILABLE, entered into manager's table; remote is moved from (and zeroed). device NULL: deviceless.
+ * NULL: out of memory. */
 struct connection *connection_new(struct manager *manager, const struct device_name *device, struct remote_name *remote);
-void connection_free(struct connection *c);
 
-/* How people call it: "Z:", or "\\server\share" for a deviceless one. Valid until the connection goes. */
-const char *connection_name(struct connection *c);
+/* Takes it out of the table and frees it. It has no redirector any more. */
+void connection_free(struct connection *c);
 
 /* The one place where a state changes: logged, and told to every client. reason may be "". */
 void connection_set_state(struct connection *c, enum connection_state state, const char *reason);

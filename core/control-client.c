@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The daemon's methods as functions: each encodes its arguments, calls over the connection (core/control-link.c) and decodes
- * the reply (core/control-reply.c).
+ * The daemon's methods as functions: each encodes its arguments, calls over the connection (core/control-link.c) and
+ * decodes the reply (core/control-reply.c).
  */
 
 #include "core/control-client.h"
@@ -67,8 +67,8 @@ static int append_add(sd_bus_message *message, const struct control_add_request 
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-int control_add(struct control_client *client, const struct control_add_request *request, struct control_added *ret_added,
-                struct wn_error *err)
+int control_add(struct control_client *client, const struct control_add_request *request,
+                struct control_added *ret_added, struct wn_error *err)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
         int r;
@@ -108,7 +108,8 @@ int control_check_cancel(const char *name, uint32_t flags, struct wn_error *err)
                 return control_no_answer(err, r, "Cancel", 0);
         if (r > 0)
                 return error_set(err, ERROR_NOT_CONNECTED, 0, "check",
-                                 "%s is neither a device (such as Z:) nor a remote name (such as //server/share)", name);
+                                 "%s is neither a device (such as Z:) nor a remote name (such as //server/share)",
+                                 name);
         return 0;
 }
 
@@ -128,7 +129,8 @@ int control_cancel(struct control_client *client, const char *name, uint32_t fla
         return r < 0 ? control_no_answer(err, r, "Cancel", 0) : 0;
 }
 
-int control_shutdown(struct control_client *client, bool force, struct control_outcome *ret_outcome, struct wn_error *err)
+int control_shutdown(struct control_client *client, bool force, struct control_outcome *ret_outcome,
+                     struct wn_error *err)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
@@ -154,7 +156,8 @@ int control_list(struct control_client *client, struct control_list *ret_list, s
         return r < 0 ? control_no_answer(err, r, "List", 0) : 0;
 }
 
-int control_files(struct control_client *client, const char *name, struct control_files *ret_files, struct wn_error *err)
+int control_files(struct control_client *client, const char *name, struct control_files *ret_files,
+                  struct wn_error *err)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
@@ -168,7 +171,8 @@ int control_files(struct control_client *client, const char *name, struct contro
         return r < 0 ? control_no_answer(err, r, "Files", 0) : 0;
 }
 
-int control_get(struct control_client *client, const char *local, struct control_device *ret_device, struct wn_error *err)
+int control_get(struct control_client *client, const char *local, struct control_device *ret_device,
+                struct wn_error *err)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;

@@ -5,12 +5,12 @@
 /*
  * The client's side of core/control-protocol.h: used by the control tool and by libwnet.
  *
- * A control_client is one connection to the user's daemon. It is not shared between threads, nor used on both sides of a
- * fork(): open one for a call, or for a few calls in a row, and close it.
+ * A control_client is one connection to the user's daemon. It is not shared between threads, nor used on both sides of
+ * a fork(): open one for a call, or for a few calls in a row, and close it.
  *
- * Every function that returns int answers 0 or a positive status, never a negative errno unless its comment lists one; with a
- * status, err (may be NULL) says what failed, with the daemon's own text where the daemon refused. No call waits longer than
- * the time-out given to control_open(), plus CONTROL_START_TIMEOUT_USEC where a daemon has to be started.
+ * Every function that returns int answers 0 or a positive status, never a negative errno unless its comment lists one;
+ * with a status, err (may be NULL) says what failed, with the daemon's own text where the daemon refused. No call waits
+ * longer than the time-out given to control_open(), plus CONTROL_START_TIMEOUT_USEC where a daemon has to be started.
  */
 
 #include <stdbool.h>
@@ -31,9 +31,9 @@ enum control_open_flags {
 
 struct control_client;
 
-/* Connects to the user's daemon and asks its version. timeout_usec bounds each later call: CONTROL_TIMEOUT_USEC, or less.
- * 0, a status (ERROR_EXTENDED_ERROR: cannot be started, does not answer, belongs to another user, speaks another protocol),
- * or -ESRCH: no daemon runs, and flags do not let it be started. The caller closes: control_close(). */
+/* Connects to the user's daemon and asks its version. timeout_usec bounds each later call: CONTROL_TIMEOUT_USEC, or
+ * less. 0, a status (ERROR_EXTENDED_ERROR: cannot be started, does not answer, belongs to another user, speaks another
+ * protocol), or -ESRCH: no daemon runs, and flags do not let it be started. The caller closes: control_close(). */
 int control_open(unsigned flags, uint64_t timeout_usec, struct control_client **ret_client, struct wn_error *err);
 
 /* The same over a connected socket. Consumes fd even when it fails. */
@@ -60,28 +60,31 @@ struct control_add_request {
 };
 
 /* Connects a device. The password is copied into the message alone, which is erased when it is freed. */
-int control_add(struct control_client *client, const struct control_add_request *request, struct control_added *ret_added,
-                struct wn_error *err);
+int control_add(struct control_client *client, const struct control_add_request *request,
+                struct control_added *ret_added, struct wn_error *err);
 
 /* What a cancel can be refused for without asking anybody, in this order: ERROR_INVALID_PARAMETER for unknown flags,
  * ERROR_NOT_CONNECTED for a name (NULL too) that is neither a device's nor a remote resource's. */
 int control_check_cancel(const char *name, uint32_t flags, struct wn_error *err);
 
-/* Breaks the connections that name stands for. 0 means that the daemon answered, and ret_outcome->status tells what: a refusal
- * is an answer, with the holders. A status means that there is no outcome. */
+/* Breaks the connections that name stands for. 0 means that the daemon answered, and ret_outcome->status tells what: a
+ * refusal is an answer, with the holders. A status means that there is no outcome. */
 int control_cancel(struct control_client *client, const char *name, uint32_t flags, bool force,
                    struct control_outcome *ret_outcome, struct wn_error *err);
 
-/* Disconnects everything and ends the daemon; answers as control_cancel() does. A daemon of another protocol version whose
- * outcome cannot be decoded in full has its status decoded only. */
-int control_shutdown(struct control_client *client, bool force, struct control_outcome *ret_outcome, struct wn_error *err);
+/* Disconnects everything and ends the daemon; answers as control_cancel() does. A daemon of another protocol version
+ * whose outcome cannot be decoded in full has its status decoded only. */
+int control_shutdown(struct control_client *client, bool force, struct control_outcome *ret_outcome,
+                     struct wn_error *err);
 
 int control_list(struct control_client *client, struct control_list *ret_list, struct wn_error *err);
 
 /* Open files of a device or remote resource, of every connection where name is "". */
-int control_files(struct control_client *client, const char *name, struct control_files *ret_files, struct wn_error *err);
+int control_files(struct control_client *client, const char *name, struct control_files *ret_files,
+                  struct wn_error *err);
 
 /* The remote resource behind a device. */
-int control_get(struct control_client *client, const char *local, struct control_device *ret_device, struct wn_error *err);
+int control_get(struct control_client *client, const char *local, struct control_device *ret_device,
+                struct wn_error *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Owns the connection to the daemon: a socket whose peer has our uid, with sd-bus on it. Every wait runs against a deadline of
- * ours, because sd-bus's own (authentication, calls) are longer, and some of its versions give up at a signal. This code runs
- * in other people's programs too: it changes nothing of the process's.
+ * Owns the connection to the daemon: a socket whose peer has our uid, with sd-bus on it. Every wait runs against a
+ * deadline of ours, because sd-bus's own (authentication, calls) are longer, and some of its versions give up at a
+ * signal. This code runs in other people's programs too: it changes nothing of the process's.
  */
 
 #include "core/control-link.h"
@@ -78,14 +78,14 @@ static bool is_disconnect(int r)
 int control_no_answer(struct wn_error *err, int r, const char *call, uint64_t timeout_usec)
 {
         if (r == -ETIMEDOUT)
-                return error_set(err, ERROR_EXTENDED_ERROR, ETIMEDOUT, "call", "wnetd did not answer %s within %.3g s", call,
-                                 (double) timeout_usec / 1e6);
+                return error_set(err, ERROR_EXTENDED_ERROR, ETIMEDOUT, "call", "wnetd did not answer %s within %.3g s",
+                                 call, (double) timeout_usec / 1e6);
         if (is_disconnect(r))
-                return error_set(err, ERROR_EXTENDED_ERROR, -r, "call", "wnetd closed the connection before it answered %s",
-                                 call);
+                return error_set(err, ERROR_EXTENDED_ERROR, -r, "call",
+                                 "wnetd closed the connection before it answered %s", call);
         if (r == -EBADMSG || r == -E2BIG)
-                return error_set(err, ERROR_EXTENDED_ERROR, -r, "decode", "wnetd's answer to %s cannot be understood%s", call,
-                                 r == -E2BIG ? ": it is too long" : "");
+                return error_set(err, ERROR_EXTENDED_ERROR, -r, "decode", "wnetd's answer to %s cannot be understood%s",
+                                 call, r == -E2BIG ? ": it is too long" : "");
         return error_set(err, ERROR_EXTENDED_ERROR, -r, "call", "asking wnetd failed (%s): %s", call, strerror(-r));
 }
 
@@ -125,20 +125,22 @@ static int call_within(struct control_client *client, sd_bus_message *message, u
         return 0;
 }
 
-int control_call(struct control_client *client, sd_bus_message *message, sd_bus_message **ret_reply, struct wn_error *err)
+int control_call(struct control_client *client, sd_bus_message *message, sd_bus_message **ret_reply,
+                 struct wn_error *err)
 {
         return call_within(client, message, client->timeout_usec, ret_reply, err);
 }
 
-int control_new_call(struct control_client *client, const char *member, sd_bus_message **ret_message, struct wn_error *err)
+int control_new_call(struct control_client *client, const char *member, sd_bus_message **ret_message,
+                     struct wn_error *err)
 {
         int r = sd_bus_message_new_method_call(client->bus, ret_message, NULL, CONTROL_PATH, CONTROL_INTERFACE, member);
 
         return r < 0 ? control_no_answer(err, r, member, 0) : 0;
 }
 
-int control_call_simple(struct control_client *client, const char *member, sd_bus_message **ret_reply, struct wn_error *err,
-                       const char *types, ...)
+int control_call_simple(struct control_client *client, const char *member, sd_bus_message **ret_reply,
+                        struct wn_error *err, const char *types, ...)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         va_list arguments;
@@ -192,7 +194,8 @@ static int check_version(struct control_client *client, unsigned flags, uint64_t
         return 0;
 }
 
-int control_open_fd(int fd, unsigned flags, uint64_t timeout_usec, struct control_client **ret_client, struct wn_error *err)
+int control_open_fd(int fd, unsigned flags, uint64_t timeout_usec, struct control_client **ret_client,
+                    struct wn_error *err)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
         _cleanup_close_ int owned = fd;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * Decodes the daemon's replies. A result owns one reference to its message and the arrays; strings are the message's own.
- * A reply is never believed further than its signature, which sd-bus has verified the body against, and the limits in the
- * header.
+ * Decodes the daemon's replies. A result owns one reference to its message and the arrays; strings are the message's
+ * own. A reply is never believed further than its signature, which sd-bus has verified the body against, and the limits
+ * in the header.
  */
 
 #include "core/control-reply.h"
@@ -21,7 +21,7 @@
 #define ITEM_STRINGS_MAX 6
 #define STRINGS(...) ((const char *const[ITEM_STRINGS_MAX]) { __VA_ARGS__ })
 
-/* What sd-bus answers while reading: an error is the message's fault unless memory is short, and so is a missing element. */
+/* What sd-bus answers while reading: an error, or a missing element, is the message's fault unless memory is short. */
 static int read_result(int r)
 {
         if (r > 0)

@@ -3,12 +3,12 @@
 #define CORE_CONTROL_REPLY_H
 
 /*
- * The daemon's replies (core/control-protocol.h), decoded and checked. Every struct here keeps the message that it came from:
- * its strings point into it, are valid UTF-8 and never NULL, and live until the struct's _done(). They may hold control
- * characters (a path does): whoever prints them to a terminal escapes them.
+ * The daemon's replies (core/control-protocol.h), decoded and checked. Every struct here keeps the message that it came
+ * from: its strings point into it, are valid UTF-8 and never NULL, and live until the struct's _done(). They may hold
+ * control characters (a path does): whoever prints them to a terminal escapes them.
  *
- * The decoders do no I/O. They answer 0, -EBADMSG (not what the protocol says), -E2BIG (beyond a limit below) or -ENOMEM, and
- * write their result only with 0.
+ * The decoders do no I/O. They answer 0, -EBADMSG (not what the protocol says), -E2BIG (beyond a limit below) or
+ * -ENOMEM, and write their result only with 0.
  */
 
 #include <stdbool.h>
@@ -112,7 +112,7 @@ int control_outcome_decode(struct sd_bus_message *reply, struct control_outcome 
 int control_list_decode(struct sd_bus_message *reply, struct control_list *ret_list);
 int control_files_decode(struct sd_bus_message *reply, struct control_files *ret_files);
 
-/* Only the status of an outcome of another protocol version, whatever follows it: text "", nothing held, nothing lost. */
+/* Only the status of an outcome of another protocol version, whatever follows it: text "", nothing held or lost. */
 int control_outcome_decode_foreign(struct sd_bus_message *reply, struct control_outcome *ret_outcome);
 
 /* Each accepts a zeroed struct. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
  * Runs inside other people's programs too (libwnet): nothing here changes their signal handlers, environment, working
- * directory or descriptors, and a child that somebody else reaps (SIGCHLD ignored, a handler that waits for everything) is no
- * failure: whether a daemon answers, the caller finds out by connecting.
+ * directory or descriptors, and a child that somebody else reaps (SIGCHLD ignored, a handler that waits for everything)
+ * is no failure: whether a daemon answers, the caller finds out by connecting.
  */
 
 #include "core/control-start.h"
@@ -71,7 +71,7 @@ static int find_daemon(char ret_path[static PATH_MAX])
         return join_executable(ret_path, WNET_BINDIR) ? 0 : -ENOENT;
 }
 
-/* Standard error goes to messages, a memory file: unlike a pipe it can neither fill up nor break when we leave early. */
+/* Standard error goes to messages, a memory file: unlike a pipe it cannot fill up, nor break when we leave. */
 static int spawn_daemon(const char *path, int messages, pid_t *ret_pid)
 {
         char *const argv[] = { (char *) DAEMON_NAME, (char *) "--background", NULL };
@@ -190,7 +190,8 @@ int control_start_daemon(struct wn_error *err)
                                  "is wnet installed completely?", WNET_BINDIR);
         messages = memfd_create("wnetd-messages", MFD_CLOEXEC);
         if (messages < 0)
-                return error_set(err, ERROR_EXTENDED_ERROR, errno, "start", "cannot start %s: %s", path, strerror(errno));
+                return error_set(err, ERROR_EXTENDED_ERROR, errno, "start", "cannot start %s: %s", path,
+                                 strerror(errno));
         r = spawn_daemon(path, messages, &pid);
         if (r < 0)
                 return error_set(err, ERROR_EXTENDED_ERROR, -r, "start", "cannot start %s: %s", path, strerror(-r));
@@ -205,7 +206,7 @@ int control_start_daemon(struct wn_error *err)
                 return error_set(err, ERROR_EXTENDED_ERROR, -r, "start", "%s ended unexpectedly%s%s", path,
                                  line[0] ? ": " : "", line);
         if (line[0] == '\0')
-                return error_set(err, ERROR_EXTENDED_ERROR, 0, "start", "%s ended with exit code %d and said nothing", path,
-                                 r);
+                return error_set(err, ERROR_EXTENDED_ERROR, 0, "start", "%s ended with exit code %d and said nothing",
+                                 path, r);
         return error_set(err, ERROR_EXTENDED_ERROR, 0, "start", "cannot start the daemon: %s", line);
 }

@@ -56,6 +56,9 @@ struct redirector_ops {
         /* What revoke() could not send. Valid until free(). */
         void (*lost)(const struct connection *c, const struct lost_file **ret_files, size_t *ret_n);
 
+        /* The drive's folder while it has no mount: kept, closed to writers (wanted), or removed. Best effort. */
+        void (*folder)(const struct connection *c, bool wanted);
+
         /* Ends everything at once: workers killed, session closed. Not to be called from a completion. c->redirector may be
          * NULL. */
         void (*free)(struct connection *c);

@@ -128,16 +128,18 @@ static int on_device(sd_event_source *source, int fd, uint32_t revents, void *us
 
 int device_open(struct redirector *r, int fd)
 {
-        char *argv[] = { (char *) "wnetd", NULL };
-        struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-        char path[32];
+        char path[32], max_read[32];
+        char *argv[] = { (char *) "wnetd", (char *) "-o", max_read, NULL };
+        struct fuse_args args = FUSE_ARGS_INIT(3, argv);
         int error;
 
         fuse_set_log_func(fuse_log_message);
         snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+        snprintf(max_read, sizeof(max_read), "max_read=%u", MAX_TRANSFER_BYTES); /* the mount's option has to be repeated */
         if (!r->spare_buffer)
                 r->spare_buffer = malloc(SMB_SLOT_BYTES);
         r->session = fuse_session_new(&args, &redirector_fuse_ops, sizeof(redirector_fuse_ops), r);
+        fuse_opt_free_args(&args);
         if (!r->session || !r->spare_buffer || fuse_session_mount(r->session, path) != 0) {
                 close(fd);
                 error = -EIO;

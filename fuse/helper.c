@@ -19,7 +19,9 @@
 
 #include "core/cleanup.h"
 
-#define COMM_FD 3 /* the child's end of the socket */
+#define COMM_FD 3 /* the child's end of the socket, */
+#define COMM_FD_VARIABLE "_FUSE_COMMFD=3" /* and how fusermount3 learns of it */
+#define ENVIRONMENT_MAX 4096
 
 extern char **environ;
 
@@ -111,9 +113,18 @@ static int spawn(struct helper *helper, char *const argv[], int comm_fd, int tex
 {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
+        char *environment[ENVIRONMENT_MAX + 2];
         sigset_t none, all;
+        size_t n = 0;
         int r;
 
+        while (environ && environ[n] && n < ENVIRONMENT_MAX) {
+                environment[n] = environ[n];
+                n++;
+        }
+        if (comm_fd >= 0)
+                environment[n++] = (char *) COMM_FD_VARIABLE;
+        environment[n] = NULL;
         sigemptyset(&none);
         sigfillset(&all);
         posix_spawn_file_actions_init(&actions);
@@ -127,7 +138,7 @@ static int spawn(struct helper *helper, char *const argv[], int comm_fd, int tex
         if (r == 0 && comm_fd >= 0)
                 r = -posix_spawn_file_actions_adddup2(&actions, comm_fd, COMM_FD);
         if (r == 0)
-                r = -posix_spawnp(&helper->pid, argv[0], &actions, &attributes, argv, environ);
+                r = -posix_spawnp(&helper->pid, argv[0], &actions, &attributes, argv, environment);
         posix_spawn_file_actions_destroy(&actions);
         posix_spawnattr_destroy(&attributes);
         return r;

@@ -101,6 +101,7 @@ static void on_mounted(void *userdata, int exit_code, const char *text, int fd)
 void redirector_initialized(struct redirector *r)
 {
         r->phase = PHASE_SERVING;
+        r->gave_up = false;
         redirector_complete(r, 0, NULL);
 }
 
@@ -158,12 +159,10 @@ static int copy_text(char *ret_text, size_t size, const char *text)
 static int fill_setup(const struct connection *c, uint64_t operation_usec, struct smb_setup *ret_setup)
 {
         const struct credentials *credentials = &c->credentials;
-        const char *login = getlogin_r(ret_setup->user, sizeof(ret_setup->user)) == 0 ? NULL : getenv("USER");
-
         if (copy_text(ret_setup->server, sizeof(ret_setup->server), c->remote.server) < 0 ||
             copy_text(ret_setup->share, sizeof(ret_setup->share), c->remote.share) < 0 ||
             copy_text(ret_setup->path, sizeof(ret_setup->path), c->remote.path) < 0 ||
-            copy_text(ret_setup->user, sizeof(ret_setup->user), credentials->user ? credentials->user : login) < 0 ||
+            copy_text(ret_setup->user, sizeof(ret_setup->user), credentials->user ? credentials->user : the_settings->login) < 0 ||
             copy_text(ret_setup->domain, sizeof(ret_setup->domain), credentials->domain) < 0 ||
             copy_text(ret_setup->password, sizeof(ret_setup->password), credentials->password.bytes) < 0 ||
             copy_text(ret_setup->credentials_file, sizeof(ret_setup->credentials_file), c->credentials_file) < 0)
@@ -344,6 +343,14 @@ static void redirector_lost(const struct connection *c, const struct lost_file *
         *ret_n = 0;
 }
 
+static void redirector_folder(const struct connection *c, bool wanted)
+{
+        if (wanted)
+                mount_folder_keep(c->mountpoint);
+        else
+                mount_folder_remove(c->mountpoint, !c->has_device);
+}
+
 static void free_open_things(struct redirector *r)
 {
         struct open_file *file, *next_file;
@@ -404,6 +411,7 @@ const struct redirector_ops *redirector_ops(const struct redirector_settings *se
                 .remount = redirector_remount,
                 .revoke = redirector_revoke,
                 .lost = redirector_lost,
+                .folder = redirector_folder,
                 .free = redirector_free,
         };
 

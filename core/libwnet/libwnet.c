@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
  * The WNet calls: each checks its arguments, asks the daemon over a connection of its own and leaves its answer in the
- * thread's last error. Nothing but that is kept between calls, so there is nothing to lock and nothing to break in a fork.
+ * thread's last error. Nothing but that is kept between calls, so there is nothing to lock and nothing to break in a
+ * fork.
  */
 
 #include <wnet/wnet.h>
@@ -56,9 +57,11 @@ static int check_add(const NETRESOURCEA *resource, const char *local, DWORD flag
         if (flags & ~(DWORD) CONNECT_UPDATE_PROFILE)
                 return error_set(err, ERROR_INVALID_PARAMETER, 0, "check", "unknown flags: 0x%x", flags);
         if (resource->dwType > RESOURCETYPE_PRINT)
-                return error_set(err, ERROR_INVALID_PARAMETER, 0, "check", "unknown resource type: %u", resource->dwType);
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "check", "unknown resource type: %u",
+                                 resource->dwType);
         if (local[0] != '\0' && device_parse(local, &device) != 0)
-                return error_set(err, ERROR_BAD_DEVICE, 0, "check", "%s is not a device's name (such as Z: or LPT1)", local);
+                return error_set(err, ERROR_BAD_DEVICE, 0, "check", "%s is not a device's name (such as Z: or LPT1)",
+                                 local);
         if (resource->lpProvider && resource->lpProvider[0] != '\0' && strcasecmp(resource->lpProvider, PROVIDER) != 0)
                 return error_set(err, ERROR_BAD_PROVIDER, 0, "check", "there is no network provider %s, only " PROVIDER,
                                  resource->lpProvider);
@@ -134,7 +137,8 @@ static int get_connection(const char *local, char *buffer, DWORD *length_chars, 
                 return error_set(err, ERROR_INVALID_ADDRESS, 0, "check", "%s is NULL",
                                  !local ? "lpLocalName" : !length_chars ? "lpnLength" : "lpRemoteName");
         if (device_parse(local, &name) != 0)
-                return error_set(err, ERROR_BAD_DEVICE, 0, "check", "%s is not a device's name (such as Z: or LPT1)", local);
+                return error_set(err, ERROR_BAD_DEVICE, 0, "check", "%s is not a device's name (such as Z: or LPT1)",
+                                 local);
         r = control_open(CONTROL_START, CONTROL_TIMEOUT_USEC, &client, err);
         if (r != 0)
                 return r;
@@ -206,7 +210,8 @@ EXPORT DWORD WNetGetConnectionA(LPCSTR lpLocalName, LPSTR lpRemoteName, LPDWORD 
 }
 
 /* Does not go through call_done(): asking about a failure must not become the most recent one. */
-EXPORT DWORD WNetGetLastErrorA(LPDWORD lpError, LPSTR lpErrorBuf, DWORD nErrorBufSize, LPSTR lpNameBuf, DWORD nNameBufSize)
+EXPORT DWORD WNetGetLastErrorA(LPDWORD lpError, LPSTR lpErrorBuf, DWORD nErrorBufSize, LPSTR lpNameBuf,
+                               DWORD nNameBufSize)
 {
         char text[sizeof last_failure.text + sizeof last_failure.phase + 4];
         bool with_phase = last_failure.phase[0] != '\0';

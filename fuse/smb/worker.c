@@ -114,21 +114,36 @@ static void *transfer_memory(struct worker *w, const struct smb_message *m)
 
 /* ---- operations: each returns 0 or a negative errno ---- */
 
-/* Opens, and finds out whether it created: a mode belongs to a new file only. */
-static int open_or_create(struct worker *w, struct smb_message *m, struct smb_open_file **ret_file)
+/* Creates a file, readable as well where that is allowed: only then can its attributes be asked for through the handle. */
+static int create(struct worker *w, const char *path, int *flags, struct smb_open_file **ret_file)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        int readable = (*flags & ~O_ACCMODE) | O_RDWR;
+        int r = ops->open(w->backend, path, readable | O_EXCL, ret_file);
+
+        if (r == -EACCES && (*flags & O_ACCMODE) == O_WRONLY)
+                return ops->open(w->backend, path, *flags | O_EXCL, ret_file);
+        *flags = readable;
+        return r;
+}
+
+/* Opens, and finds out whether it created: a mode belongs to a new file only. *ret_flags: how it is open now. */
+static int open_or_create(struct worker *w, struct smb_message *m, int *ret_flags, struct smb_open_file **ret_file)
 {
         const struct smb_backend_ops *ops = w->backend->ops;
         int flags = (int) m->flags & ~O_APPEND;
         int r;
 
+        *ret_flags = flags;
         m->created = (flags & O_CREAT) != 0;
         if (!m->created)
                 return ops->open(w->backend, m->text, flags, ret_file);
-        r = ops->open(w->backend, m->text, flags | O_EXCL, ret_file);
+        r = create(w, m->text, ret_flags, ret_file);
         if (r != -EEXIST || (flags & O_EXCL))
                 return r;
         m->created = 0;
-        return ops->open(w->backend, m->text, flags & ~O_CREAT, ret_file);
+        *ret_flags = flags & ~O_CREAT;
+        return ops->open(w->backend, m->text, *ret_flags, ret_file);
 }
 
 static int do_open(struct worker *w, struct smb_message *m)
@@ -136,18 +151,19 @@ static int do_open(struct worker *w, struct smb_message *m)
         const struct smb_backend_ops *ops = w->backend->ops;
         struct open_handle *h;
         uint64_t fh;
-        int r;
+        int flags, r;
 
         r = handle_new(w, &h, &fh);
         if (r < 0)
                 return r;
-        r = open_or_create(w, m, &h->file);
+        r = open_or_create(w, m, &flags, &h->file);
         if (r < 0) {
                 handle_free(w, h, fh);
                 return r;
         }
         if (m->valid & SMB_WANT_ATTR) {
-                r = ops->fstat(w->backend, h->file, &m->attr);
+                r = (flags & O_ACCMODE) == O_WRONLY ? ops->stat(w->backend, m->text, &m->attr)
+                                                     : ops->fstat(w->backend, h->file, &m->attr);
                 if (r == 0 && m->created && (m->valid & SMB_SET_CREATE_READONLY)) {
                         r = ops->set_dos(w->backend, m->text, m->attr.dos | SMB_ATTR_READONLY);
                         m->attr.dos |= SMB_ATTR_READONLY;

@@ -96,8 +96,8 @@ static int check_credentials(struct add *add, struct wn_error *err)
                 return error_set(err, r == -EACCES ? ERROR_ACCESS_DENIED : ERROR_INVALID_PARAMETER, -r, "credentials",
                                  "cannot read the credentials file %s: %s", add->credentials, strerror(-r));
         r = credentials_read_file(add->credentials_path, &credentials, err);
-        return r < 0 ? error_set(err, status_from_result(r), -r, "credentials", "cannot read the credentials file %s: %s",
-                                 add->credentials, strerror(-r))
+        return r < 0 ? error_set(err, status_from_result(r), -r, "credentials",
+                                 "cannot read the credentials file %s: %s", add->credentials, strerror(-r))
                      : r;
 }
 
@@ -236,11 +236,12 @@ static int run(int argc, char **argv)
 
 const struct command command_add = {
         .name = "add",
-        .synopsis = "Z: //server/share [--user NAME] [--password-stdin] [--credentials FILE] [--persistent] [--read-only]",
+        .synopsis =
+                "Z: //server/share [--user NAME] [--password-stdin] [--credentials FILE] [--persistent] [--read-only]",
         .summary = "Connect a drive letter or a printer port to a share",
-        .help = "  Z:                  The device: A: to Z:, LPT1 to LPT9, or * for the first free letter from Z: down\n"
-                "  //server/share      The share; also \\\\server\\share, smb://server/share, //server:port/share, and a\n"
-                "                      folder below it: //server/share/folder\n"
+        .help = "  Z:                  The device: A: to Z:, LPT1 to LPT9, or * for the first free letter from Z:\n"
+                "  //server/share      The share; also \\\\server\\share, smb://server/share, //server:port/share,\n"
+                "                      and a folder below it: //server/share/folder\n"
                 "  --user NAME         User name, or DOMAIN\\name\n"
                 "  --password-stdin    Read the password from the first line of standard input\n"
                 "  --credentials FILE  Read user name, password and domain from FILE, as mount.cifs does\n"

@@ -3,8 +3,8 @@
 #define TOOLS_WNET_COMMANDS_H
 
 /*
- * The tool's commands, one file each. A command gets its own part of the command line (argv[0] is its name), prints everything
- * there is to say, and returns the exit code: 0 done, 1 failed, 2 a wrong command line.
+ * The tool's commands, one file each. A command gets its own part of the command line (argv[0] is its name), prints
+ * everything there is to say, and returns the exit code: 0 done, 1 failed, 2 a wrong command line.
  */
 
 #include <getopt.h>
@@ -34,9 +34,10 @@ void command_print_help(const struct command *command);
 #define COMMAND_OPTIONS_END (-1)
 #define COMMAND_EXIT (-2) /* everything is said: leave with *ret_code */
 
-/* getopt_long() for a command without short options: answers --help, and complains about unknown options itself. options has
- * no entry for --help, and its values are 1 to 31. */
-int command_next_option(const struct command *command, int argc, char **argv, const struct option *options, int *ret_code);
+/* getopt_long() for a command without short options: answers --help, and complains about unknown options itself.
+ * options has no entry for --help, and its values are 1 to 31. */
+int command_next_option(const struct command *command, int argc, char **argv, const struct option *options,
+                        int *ret_code);
 
 /* The options of a command that knows --json only. Returns COMMAND_OPTIONS_END or COMMAND_EXIT. */
 int command_parse_json(const struct command *command, int argc, char **argv, bool *ret_json, int *ret_code);

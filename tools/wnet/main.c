@@ -37,7 +37,8 @@ void command_print_help(const struct command *command)
                command->summary, command->help);
 }
 
-int command_next_option(const struct command *command, int argc, char **argv, const struct option *options, int *ret_code)
+int command_next_option(const struct command *command, int argc, char **argv, const struct option *options,
+                        int *ret_code)
 {
         struct option all[16] = {};
         size_t n = 0;
@@ -85,7 +86,8 @@ int command_check_arguments(const struct command *command, int argc, char **argv
         int n = argc - optind;
 
         if (n < min)
-                return output_usage(command->name, "something is missing: wnet %s %s", command->name, command->synopsis);
+                return output_usage(command->name, "something is missing: wnet %s %s", command->name,
+                                    command->synopsis);
         if (n > max)
                 return output_usage(command->name, "unexpected argument: %s", argv[optind + max]);
         return 0;

@@ -156,7 +156,8 @@ const char *output_time(uint64_t time_usec, char buffer[static OUTPUT_TIME_MAX])
         time_t seconds = (time_t) (time_usec / USEC_PER_SEC);
         struct tm tm;
 
-        if (time_usec == 0 || !localtime_r(&seconds, &tm) || strftime(buffer, OUTPUT_TIME_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+        if (time_usec == 0 || !localtime_r(&seconds, &tm) ||
+            strftime(buffer, OUTPUT_TIME_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
                 buffer[0] = '\0';
         return buffer;
 }
@@ -178,7 +179,8 @@ struct json_object *output_json_time(uint64_t time_usec)
         char buffer[OUTPUT_TIME_MAX];
         struct tm tm;
 
-        if (time_usec == 0 || !gmtime_r(&seconds, &tm) || strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        if (time_usec == 0 || !gmtime_r(&seconds, &tm) ||
+            strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
                 return NULL;
         return not_null(json_object_new_string(buffer));
 }

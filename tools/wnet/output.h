@@ -3,8 +3,9 @@
 #define TOOLS_WNET_OUTPUT_H
 
 /*
- * What the tool prints: lines, tables, errors, JSON. Text of servers, files and the daemon goes to a terminal only through
- * here: control characters, and those that turn the direction of writing, are shown as \x1b or \u202e, in JSON as \u001b.
+ * What the tool prints: lines, tables, errors, JSON. Text of servers, files and the daemon goes to a terminal only
+ * through here: control characters, and those that turn the direction of writing, are shown as \x1b or \u202e, in JSON
+ * as \u001b.
  */
 
 #include <json-c/json.h>
@@ -22,7 +23,7 @@ static inline void cleanup_json(struct json_object **json)
 }
 #define _cleanup_json_ _cleanup_(cleanup_json)
 
-/* Text as it may be shown. Never NULL: it ends the program when memory is short, as everything here does. The caller frees. */
+/* Text as it may be shown; the caller frees. Never NULL: when memory is short the program ends, as everywhere here. */
 char *output_escape(const char *text);
 
 /* printf() whose result is shown escaped, with a newline added. */
@@ -79,7 +80,8 @@ void output_json_text(struct json_object *object, const char *key, const char *t
 /* Prints json to standard output. */
 void output_json(struct json_object *json);
 
-/* Standard output at the end: 1 with an error line when something could not be written (a closed pipe is none), else code. */
+/* Standard output at the end: code, or 1 with an error line when something could not be written to it (that nobody
+ * reads a pipe any more is no error). */
 int output_finish(int code);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Always true: what was read of a password is in a struct secret or has been erased, and a terminal whose echo was turned off
- * gets it back before this program ends, stops or goes on.
+ * Always true: what was read of a password is in a struct secret or has been erased, and a terminal whose echo was
+ * turned off gets it back before this program ends, stops or goes on.
  */
 
 #include "tools/wnet/password.h"
@@ -18,8 +18,8 @@
 
 #define N_SIGNALS (sizeof signals / sizeof signals[0])
 
-/* The last two come from our own use of a terminal in the background, and must be able to interrupt it. The others come from
- * elsewhere: they are blocked but while we wait, or one might come just before, and be slept through. */
+/* The last two come from our own use of a terminal in the background, and must be able to interrupt it. The others come
+ * from elsewhere: they are blocked but while we wait, or one might come just before, and be slept through. */
 static const int signals[] = { SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU };
 
 static volatile sig_atomic_t caught; /* the signal that came while the echo was off; 0: none */
@@ -43,8 +43,8 @@ static void line_done(struct line *line)
         explicit_bzero(line, sizeof *line);
 }
 
-/* Reads up to a newline or the end, byte by byte, so that nothing behind it is taken. wait_mask: the signals blocked while
- * waiting, NULL: no signal matters. 0 or a negative errno (-EINTR: one of our signals came). */
+/* Reads up to a newline or the end, byte by byte, so that nothing behind it is taken. wait_mask: the signals blocked
+ * while waiting, NULL: no signal matters. 0 or a negative errno (-EINTR: one of our signals came). */
 static int line_read(int fd, const sigset_t *wait_mask, struct line *line)
 {
         struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -81,7 +81,8 @@ static int line_to_secret(const struct line *line, struct secret *ret_password, 
                 return error_set(err, ERROR_INVALID_PASSWORD, 0, "password", "the password is longer than %d bytes",
                                  SECRET_MAX_BYTES);
         if (line->has_nul)
-                return error_set(err, ERROR_INVALID_PASSWORD, 0, "password", "there is a NUL character in the password");
+                return error_set(err, ERROR_INVALID_PASSWORD, 0, "password",
+                                 "there is a NUL character in the password");
         r = secret_set(ret_password, line->bytes);
         return r < 0 ? error_set(err, status_from_result(r), -r, "password", "%s", strerror(-r)) : 0;
 }
@@ -149,10 +150,11 @@ int password_ask(const char *prompt, struct secret *ret_password, struct wn_erro
                         raise(came); /* and so has what came; after a stop, the question is asked again */
         } while (came == SIGTSTP || came == SIGTTIN || came == SIGTTOU);
         if (r < 0 && came)
-                return error_set(err, ERROR_CANCELLED, EINTR, "password", "the question for the password was interrupted");
+                return error_set(err, ERROR_CANCELLED, EINTR, "password",
+                                 "the question for the password was interrupted");
         if (r < 0)
-                return error_set(err, ERROR_EXTENDED_ERROR, -r, "password", "cannot read the password from the terminal: %s",
-                                 strerror(-r));
+                return error_set(err, ERROR_EXTENDED_ERROR, -r, "password",
+                                 "cannot read the password from the terminal: %s", strerror(-r));
         if (line.n_bytes == 0 && !line.ended)
                 return error_set(err, ERROR_CANCELLED, 0, "password", "no password was given");
         return line_to_secret(&line, ret_password, err);
@@ -164,8 +166,8 @@ int password_from_stdin(struct secret *ret_password, struct wn_error *err)
         int r = line_read(STDIN_FILENO, NULL, &line);
 
         if (r < 0)
-                return error_set(err, ERROR_EXTENDED_ERROR, -r, "password", "cannot read the password from standard input: %s",
-                                 strerror(-r));
+                return error_set(err, ERROR_EXTENDED_ERROR, -r, "password",
+                                 "cannot read the password from standard input: %s", strerror(-r));
         if (line.n_bytes == 0 && !line.ended)
                 return error_set(err, ERROR_INVALID_PASSWORD, 0, "password", "there is no password on standard input");
         return line_to_secret(&line, ret_password, err);

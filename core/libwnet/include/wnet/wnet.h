@@ -5,9 +5,9 @@
 /*
  * libwnet: Windows' WNet API for wnet's network drives.
  *
- * Names, types and numbers are Win32's own. Strings are UTF-8. Every WNet function returns a Win32 error code, NO_ERROR (0) on
- * success, and leaves the same value in the calling thread's last error (GetLastError). Every function may be called from
- * any thread, and after a fork(); each asks the user's daemon, wnetd, and starts it when it is not running.
+ * Names, types and numbers are Win32's own. Strings are UTF-8. Every WNet function returns a Win32 error code, NO_ERROR
+ * (0) on success, and leaves the same value in the calling thread's last error (GetLastError). Every function may be
+ * called from any thread, and after a fork(); each asks the user's daemon, wnetd, and starts it when it is not running.
  */
 
 #include <stdint.h>
@@ -79,27 +79,29 @@ typedef struct _NETRESOURCEA {
 
 /*
  * What a name can be:
- *   local device   "A:" to "Z:" (the colon is part of the name) or "LPT1" to "LPT9" (a colon may follow); case does not matter
- *   remote name    \\server\share, //server/share or smb://server/share; a port follows the server (\\server:4450\share), a
- *                  folder the share (\\server\share\dir: a resource of its own); compared without case
+ *   local device   "A:" to "Z:" (the colon is part of the name) or "LPT1" to "LPT9" (a colon may follow); case does
+ *                  not matter
+ *   remote name    \\server\share, //server/share or smb://server/share; a port follows the server
+ *                  (\\server:4450\share), a folder the share (\\server\share\dir: a resource of its own); compared
+ *                  without case
  * NETRESOURCEA: dwType, lpLocalName, lpRemoteName and lpProvider count; the other members are ignored.
  *
- * ERROR_EXTENDED_ERROR (1208), from any function, is a failure inside wnet: the daemon cannot be started, does not answer in
- * time, or is of an incompatible version. WNetGetLastError() has the text.
+ * ERROR_EXTENDED_ERROR (1208), from any function, is a failure inside wnet: the daemon cannot be started, does not
+ * answer in time, or is of an incompatible version. WNetGetLastError() has the text.
  */
 
 /*
- * Connects a local device to a remote resource, or, without a device, the resource alone (deviceless). Waits until the server
- * has answered.
+ * Connects a local device to a remote resource, or, without a device, the resource alone (deviceless). Waits until the
+ * server has answered.
  *
  *   lpNetResource  dwType: RESOURCETYPE_DISK, RESOURCETYPE_PRINT, or RESOURCETYPE_ANY for the device's own kind;
  *                  lpLocalName: the device, NULL or "": deviceless; lpRemoteName: the resource;
  *                  lpProvider: NULL, "" or "wnet"
- *   lpPassword     at most 1024 bytes; NULL: the one of a live connection to the same server, a Kerberos ticket, or none; "":
- *                  the empty password
+ *   lpPassword     at most 1024 bytes; NULL: the one of a live connection to the same server, a Kerberos ticket, or
+ *                  none; "": the empty password
  *   lpUserName     "user" or "DOMAIN\user"; NULL: that of a live connection to the same server, else the login name
- *   dwFlags        0, or CONNECT_UPDATE_PROFILE: once connected, the device is remembered and restored at the next logon (not
- *                  its password, and nothing for a deviceless connection)
+ *   dwFlags        0, or CONNECT_UPDATE_PROFILE: once connected, the device is remembered and restored at the next
+ *                  logon (not its password, and nothing for a deviceless connection)
  *
  * NO_ERROR                         connected; a device that was remembered for this resource stays remembered
  * ERROR_ACCESS_DENIED              the server does not let this user at the share
@@ -107,14 +109,15 @@ typedef struct _NETRESOURCEA {
  * ERROR_BAD_DEV_TYPE               a printer on a drive, or a disk on a printer port
  * ERROR_BAD_NET_NAME               lpRemoteName is NULL, empty or malformed, or the server has no such share
  * ERROR_ALREADY_ASSIGNED           the device is connected already, be it to the same resource
- * ERROR_INVALID_PASSWORD, ERROR_LOGON_FAILURE  wrong password, unknown user; the former also for a password that is too long or
- *                                  not UTF-8
+ * ERROR_INVALID_PASSWORD, ERROR_LOGON_FAILURE  wrong password, unknown user; the former also for a password that is too
+ *                                  long or not UTF-8
  * ERROR_INVALID_PARAMETER          unknown dwType or flags
  * ERROR_INVALID_ADDRESS            lpNetResource is NULL
  * ERROR_BAD_DEVICE                 lpLocalName is malformed
  * ERROR_DEVICE_ALREADY_REMEMBERED  the device is remembered for another resource
  * ERROR_BAD_PROVIDER               another provider was asked for
- * ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE  with CONNECT_UPDATE_PROFILE: it could not be remembered, and is not connected
+ * ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE  with CONNECT_UPDATE_PROFILE: it could not be remembered, and is not
+ *                                  connected
  * ERROR_SESSION_CREDENTIAL_CONFLICT  a live connection to the same server uses other credentials
  * ERROR_CANCELLED                  the device was cancelled while it was connecting
  * ERROR_BAD_USERNAME               lpUserName is malformed
@@ -128,22 +131,23 @@ DWORD WNetAddConnectionA(LPCSTR lpRemoteName, LPCSTR lpPassword, LPCSTR lpLocalN
 /*
  * Breaks a connection.
  *
- *   lpName   a local device: only its redirection is broken; or a remote name: all connections to that resource are, every
- *            device's and every deviceless one
- *   dwFlags  0: what is remembered stays, and is restored at the next logon; CONNECT_UPDATE_PROFILE: the device is forgotten
- *            too (ignored for a remote name, and for a device that is not remembered)
- *   fForce   FALSE: refused while something uses the connection; TRUE (any non-zero value): open handles are revoked and the
- *            connection is broken in bounded time, whether or not the server answers
+ *   lpName   a local device: only its redirection is broken; or a remote name: all connections to that resource are,
+ *            every device's and every deviceless one
+ *   dwFlags  0: what is remembered stays, and is restored at the next logon; CONNECT_UPDATE_PROFILE: the device is
+ *            forgotten too (ignored for a remote name, and for a device that is not remembered)
+ *   fForce   FALSE: refused while something uses the connection; TRUE (any non-zero value): open handles are revoked
+ *            and the connection is broken in bounded time, whether or not the server answers
  *
- * NO_ERROR                 broken: the mount is gone when the call returns. Also: the device was not connected, but remembered,
- *                          and CONNECT_UPDATE_PROFILE has made it forgotten
+ * NO_ERROR                 broken: the mount is gone when the call returns. Also: the device was not connected, but
+ *                          remembered, and CONNECT_UPDATE_PROFILE has made it forgotten
  * ERROR_INVALID_PARAMETER  unknown flags; this is checked first
- * ERROR_NOT_CONNECTED      the name is neither connected nor (with CONNECT_UPDATE_PROFILE) a remembered device; also a NULL, empty
- *                          or malformed name
+ * ERROR_NOT_CONNECTED      the name is neither connected nor (with CONNECT_UPDATE_PROFILE) a remembered device; also a
+ *                          NULL, empty or malformed name
  * ERROR_OPEN_FILES         fForce is FALSE, and files, directories, memory maps or print jobs are open
- * ERROR_DEVICE_IN_USE      fForce is FALSE, and a process uses it without an open file: its working directory is there, or
- *                          another file system is mounted on it
- * ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE  with CONNECT_UPDATE_PROFILE on a remembered device: it could not be forgotten
+ * ERROR_DEVICE_IN_USE      fForce is FALSE, and a process uses it without an open file: its working directory is there,
+ *                          or another file system is mounted on it
+ * ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE  with CONNECT_UPDATE_PROFILE on a remembered device: it could not be
+ *                          forgotten
  * After a failure everything is as before: the connections, their handles, and what is remembered.
  */
 DWORD WNetCancelConnection2A(LPCSTR lpName, DWORD dwFlags, BOOL fForce);
@@ -156,8 +160,8 @@ DWORD WNetCancelConnectionA(LPCSTR lpName, BOOL fForce);
  *
  *   lpLocalName   the device
  *   lpRemoteName  receives the remote name, \\server\share; may be NULL when *lpnLength is 0
- *   lpnLength     in: the buffer's size in characters (char); changed by ERROR_MORE_DATA alone, to the size that is needed, its
- *                 NUL counted
+ *   lpnLength     in: the buffer's size in characters (char); changed by ERROR_MORE_DATA alone, to the size that is
+ *                 needed, its NUL counted
  *
  * NO_ERROR                  connected, the buffer is filled
  * ERROR_CONNECTION_UNAVAIL  not connected now, but remembered or still connecting; the buffer is filled all the same
@@ -169,12 +173,12 @@ DWORD WNetCancelConnectionA(LPCSTR lpName, BOOL fForce);
 DWORD WNetGetConnectionA(LPCSTR lpLocalName, LPSTR lpRemoteName, LPDWORD lpnLength);
 
 /*
- * Tells about the calling thread's most recent failure of a function above: any code, ERROR_EXTENDED_ERROR above all. A later
- * success does not erase it, and neither does this function.
+ * Tells about the calling thread's most recent failure of a function above: any code, ERROR_EXTENDED_ERROR above all. A
+ * later success does not erase it, and neither does this function.
  *
  *   lpError         receives its code, NO_ERROR when none has failed yet
- *   lpErrorBuf      receives what failed, on what and why: one line of UTF-8, with the phase that failed in parentheses at its
- *                   end where it is known; cut to fit at a character's border, and terminated
+ *   lpErrorBuf      receives what failed, on what and why: one line of UTF-8, with the phase that failed in parentheses
+ *                   at its end where it is known; cut to fit at a character's border, and terminated
  *   nErrorBufSize   its size in bytes; 0: it is left alone
  *   lpNameBuf       receives the provider's name, "wnet"; cut and terminated likewise
  *   nNameBufSize    its size in bytes; 0: it is left alone

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Connecting: for somebody who asked (manager_add) or for a remembered device (manager_reconnect). One attempt per connection
+ * at a time; c->attempt is set exactly while it lasts.
+ *
+ *   check the profile (only when it is to change) → connect and mount → write the row → done
+ *
+ * The row is written only after the connection has succeeded; when that fails, the mount goes again. Completions of the
+ * redirector only note their result: the next step runs from the event loop.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "core/manager.h"
+
+#define PROFILE_WAIT_USEC (5 * 1000000ULL) /* for a lock of another process */
+#define PROFILE_RETRY_USEC (50 * 1000ULL)
+
+enum attempt_phase { ATTEMPT_CHECK_PROFILE, ATTEMPT_CONNECT, ATTEMPT_WRITE_ROW, ATTEMPT_UNDO };
+
+struct attempt {
+        struct connection *connection;
+        enum attempt_phase phase;
+        bool persistent;
+        uint64_t profile_deadline_usec;
+        int status; /* what the last step ended with */
+        struct wn_error err;
+        sd_event_source *step_source;
+        add_done_fn done;
+        void *userdata;
+};
+
+static int on_step(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void step_after(struct attempt *a, uint64_t usec)
+{
+        a->step_source = sd_event_source_disable_unref(a->step_source);
+        (void) sd_event_add_time_relative(a->connection->manager->event, &a->step_source, CLOCK_MONOTONIC, usec, 1, on_step, a);
+}
+
+static uint64_t now_usec(const struct attempt *a)
+{
+        uint64_t now = 0;
+
+        (void) sd_event_now(a->connection->manager->event, CLOCK_MONOTONIC, &now);
+        return now;
+}
+
+static void attempt_free(struct attempt *a)
+{
+        a->connection->attempt = NULL;
+        sd_event_source_disable_unref(a->step_source);
+        free(a);
+}
+
+/* Whether trying again later may help. */
+static bool may_pass(int status)
+{
+        switch (status) {
+        case ERROR_LOGON_FAILURE:
+        case ERROR_INVALID_PASSWORD:
+        case ERROR_ACCESS_DENIED:
+        case ERROR_BAD_USERNAME:
+        case ERROR_INVALID_PARAMETER:
+        case ERROR_CANCELLED:
+                return false;
+        default:
+                return true;
+        }
+}
+
+/* The attempt has failed: the connection is what it was before, and whoever asked is told. */
+static void attempt_failed(struct attempt *a, int status)
+{
+        struct connection *c = a->connection;
+        add_done_fn done = a->done;
+        void *userdata = a->userdata;
+        struct wn_error err = a->err;
+
+        attempt_free(a);
+        if (c->remembered) {
+                c->retry_wanted = c->retry_wanted && may_pass(status);
+                connection_set_state(c, CONNECTION_UNAVAILABLE, err.text);
+                manager_plan_retry(c);
+        } else
+                connection_set_state(c, CONNECTION_GONE, err.text);
+        manager_release_later(c);
+        if (done)
+                done(userdata, status, &err, NULL);
+}
+
+static void attempt_succeeded(struct attempt *a)
+{
+        struct connection *c = a->connection;
+        add_done_fn done = a->done;
+        void *userdata = a->userdata;
+
+        c->remembered = c->remembered || a->persistent;
+        c->retry_wanted = c->remembered;
+        c->retries = 0;
+        attempt_free(a);
+        connection_set_state(c, CONNECTION_OK, "");
+        if (done)
+                done(userdata, NO_ERROR, NULL, c);
+}
+
+/* ---- steps ---- */
+
+static void on_completed(void *userdata, int r, const struct wn_error *err)
+{
+        struct attempt *a = userdata;
+
+        if (a->phase != ATTEMPT_UNDO) {
+                a->status = r == 0 ? NO_ERROR : status_from_result(r);
+                if (err)
+                        a->err = *err;
+        }
+        step_after(a, 0);
+}
+
+/* Calls again while the profile is locked. Returns whether result is final. */
+static bool profile_settled(struct attempt *a, int *result)
+{
+        if (*result == -EBUSY && now_usec(a) < a->profile_deadline_usec) {
+                step_after(a, PROFILE_RETRY_USEC);
+                return false;
+        }
+        if (*result != 0) {
+                int status = *result == -EBUSY ? ERROR_CANNOT_OPEN_PROFILE : status_from_result(*result);
+
+                a->err.status = *result = status;
+                if (!a->err.text[0])
+                        error_set(&a->err, status, 0, "profile", "%s", status_message(status));
+        }
+        return true;
+}
+
+static void begin_connect(struct attempt *a)
+{
+        struct connection *c = a->connection;
+        int r;
+
+        a->phase = ATTEMPT_CONNECT;
+        r = c->manager->ops->start(c, (struct completion){ on_completed, a });
+        if (r < 0) {
+                error_set(&a->err, ERROR_EXTENDED_ERROR, -r, "connect", "%s cannot be connected: %s", c->name, strerror(-r));
+                a->status = ERROR_EXTENDED_ERROR;
+                step_after(a, 0);
+        }
+}
+
+static void check_profile(struct attempt *a)
+{
+        struct profile_rows rows = { 0 };
+        int r = profile_load(a->connection->manager->profile_path, &rows, &a->err);
+
+        profile_rows_done(&rows);
+        if (!profile_settled(a, &r))
+                return;
+        if (r != 0)
+                attempt_failed(a, r);
+        else
+                begin_connect(a);
+}
+
+static void write_row(struct attempt *a)
+{
+        struct connection *c = a->connection;
+        struct timespec now;
+        _cleanup_free_ char *remote = remote_name_to_unc(&c->remote);
+        struct profile_row row = {
+                .device = c->device.text,
+                .remote = remote,
+                .type = RESOURCETYPE_DISK,
+                .user = c->credentials.user,
+                .domain = c->credentials.domain,
+                .provider = (char *) "wnet",
+                .read_only = c->read_only,
+                .secret = c->credentials_file ? PROFILE_SECRET_FILE : PROFILE_SECRET_NONE,
+                .credentials_file = c->credentials_file,
+        };
+        struct profile_change *change = NULL;
+        int r;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        row.since_usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+        r = remote ? profile_stage_put(c->manager->profile_path, &row, &change, &a->err) : -ENOMEM;
+        if (r == 0)
+                r = profile_commit(change, &a->err);
+        if (!profile_settled(a, &r))
+                return;
+        if (r == 0) {
+                attempt_succeeded(a);
+                return;
+        }
+        a->status = r;
+        a->phase = ATTEMPT_UNDO;
+        c->manager->ops->revoke(c, (struct completion){ on_completed, a });
+}
+
+static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct attempt *a = userdata;
+
+        (void) source;
+        (void) usec;
+        if (a->connection->mount_lost) {
+                error_set(&a->err, ERROR_EXTENDED_ERROR, 0, "mount", "%s was unmounted by another program", a->connection->name);
+                attempt_failed(a, ERROR_EXTENDED_ERROR);
+                return 0;
+        }
+        switch (a->phase) {
+        case ATTEMPT_CHECK_PROFILE:
+                check_profile(a);
+                break;
+        case ATTEMPT_CONNECT:
+                if (a->status != NO_ERROR)
+                        attempt_failed(a, a->status);
+                else if (a->persistent) {
+                        a->phase = ATTEMPT_WRITE_ROW;
+                        a->profile_deadline_usec = now_usec(a) + PROFILE_WAIT_USEC;
+                        write_row(a);
+                } else
+                        attempt_succeeded(a);
+                break;
+        case ATTEMPT_WRITE_ROW:
+                write_row(a);
+                break;
+        case ATTEMPT_UNDO:
+                attempt_failed(a, a->status);
+                break;
+        }
+        return 0;
+}
+
+void attempt_cancel(struct connection *c)
+{
+        struct attempt *a = c->attempt;
+
+        c->manager->ops->free(c);
+        error_set(&a->err, ERROR_CANCELLED, 0, "connect", "the connection of %s was cancelled", c->name);
+        attempt_failed(a, ERROR_CANCELLED);
+}
+
+/* ---- begin ---- */
+
+static int begin(struct connection *c, bool persistent, add_done_fn done, void *userdata)
+{
+        struct attempt *a = calloc(1, sizeof(*a));
+
+        assert(!c->attempt);
+        if (!a)
+                return -ENOMEM;
+        a->connection = c;
+        a->persistent = persistent;
+        a->done = done;
+        a->userdata = userdata;
+        a->phase = ATTEMPT_CHECK_PROFILE;
+        a->profile_deadline_usec = now_usec(a) + PROFILE_WAIT_USEC;
+        c->attempt = a;
+        c->mount_lost = false;
+        connection_set_state(c, CONNECTION_CONNECTING, "");
+        if (persistent)
+                step_after(a, 0);
+        else
+                begin_connect(a);
+        return 0;
+}
+
+void manager_reconnect(struct connection *c)
+{
+        if (begin(c, false, NULL, NULL) < 0)
+                log_error("%s cannot be connected: out of memory", c->name);
+}
+
+/* ---- what is asked for ---- */
+
+/* The first free letter from Z: down that is neither connected nor remembered. */
+static int choose_device(struct manager *m, struct device_name *ret_device, struct wn_error *err)
+{
+        for (unsigned letter = DEVICE_LETTERS; letter-- > 0;) {
+                device_from_letter(letter, ret_device);
+                if (!manager_find_device(m, ret_device))
+                        return 0;
+        }
+        return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "every drive letter is in use; disconnect one first");
+}
+
+static int resolve_device(struct manager *m, const struct add_request *request, struct device_name *ret_device,
+                          struct wn_error *err)
+{
+        bool print;
+
+        if (strcmp(request->local, "*") == 0)
+                return choose_device(m, ret_device, err);
+        if (device_parse(request->local, ret_device) != 0)
+                return error_set(err, ERROR_BAD_DEVICE, 0, "resolve",
+                                 "%.40s is not a local device; use a drive letter with its colon, such as Z:", request->local);
+        print = ret_device->kind == DEVICE_PRINTER;
+        if (print || request->type == RESOURCETYPE_PRINT)
+                return error_set(err, ERROR_BAD_DEV_TYPE, 0, "resolve", print ? "%s is a printer port, not a drive letter"
+                                                                              : "%s is a drive letter, not a printer port",
+                                 ret_device->text);
+        return 0;
+}
+
+static int check_request(const struct add_request *request, struct wn_error *err)
+{
+        if (request->type > RESOURCETYPE_PRINT)
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "resolve", "there is no resource type %u", request->type);
+        if (request->credentials_file && request->credentials_file[0] != '/')
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "resolve", "the path of the credentials file is not absolute");
+        if (request->credentials_file && strlen(request->credentials_file) >= 4096)
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "resolve", "the path of the credentials file is too long");
+        return 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+        return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool has_credentials(const struct add_request *request)
+{
+        return request->credentials.user || request->credentials.password.bytes || request->credentials_file;
+}
+
+static bool same_credentials(const struct connection *c, const struct add_request *request)
+{
+        return same_text(c->credentials_file, request->credentials_file) &&
+               (c->credentials_file || (same_text(c->credentials.user, request->credentials.user) &&
+                                        same_text(c->credentials.domain, request->credentials.domain) &&
+                                        secret_equal(&c->credentials.password, &request->credentials.password)));
+}
+
+/* A live connection to the same server, whose session's credentials count. */
+static struct connection *find_session(struct manager *m, const struct remote_name *remote, const struct connection *but)
+{
+        struct connection *c;
+
+        TAILQ_FOREACH(c, &m->connections, entry)
+                if (c != but && connection_is_live(c) && remote_name_same_server(&c->remote, remote))
+                        return c;
+        return NULL;
+}
+
+static int set_credentials(struct connection *c, const struct credentials *credentials, const char *file)
+{
+        struct credentials copy = { 0 };
+        char *file_copy = file ? strdup(file) : NULL;
+        int r = file && !file_copy ? -ENOMEM : credentials_copy(credentials, &copy);
+
+        if (r < 0) {
+                free(file_copy);
+                return r;
+        }
+        credentials_done(&c->credentials);
+        free(c->credentials_file);
+        c->credentials = copy;
+        c->credentials_file = file_copy;
+        return 0;
+}
+
+/* Finds the connection that the request is for, or makes it. */
+static int find_or_make(struct manager *m, const struct device_name *device, struct remote_name *remote,
+                        struct connection **ret_c, struct wn_error *err)
+{
+        struct connection *c = device ? manager_find_device(m, device) : NULL;
+        _cleanup_free_ char *resource = NULL;
+
+        if (!c) {
+                c = connection_new(m, device, remote);
+                *ret_c = c;
+                return c ? 0 : -ENOMEM;
+        }
+        resource = remote_name_to_unc(&c->remote);
+        if (connection_is_live(c))
+                return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already connected to %s", c->name, resource);
+        if (!remote_name_equal(&c->remote, remote))
+                return error_set(err, ERROR_DEVICE_ALREADY_REMEMBERED, 0, "resolve",
+                                 "%s is remembered for %s; forget it first: wnet cancel %s --forget", c->name, resource, c->name);
+        c->next_retry_usec = 0;
+        *ret_c = c;
+        return 0;
+}
+
+/* A deviceless connection that exists serves again. */
+static struct connection *find_deviceless(struct manager *m, const struct remote_name *remote)
+{
+        struct connection *c;
+
+        TAILQ_FOREACH(c, &m->connections, entry)
+                if (!c->has_device && c->state != CONNECTION_GONE && remote_name_equal(&c->remote, remote))
+                        return c;
+        return NULL;
+}
+
+int manager_add(struct manager *m, const struct add_request *request, add_done_fn done, void *userdata, struct wn_error *err)
+{
+        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
+        struct device_name device;
+        bool deviceless = request->local[0] == '\0';
+        struct connection *c = NULL, *session;
+        int r;
+
+        manager_release(m);
+        if (m->shutting_down)
+                return error_set(err, ERROR_EXTENDED_ERROR, ESHUTDOWN, "resolve", "wnetd is shutting down; try again");
+        r = check_request(request, err);
+        if (r == 0 && !deviceless)
+                r = resolve_device(m, request, &device, err);
+        if (r != 0)
+                return r;
+        r = remote_name_parse(request->remote, &remote);
+        if (r != 0)
+                return error_set(err, ERROR_BAD_NET_NAME, 0, "resolve",
+                                 "%.80s is not a share's name; write //server/share", request->remote);
+        if (deviceless && find_deviceless(m, &remote))
+                return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%.80s is already connected", request->remote);
+        session = find_session(m, &remote, NULL);
+        if (session && has_credentials(request) && !same_credentials(session, request))
+                return error_set(err, ERROR_SESSION_CREDENTIAL_CONFLICT, 0, "resolve",
+                                 "%s is connected to the same server with other credentials; disconnect it first", session->name);
+        r = find_or_make(m, deviceless ? NULL : &device, &remote, &c, err);
+        if (r > 0)
+                return r;
+        if (r == 0 && has_credentials(request))
+                r = set_credentials(c, &request->credentials, request->credentials_file);
+        else if (r == 0 && session)
+                r = set_credentials(c, &session->credentials, session->credentials_file);
+        if (r == 0) {
+                c->read_only = c->read_only || request->read_only;
+                r = begin(c, request->persistent && !deviceless, done, userdata);
+        }
+        return r < 0 ? error_set(err, ERROR_EXTENDED_ERROR, -r, "resolve", "wnetd is out of memory") : 0;
+}

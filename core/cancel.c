@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Disconnecting: the one path that every disconnection takes, from `wnet cancel` to the end of the daemon.
+ *
+ *   resolve → stage the profile → freeze → count → unmount, or revoke when forced → commit and verify → answer
+ *
+ * Nothing is changed before everything that can refuse has been asked; what was staged or unmounted is put back when a later
+ * step refuses. A connection belongs to one cancel at a time (c->cancel); another one for it waits, and resolves anew.
+ * Completions of the redirector only note their result: each step runs from the event loop.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "core/manager.h"
+#include "core/mountinfo.h"
+
+#define PROFILE_WAIT_USEC (5 * 1000000ULL)
+#define PROFILE_RETRY_USEC (50 * 1000ULL)
+#define UNMOUNT_TRIES_USEC (100 * 1000ULL) /* a mount that is busy for a moment: a look-up, a program that just ends */
+#define UNMOUNT_RETRY_USEC (10 * 1000ULL)
+
+enum cancel_phase {
+        CANCEL_RESOLVE,
+        CANCEL_STAGE,
+        CANCEL_FREEZE,
+        CANCEL_UNMOUNT,
+        CANCEL_UNMOUNT_AGAIN,
+        CANCEL_REVOKE,
+        CANCEL_PUT_BACK,
+};
+
+struct cancel {
+        TAILQ_ENTRY(cancel) entry;
+        struct manager *manager;
+        char *name; /* NULL: everything, for the daemon's end */
+        uint32_t flags;
+        bool force;
+        cancel_done_fn done;
+        void *userdata;
+
+        enum cancel_phase phase;
+        struct connection **targets;
+        size_t n_targets;
+        size_t n_unmounted; /* targets before this one have no mount any more */
+        unsigned n_waiting; /* completions that are to come */
+        int result;         /* of the last completion */
+        uint64_t deadline_usec;
+        struct profile_change *change;
+        sd_event_source *step_source;
+        struct cancel_outcome outcome;
+};
+
+static int on_step(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void step_after(struct cancel *x, uint64_t usec)
+{
+        x->step_source = sd_event_source_disable_unref(x->step_source);
+        (void) sd_event_add_time_relative(x->manager->event, &x->step_source, CLOCK_MONOTONIC, usec, 1, on_step, x);
+}
+
+static uint64_t now_usec(const struct cancel *x)
+{
+        uint64_t now = 0;
+
+        (void) sd_event_now(x->manager->event, CLOCK_MONOTONIC, &now);
+        return now;
+}
+
+static void on_completed(void *userdata, int r, const struct wn_error *err)
+{
+        struct cancel *x = userdata;
+
+        x->result = r;
+        if (r != 0 && err && !x->outcome.err.text[0])
+                x->outcome.err = *err;
+        if (--x->n_waiting == 0)
+                step_after(x, 0);
+}
+
+static struct completion completion(struct cancel *x)
+{
+        x->n_waiting++;
+        return (struct completion){ on_completed, x };
+}
+
+/* ---- the end ---- */
+
+static void outcome_done(struct cancel_outcome *outcome)
+{
+        for (size_t i = 0; i < outcome->n_in_use; i++) {
+                free(outcome->in_use[i].name);
+                holders_done(&outcome->in_use[i].holders);
+        }
+        for (size_t i = 0; i < outcome->n_lost; i++) {
+                free(outcome->lost[i].name);
+                free(outcome->lost[i].path);
+        }
+        free(outcome->in_use);
+        free(outcome->lost);
+}
+
+/* Lets those that wait for a connection resolve anew. */
+static void wake_others(struct manager *m)
+{
+        struct cancel *x;
+
+        TAILQ_FOREACH(x, &m->cancels, entry)
+                if (x->phase == CANCEL_RESOLVE)
+                        step_after(x, 0);
+}
+
+/* Answers with outcome.status and frees. The targets have been let go of. */
+static void finish(struct cancel *x)
+{
+        struct manager *m = x->manager;
+
+        assert(!x->change && x->n_waiting == 0);
+        if (x->outcome.status != NO_ERROR && !x->outcome.err.text[0])
+                error_set(&x->outcome.err, x->outcome.status, 0, "cancel", "%s", status_message(x->outcome.status));
+        TAILQ_REMOVE(&m->cancels, x, entry);
+        sd_event_source_disable_unref(x->step_source);
+        if (x->done)
+                x->done(x->userdata, &x->outcome);
+        outcome_done(&x->outcome);
+        free(x->targets);
+        free(x->name);
+        free(x);
+        wake_others(m);
+}
+
+/* The connection has no mount any more: what it is from now on. */
+static void let_go(struct connection *c, bool forget)
+{
+        c->cancel = NULL;
+        if (forget)
+                c->remembered = false;
+        c->retry_wanted = false; /* nothing reconnects it behind the user's back */
+        c->next_retry_usec = 0;
+        if (c->remembered)
+                connection_set_state(c, CONNECTION_UNAVAILABLE, "disconnected");
+        else
+                connection_set_state(c, CONNECTION_GONE, "");
+        c->release_pending = true;
+}
+
+static void refuse(struct cancel *x, int status)
+{
+        x->outcome.status = x->outcome.err.status = status;
+        profile_rollback(TAKE_PTR(x->change));
+        for (size_t i = 0; i < x->n_targets; i++) {
+                struct connection *c = x->targets[i];
+
+                if (c->mount_lost)
+                        let_go(c, false);
+                else if (c->state == CONNECTION_CANCELLING)
+                        connection_set_state(c, c->state_before_cancel, "");
+                c->cancel = NULL;
+        }
+        manager_release(x->manager);
+        if (!x->name)
+                x->manager->shutting_down = false;
+        finish(x);
+}
+
+/* ---- holders ---- */
+
+static struct holders *holders_for(struct cancel *x, const struct connection *c)
+{
+        struct cancel_holders *grown = realloc(x->outcome.in_use, (x->outcome.n_in_use + 1) * sizeof(*grown));
+        char *name = strdup(c->name);
+
+        if (grown)
+                x->outcome.in_use = grown;
+        if (!grown || !name) {
+                free(name);
+                return NULL;
+        }
+        grown[x->outcome.n_in_use] = (struct cancel_holders){ .name = name };
+        return &grown[x->outcome.n_in_use++].holders;
+}
+
+/* Who has files open on the targets. Returns whether anybody has. */
+static bool find_open_files(struct cancel *x)
+{
+        bool any = false;
+
+        for (size_t i = 0; i < x->n_targets; i++) {
+                struct connection *c = x->targets[i];
+                struct holders *holders;
+
+                if (c->handles.n == 0)
+                        continue;
+                any = true;
+                holders = holders_for(x, c);
+                if (holders)
+                        (void) handle_table_holders(&c->handles, c->mountpoint, holders);
+        }
+        if (any)
+                error_set(&x->outcome.err, ERROR_OPEN_FILES, 0, "count", "%s cannot be disconnected: files on it are open",
+                          x->name ? x->outcome.in_use ? x->outcome.in_use[0].name : x->name : "a drive");
+        return any;
+}
+
+/* Why the kernel says "busy" though no file is open: working directories, roots, a mount on top. */
+static void find_busy(struct cancel *x, struct connection *c)
+{
+        struct holders *holders = holders_for(x, c);
+        struct mountinfo table = { 0 };
+        const struct mountinfo_entry *stacked;
+
+        if (!holders)
+                return;
+        (void) holders_scan(holders, "/proc", c->mountpoint, 1);
+        if (mountinfo_read(&table) == 0 && (stacked = mountinfo_find_stacked(&table, c->mountpoint))) {
+                const char *inside = stacked->mountpoint + strlen(c->mountpoint);
+                struct holder item = { .kind = HOLDER_MOUNT, .path = *inside ? (char *) inside : (char *) "/" };
+
+                snprintf(item.program, sizeof(item.program), "%s", stacked->fstype);
+                (void) holders_add(holders, &item);
+        }
+        mountinfo_done(&table);
+        error_set(&x->outcome.err, ERROR_DEVICE_IN_USE, EBUSY, "unmount", "%s cannot be disconnected: %s", c->name,
+                  holders->total > 0 ? "it is in use" : "a process that you cannot see is using it");
+}
+
+/* ---- 6: commit, verify ---- */
+
+static void add_lost(struct cancel *x, struct connection *c)
+{
+        const struct lost_file *files;
+        size_t n;
+        struct cancel_lost *grown;
+
+        x->manager->ops->lost(c, &files, &n);
+        grown = n > 0 ? realloc(x->outcome.lost, (x->outcome.n_lost + n) * sizeof(*grown)) : NULL;
+        if (!grown)
+                return;
+        x->outcome.lost = grown;
+        for (size_t i = 0; i < n; i++)
+                grown[x->outcome.n_lost++] = (struct cancel_lost){
+                        .name = strdup(c->name), .path = strdup(files[i].path), .bytes = files[i].bytes,
+                };
+}
+
+static bool mounts_are_gone(const struct cancel *x)
+{
+        struct mountinfo table = { 0 };
+        bool gone = mountinfo_read(&table) == 0;
+
+        for (size_t i = 0; gone && i < x->n_targets; i++) {
+                const struct mountinfo_entry *entry = mountinfo_find(&table, x->targets[i]->mountpoint);
+
+                gone = !entry || strcmp(entry->fstype, MOUNTINFO_FSTYPE) != 0;
+        }
+        mountinfo_done(&table);
+        return gone;
+}
+
+static void put_back(struct cancel *x);
+
+static void commit(struct cancel *x)
+{
+        bool forget = x->change != NULL;
+        int r = profile_commit(TAKE_PTR(x->change), &x->outcome.err);
+
+        if (r != 0) {
+                x->outcome.status = ERROR_EXTENDED_ERROR;
+                put_back(x);
+                return;
+        }
+        if (!mounts_are_gone(x)) {
+                error_set(&x->outcome.err, ERROR_EXTENDED_ERROR, 0, "verify", "%s is still in the mount table; see wnetd's log",
+                          x->targets[0]->name);
+                x->outcome.status = ERROR_EXTENDED_ERROR;
+        }
+        for (size_t i = 0; i < x->n_targets; i++) {
+                add_lost(x, x->targets[i]);
+                let_go(x->targets[i], forget);
+        }
+        manager_release(x->manager);
+        finish(x);
+}
+
+/* ---- 5: unmount, or revoke ---- */
+
+/* Mounts again what already went, then refuses. */
+static void put_back(struct cancel *x)
+{
+        x->phase = CANCEL_PUT_BACK;
+        if (x->n_unmounted > 0) {
+                x->manager->ops->remount(x->targets[x->n_unmounted - 1], completion(x));
+                return;
+        }
+        for (size_t i = 0; i < x->n_targets; i++)
+                if (x->targets[i]->cancel)
+                        x->manager->ops->thaw(x->targets[i]);
+        refuse(x, x->outcome.status);
+}
+
+static void remounted(struct cancel *x)
+{
+        struct connection *c = x->targets[--x->n_unmounted];
+
+        if (x->result != 0) {
+                log_error("%s could not be mounted again and is disconnected", c->name);
+                let_go(c, false);
+        }
+        put_back(x);
+}
+
+static void unmount_next(struct cancel *x)
+{
+        x->phase = CANCEL_UNMOUNT;
+        if (x->n_unmounted == x->n_targets)
+                commit(x);
+        else
+                x->manager->ops->unmount(x->targets[x->n_unmounted], completion(x));
+}
+
+static void unmounted(struct cancel *x)
+{
+        struct connection *c = x->targets[x->n_unmounted];
+
+        if (x->result == 0) {
+                x->outcome.err = (struct wn_error){ 0 };
+                x->n_unmounted++;
+                x->deadline_usec = now_usec(x) + UNMOUNT_TRIES_USEC;
+                unmount_next(x);
+                return;
+        }
+        if (x->manager->ops->opens_waiting(c) || c->handles.n > 0) { /* it came between: let it work, and say so */
+                x->outcome.status = ERROR_OPEN_FILES;
+                error_set(&x->outcome.err, ERROR_OPEN_FILES, 0, "unmount", "%s cannot be disconnected: a file is being opened",
+                          c->name);
+                put_back(x);
+                return;
+        }
+        if (x->result == -EBUSY && now_usec(x) < x->deadline_usec) {
+                x->outcome.err = (struct wn_error){ 0 };
+                x->phase = CANCEL_UNMOUNT_AGAIN;
+                step_after(x, UNMOUNT_RETRY_USEC);
+                return;
+        }
+        if (x->result == -EBUSY) {
+                x->outcome.status = ERROR_DEVICE_IN_USE;
+                find_busy(x, c);
+        } else
+                x->outcome.status = ERROR_EXTENDED_ERROR;
+        put_back(x);
+}
+
+static void revoke_all(struct cancel *x)
+{
+        x->phase = CANCEL_REVOKE;
+        for (size_t i = 0; i < x->n_targets; i++)
+                x->manager->ops->revoke(x->targets[i], completion(x));
+}
+
+/* ---- 3, 4: freeze, count ---- */
+
+static void freeze(struct cancel *x)
+{
+        x->phase = CANCEL_FREEZE;
+        if (x->n_targets == 0) {
+                commit(x);
+                return;
+        }
+        for (size_t i = 0; i < x->n_targets; i++) {
+                struct connection *c = x->targets[i];
+
+                c->state_before_cancel = c->state;
+                connection_set_state(c, CONNECTION_CANCELLING, "");
+        }
+        if (x->force) {
+                revoke_all(x);
+                return;
+        }
+        for (size_t i = 0; i < x->n_targets; i++)
+                x->manager->ops->freeze(x->targets[i], completion(x));
+}
+
+static void frozen(struct cancel *x)
+{
+        if (find_open_files(x)) {
+                x->outcome.status = ERROR_OPEN_FILES;
+                put_back(x);
+                return;
+        }
+        x->deadline_usec = now_usec(x) + UNMOUNT_TRIES_USEC;
+        unmount_next(x);
+}
+
+/* ---- 2: stage ---- */
+
+/* The device whose row is to go, or NULL: only one that is remembered, named as a device. */
+static struct connection *to_forget(struct cancel *x, struct connection *c)
+{
+        return (x->flags & CONNECT_UPDATE_PROFILE) && c->has_device && c->remembered ? c : NULL;
+}
+
+static void stage(struct cancel *x)
+{
+        struct connection *c = x->targets[0];
+        int r = profile_stage_delete(x->manager->profile_path, c->device.text, &x->change, &x->outcome.err);
+
+        x->phase = CANCEL_STAGE;
+        if (r == -EBUSY && now_usec(x) < x->deadline_usec) {
+                x->outcome.err = (struct wn_error){ 0 };
+                step_after(x, PROFILE_RETRY_USEC);
+                return;
+        }
+        if (r != 0) {
+                refuse(x, r == -EBUSY ? ERROR_CANNOT_OPEN_PROFILE : status_from_result(r));
+                return;
+        }
+        if (!x->change) /* the row had gone already */
+                c->remembered = false;
+        if (connection_is_live(c)) {
+                freeze(x);
+                return;
+        }
+        r = profile_commit(TAKE_PTR(x->change), &x->outcome.err);
+        if (r != 0) {
+                refuse(x, ERROR_EXTENDED_ERROR);
+                return;
+        }
+        let_go(c, true);
+        manager_release(x->manager);
+        finish(x);
+}
+
+/* ---- 1: resolve ---- */
+
+static int add_target(struct cancel *x, struct connection *c)
+{
+        struct connection **grown = realloc(x->targets, (x->n_targets + 1) * sizeof(*grown));
+
+        if (!grown)
+                return -ENOMEM;
+        x->targets = grown;
+        x->targets[x->n_targets++] = c;
+        return 0;
+}
+
+/* Finds what x->name means. Returns whether it is a device's name. */
+static bool find_targets(struct cancel *x)
+{
+        struct device_name device;
+        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
+        struct connection *c;
+
+        x->n_targets = 0;
+        if (x->name && device_parse(x->name, &device) == 0) {
+                c = manager_find_device(x->manager, &device);
+                if (c)
+                        (void) add_target(x, c);
+                return true;
+        }
+        if (x->name && remote_name_parse(x->name, &remote) != 0)
+                return false;
+        TAILQ_FOREACH(c, &x->manager->connections, entry)
+                if (connection_is_live(c) && (!x->name || remote_name_equal(&c->remote, &remote)))
+                        (void) add_target(x, c);
+        return false;
+}
+
+static void not_connected(struct cancel *x, bool remembered)
+{
+        if (remembered)
+                error_set(&x->outcome.err, ERROR_NOT_CONNECTED, 0, "resolve",
+                          "%s is remembered, but not connected now; to forget it: wnet cancel %s --forget", x->name, x->name);
+        else
+                error_set(&x->outcome.err, ERROR_NOT_CONNECTED, 0, "resolve",
+                          "%.80s is not connected; wnet list shows what is", *x->name ? x->name : "\"\"");
+        x->n_targets = 0;
+        refuse(x, ERROR_NOT_CONNECTED);
+}
+
+/* Ends the attempts under way: those targets have no mount yet. Those that are gone with it are no targets any more. */
+static void end_attempts(struct cancel *x)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < x->n_targets; i++) {
+                struct connection *c = x->targets[i];
+
+                if (c->attempt) {
+                        c->retry_wanted = false;
+                        attempt_cancel(c);
+                        if (!to_forget(x, c))
+                                continue;
+                }
+                x->targets[n++] = c;
+        }
+        x->n_targets = n;
+}
+
+static void resolve(struct cancel *x)
+{
+        bool device;
+
+        if (x->flags & ~(uint32_t) CONNECT_UPDATE_PROFILE) {
+                error_set(&x->outcome.err, ERROR_INVALID_PARAMETER, 0, "resolve", "unknown flags: %#x", x->flags);
+                refuse(x, ERROR_INVALID_PARAMETER);
+                return;
+        }
+        manager_release(x->manager);
+        device = find_targets(x);
+        for (size_t i = 0; i < x->n_targets; i++)
+                if (x->targets[i]->cancel)
+                        return; /* its end wakes us */
+        if (x->n_targets == 0 && x->name) {
+                not_connected(x, false);
+                return;
+        }
+        if (device && !connection_is_live(x->targets[0]) && !to_forget(x, x->targets[0])) {
+                not_connected(x, x->targets[0]->remembered);
+                return;
+        }
+        if (!x->name)
+                x->manager->shutting_down = true;
+        end_attempts(x);
+        for (size_t i = 0; i < x->n_targets; i++)
+                x->targets[i]->cancel = x;
+        x->deadline_usec = now_usec(x) + PROFILE_WAIT_USEC;
+        if (device && x->n_targets == 1 && to_forget(x, x->targets[0]))
+                stage(x);
+        else
+                freeze(x);
+}
+
+static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct cancel *x = userdata;
+
+        (void) source;
+        (void) usec;
+        switch (x->phase) {
+        case CANCEL_RESOLVE:
+                resolve(x);
+                break;
+        case CANCEL_STAGE:
+                stage(x);
+                break;
+        case CANCEL_FREEZE:
+                frozen(x);
+                break;
+        case CANCEL_UNMOUNT:
+                unmounted(x);
+                break;
+        case CANCEL_UNMOUNT_AGAIN:
+                unmount_next(x);
+                break;
+        case CANCEL_REVOKE:
+                x->n_unmounted = x->n_targets;
+                commit(x);
+                break;
+        case CANCEL_PUT_BACK:
+                remounted(x);
+                break;
+        }
+        return 0;
+}
+
+/* ---- begin ---- */
+
+static int begin(struct manager *m, const char *name, uint32_t flags, bool force, cancel_done_fn done, void *userdata)
+{
+        struct cancel *x = calloc(1, sizeof(*x));
+
+        if (x && name)
+                x->name = strdup(name);
+        if (!x || (name && !x->name)) {
+                free(x);
+                return -ENOMEM;
+        }
+        x->manager = m;
+        x->flags = flags;
+        x->force = force;
+        x->done = done;
+        x->userdata = userdata;
+        TAILQ_INSERT_TAIL(&m->cancels, x, entry);
+        step_after(x, 0);
+        return 0;
+}
+
+int manager_cancel(struct manager *m, const char *name, uint32_t flags, bool force, cancel_done_fn done, void *userdata)
+{
+        return begin(m, name, flags, force, done, userdata);
+}
+
+int manager_shutdown(struct manager *m, bool force, cancel_done_fn done, void *userdata)
+{
+        return begin(m, NULL, 0, force, done, userdata);
+}

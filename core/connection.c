@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A connection's life and state. Every change of state goes through connection_set_state().
+ */
+
+#include "core/connection.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/log.h"
+#include "core/manager.h"
+
+const char *connection_state_name(enum connection_state state)
+{
+        static const char *const names[] = {
+                [CONNECTION_CONNECTING] = "connecting", [CONNECTION_OK] = "ok",
+                [CONNECTION_RECONNECTING] = "reconnecting", [CONNECTION_CANCELLING] = "cancelling",
+                [CONNECTION_UNAVAILABLE] = "unavailable", [CONNECTION_GONE] = "gone",
+        };
+
+        return names[state];
+}
+
+static char *make_mountpoint(const struct manager *m, const struct connection *c)
+{
+        char folder[8], *path = NULL;
+
+        if (c->has_device) {
+                device_folder(&c->device, folder);
+                return asprintf(&path, "%s/%s", m->drives_dir, folder) < 0 ? NULL : path;
+        }
+        char *name = remote_name_to_folder(&c->remote);
+
+        if (name && asprintf(&path, "%s/UNC/%s", m->drives_dir, name) < 0)
+                path = NULL;
+        free(name);
+        return path;
+}
+
+struct connection *connection_new(struct manager *manager, const struct device_name *device, struct remote_name *remote)
+{
+        struct connection *c = calloc(1, sizeof(*c));
+
+        if (!c)
+                return NULL;
+        c->manager = manager;
+        c->state = CONNECTION_UNAVAILABLE;
+        if (device) {
+                c->has_device = true;
+                c->device = *device;
+        }
+        c->remote = *remote;
+        c->name = device ? strdup(device->text) : remote_name_to_unc(remote);
+        c->mountpoint = make_mountpoint(manager, c);
+        if (!c->name || !c->mountpoint) {
+                free(c->name);
+                free(c->mountpoint);
+                free(c);
+                return NULL;
+        }
+        *remote = (struct remote_name){ 0 };
+        handle_table_init(&c->handles);
+        TAILQ_INSERT_TAIL(&manager->connections, c, entry);
+        return c;
+}
+
+void connection_free(struct connection *c)
+{
+        assert(!c->redirector && !c->cancel && !c->attempt);
+        TAILQ_REMOVE(&c->manager->connections, c, entry);
+        remote_name_done(&c->remote);
+        credentials_done(&c->credentials);
+        free(c->credentials_file);
+        free(c->name);
+        free(c->mountpoint);
+        free(c);
+}
+
+void connection_set_state(struct connection *c, enum connection_state state, const char *reason)
+{
+        struct timespec now;
+
+        if (c->state == state && strcmp(c->reason, reason) == 0)
+                return;
+        clock_gettime(CLOCK_REALTIME, &now);
+        c->state = state;
+        c->since_usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+        snprintf(c->reason, sizeof(c->reason), "%s", reason);
+        if (state != CONNECTION_UNAVAILABLE)
+                c->next_retry_usec = 0;
+        log_info("%s is %s%s%s", c->name, connection_state_name(state), *reason ? ": " : "", reason);
+        if (c->manager->changed)
+                c->manager->changed(c->manager->userdata, c, connection_state_name(state));
+}
+
+bool connection_is_live(const struct connection *c)
+{
+        return c->state != CONNECTION_UNAVAILABLE && c->state != CONNECTION_GONE;
+}
+
+void connection_health(struct connection *c, bool up, const char *reason)
+{
+        enum connection_state state = up ? CONNECTION_OK : CONNECTION_RECONNECTING;
+
+        if (c->state == CONNECTION_CANCELLING)
+                c->state_before_cancel = state;
+        else if (c->state == CONNECTION_OK || c->state == CONNECTION_RECONNECTING)
+                connection_set_state(c, state, reason);
+}
+
+void connection_unmounted(struct connection *c)
+{
+        c->retry_wanted = false;
+        if (c->cancel || c->attempt) {
+                c->mount_lost = true;
+                return;
+        }
+        if (c->remembered)
+                connection_set_state(c, CONNECTION_UNAVAILABLE, "unmounted by another program");
+        else
+                connection_set_state(c, CONNECTION_GONE, "unmounted by another program");
+        manager_release_later(c);
+}

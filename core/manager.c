@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The table of connections: restoring at start, planned attempts, and the freeing of redirectors from outside their own
+ * callbacks.
+ */
+
+#include "core/manager.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/log.h"
+
+#define RETRY_MIN_USEC (5 * 1000000ULL)
+#define RETRY_MAX_USEC (300 * 1000000ULL)
+
+static uint64_t realtime_usec(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
+
+struct connection *manager_find_device(struct manager *m, const struct device_name *device)
+{
+        struct connection *c;
+
+        TAILQ_FOREACH(c, &m->connections, entry)
+                if (c->has_device && c->state != CONNECTION_GONE && strcmp(c->device.text, device->text) == 0)
+                        return c;
+        return NULL;
+}
+
+/* ---- release ---- */
+
+void manager_release(struct manager *m)
+{
+        struct connection *c, *next;
+
+        for (c = TAILQ_FIRST(&m->connections); c; c = next) {
+                next = TAILQ_NEXT(c, entry);
+                if (!c->release_pending || c->cancel)
+                        continue;
+                c->release_pending = false;
+                m->ops->free(c);
+                m->ops->folder(c, c->state != CONNECTION_GONE);
+                if (c->state == CONNECTION_GONE)
+                        connection_free(c);
+        }
+}
+
+static int on_release(sd_event_source *source, void *userdata)
+{
+        (void) source;
+        manager_release(userdata);
+        return 0;
+}
+
+void manager_release_later(struct connection *c)
+{
+        c->release_pending = true;
+        (void) sd_event_source_set_enabled(c->manager->release_source, SD_EVENT_ONESHOT);
+}
+
+/* ---- planned attempts ---- */
+
+static void arm_retry(struct manager *m)
+{
+        const struct connection *c;
+        uint64_t next = UINT64_MAX, now = realtime_usec();
+
+        TAILQ_FOREACH(c, &m->connections, entry)
+                if (c->next_retry_usec != 0 && c->next_retry_usec < next)
+                        next = c->next_retry_usec;
+        if (next == UINT64_MAX) {
+                (void) sd_event_source_set_enabled(m->retry_source, SD_EVENT_OFF);
+                return;
+        }
+        (void) sd_event_source_set_time_relative(m->retry_source, next > now ? next - now : 0);
+        (void) sd_event_source_set_enabled(m->retry_source, SD_EVENT_ONESHOT);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct manager *m = userdata;
+        struct connection *c;
+        uint64_t now = realtime_usec();
+
+        (void) source;
+        (void) usec;
+        manager_release(m);
+        TAILQ_FOREACH(c, &m->connections, entry) {
+                if (c->next_retry_usec == 0 || c->next_retry_usec > now)
+                        continue;
+                c->next_retry_usec = 0;
+                if (c->state == CONNECTION_UNAVAILABLE && !m->shutting_down)
+                        manager_reconnect(c);
+        }
+        arm_retry(m);
+        return 0;
+}
+
+void manager_plan_retry(struct connection *c)
+{
+        uint64_t distance = c->retries < 8 ? RETRY_MIN_USEC << c->retries : RETRY_MAX_USEC;
+
+        c->next_retry_usec = 0;
+        if (c->retry_wanted && !c->manager->shutting_down) {
+                c->retries++;
+                c->next_retry_usec = realtime_usec() + (distance < RETRY_MAX_USEC ? distance : RETRY_MAX_USEC);
+        }
+        arm_retry(c->manager);
+}
+
+/* ---- restoring ---- */
+
+static int adopt_row(struct manager *m, const struct profile_row *row)
+{
+        struct device_name device;
+        struct remote_name remote = { 0 };
+        struct connection *c;
+        int r = device_parse(row->device, &device);
+
+        if (r == 0)
+                r = remote_name_parse(row->remote, &remote);
+        if (r != 0)
+                return r;
+        c = connection_new(m, &device, &remote);
+        if (!c) {
+                remote_name_done(&remote);
+                return -ENOMEM;
+        }
+        c->remembered = c->retry_wanted = true;
+        c->read_only = row->read_only;
+        c->since_usec = realtime_usec();
+        if ((row->user && !(c->credentials.user = strdup(row->user))) ||
+            (row->domain && !(c->credentials.domain = strdup(row->domain))) ||
+            (row->secret == PROFILE_SECRET_FILE && !(c->credentials_file = strdup(row->credentials_file))))
+                return -ENOMEM;
+        m->ops->folder(c, true);
+        manager_reconnect(c);
+        return 0;
+}
+
+void manager_restore(struct manager *m)
+{
+        struct profile_rows rows = { 0 };
+        struct wn_error err = { 0 };
+        int r = profile_load(m->profile_path, &rows, &err);
+
+        if (r != 0) {
+                log_warning("no drive can be restored: %s", err.text[0] ? err.text : strerror(-r));
+                return;
+        }
+        for (size_t i = 0; i < rows.n_items; i++) {
+                r = adopt_row(m, &rows.items[i]);
+                if (r != 0)
+                        log_warning("%s cannot be restored: %s", rows.items[i].device,
+                                    r < 0 ? strerror(-r) : status_message(r));
+        }
+        profile_rows_done(&rows);
+}
+
+/* ---- life ---- */
+
+int manager_init(struct manager *m, sd_event *event, const struct redirector_ops *ops, const char *drives_dir,
+                 const char *profile_path)
+{
+        int r;
+
+        *m = (struct manager){ .event = event, .ops = ops };
+        TAILQ_INIT(&m->connections);
+        TAILQ_INIT(&m->cancels);
+        m->drives_dir = strdup(drives_dir);
+        m->profile_path = strdup(profile_path);
+        if (!m->drives_dir || !m->profile_path)
+                return -ENOMEM;
+        r = sd_event_add_time(event, &m->retry_source, CLOCK_MONOTONIC, UINT64_MAX, 0, on_retry, m);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(m->retry_source, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_defer(event, &m->release_source, on_release, m);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(m->release_source, SD_EVENT_OFF);
+        return r < 0 ? r : 0;
+}
+
+void manager_done(struct manager *m)
+{
+        struct connection *c;
+
+        m->changed = NULL;
+        while ((c = TAILQ_FIRST(&m->connections))) {
+                if (c->attempt)
+                        attempt_cancel(c);
+                c->cancel = NULL;
+                m->ops->free(c);
+                connection_free(c);
+        }
+        sd_event_source_disable_unref(m->retry_source);
+        sd_event_source_disable_unref(m->release_source);
+        free(m->drives_dir);
+        free(m->profile_path);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORE_MANAGER_H
+#define CORE_MANAGER_H
+
+/*
+ * The connection table of one user, and what is done with it: connecting (attempt.c), disconnecting (cancel.c), restoring.
+ * Everything runs in the event loop's thread; so "no handle is open, therefore disconnect" needs no lock.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "core/connection.h"
+#include "core/profile.h"
+
+struct manager {
+        sd_event *event;
+        const struct redirector_ops *ops;
+        char *drives_dir;
+        char *profile_path;
+        struct connection_list connections;
+        TAILQ_HEAD(, cancel) cancels;    /* those that wait for another one to end come behind it */
+        sd_event_source *retry_source;   /* the next planned attempt of any connection */
+        sd_event_source *release_source; /* redirectors to be freed */
+        bool shutting_down;
+        /* A state has changed. state_name may be "gone". */
+        void (*changed)(void *userdata, struct connection *c, const char *state_name);
+        void *userdata;
+};
+
+/* drives_dir and profile_path are copied. 0 or a negative errno. */
+int manager_init(struct manager *m, sd_event *event, const struct redirector_ops *ops, const char *drives_dir,
+                 const char *profile_path);
+
+/* Ends everything at once, mounts as well as they can be. */
+void manager_done(struct manager *m);
+
+/* Reads the profile and begins to connect what it remembers. A profile that cannot be read is logged, and nothing is
+ * remembered. */
+void manager_restore(struct manager *m);
+
+struct connection *manager_find_device(struct manager *m, const struct device_name *device);
+
+/* Frees the redirectors that have ended. Called where none of their callbacks is running. */
+void manager_release(struct manager *m);
+
+/* Lets go of c's redirector soon; c itself goes too when it is GONE. */
+void manager_release_later(struct connection *c);
+
+/* Plans the next attempt for c, or none (retry_wanted false). */
+void manager_plan_retry(struct connection *c);
+
+/* ---- connecting (attempt.c) ---- */
+
+struct add_request {
+        const char *local;       /* "Z:", "*" or "" */
+        const char *remote;
+        uint32_t type;           /* RESOURCETYPE_* */
+        struct credentials credentials;
+        const char *credentials_file;
+        bool persistent;
+        bool read_only;
+};
+
+/* c: the connection, on NO_ERROR only. Called once, not from within manager_add(). */
+typedef void (*add_done_fn)(void *userdata, int status, const struct wn_error *err, struct connection *c);
+
+/* Connects. Codes as in WNetAddConnection2's table; 0 when done() will be called, else a status with err filled. */
+int manager_add(struct manager *m, const struct add_request *request, add_done_fn done, void *userdata, struct wn_error *err);
+
+/* Connects what is remembered and unavailable, for nobody in particular. */
+void manager_reconnect(struct connection *c);
+
+/* Ends the attempt that is under way; whoever waits for it gets ERROR_CANCELLED. The connection is UNAVAILABLE or GONE then. */
+void attempt_cancel(struct connection *c);
+
+/* ---- disconnecting (cancel.c) ---- */
+
+struct cancel_holders {
+        char *name; /* of the connection */
+        struct holders holders;
+};
+
+struct cancel_lost {
+        char *name;
+        char *path;
+        uint64_t bytes;
+};
+
+struct cancel_outcome {
+        int status;
+        struct wn_error err;
+        struct cancel_holders *in_use;
+        size_t n_in_use;
+        struct cancel_lost *lost;
+        size_t n_lost;
+};
+
+typedef void (*cancel_done_fn)(void *userdata, const struct cancel_outcome *outcome);
+
+/* WNetCancelConnection2. done() is called once, later; outcome is valid during the call. 0 or -ENOMEM. */
+int manager_cancel(struct manager *m, const char *name, uint32_t flags, bool force, cancel_done_fn done, void *userdata);
+
+/* Disconnects everything, for the daemon's end; rows stay. On success the manager takes no new connections. 0 or -ENOMEM. */
+int manager_shutdown(struct manager *m, bool force, cancel_done_fn done, void *userdata);
+
+#endif

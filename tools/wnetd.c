@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * wnetd: one user's network drives. Ties core and fuse together; see docs/architecture.md.
+ *
+ * Order at start: lock (one daemon per user) → socket → into the background → clean up after a daemon that was killed →
+ * restore → serve. The lock is held until the process ends; so whoever waits for it finds a clean place.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/conf.h"
+#include "core/control.h"
+#include "core/log.h"
+#include "core/manager.h"
+#include "core/mountinfo.h"
+#include "core/paths.h"
+#include "fuse/redirector.h"
+#include "fuse/stale.h"
+
+#define LOCK_WAIT_MSEC 10000 /* for a daemon that is just ending */
+#define LOCK_STEP_MSEC 20
+#define BACKLOG 64
+
+struct daemon {
+        struct paths paths;
+        struct conf conf;
+        char *drives_dir, *worker_program, *login;
+        int lock_fd, listen_fd;
+        sd_event *event;
+        struct redirector_settings redirector;
+        struct manager manager;
+        struct control *control;
+};
+
+static int fail(const char *what, int r)
+{
+        log_error("%s: %s", what, strerror(-r));
+        return EXIT_FAILURE;
+}
+
+/* ---- one per user ---- */
+
+static int connect_to(const char *path)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+        return fd >= 0 && connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0 ? 0 : -errno;
+}
+
+/* 0: the lock is ours. 1: a daemon is running. */
+static int take_lock(struct daemon *d)
+{
+        d->lock_fd = open(d->paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (d->lock_fd < 0)
+                return -errno;
+        for (int waited = 0; flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0; waited += LOCK_STEP_MSEC) {
+                if (errno != EWOULDBLOCK)
+                        return -errno;
+                if (connect_to(d->paths.socket) == 0)
+                        return 1;
+                if (waited >= LOCK_WAIT_MSEC)
+                        return -EBUSY;
+                usleep(LOCK_STEP_MSEC * 1000);
+        }
+        return 0;
+}
+
+static int listen_on(const char *path)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+        if (fd < 0 || (unlink(path) < 0 && errno != ENOENT) || bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 ||
+            listen(fd, BACKLOG) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+/* ---- start ---- */
+
+static int on_wnet_drive(const char *what, const char *path)
+{
+        struct mountinfo table = { 0 };
+        const struct mountinfo_entry *entry;
+        int r = mountinfo_read(&table);
+
+        if (r < 0)
+                return r;
+        entry = mountinfo_find_wnet_above(&table, path);
+        if (entry)
+                log_error("the %s, %s, lies on the network drive %s; choose another place", what, path, entry->mountpoint);
+        r = entry ? -ELOOP : 0;
+        mountinfo_done(&table);
+        return r;
+}
+
+static char *expand_home(const char *path)
+{
+        const char *home = getenv("HOME");
+        char *expanded;
+
+        if (strncmp(path, "~/", 2) != 0 || !home)
+                return strdup(path);
+        return asprintf(&expanded, "%s/%s", home, path + 2) < 0 ? NULL : expanded;
+}
+
+/* wnet-smb lies beside this program in a build directory, else in libexec. */
+static char *find_worker(void)
+{
+        char self[4096], *path;
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        char *slash;
+
+        self[n > 0 ? n : 0] = '\0';
+        slash = strrchr(self, '/');
+        if (slash) {
+                *slash = '\0';
+                if (asprintf(&path, "%s/wnet-smb", self) < 0)
+                        return NULL;
+                if (access(path, X_OK) == 0)
+                        return path;
+                free(path);
+        }
+        return strdup(WNET_LIBEXECDIR "/wnet-smb");
+}
+
+static int prepare(struct daemon *d)
+{
+        struct wn_error err = { 0 };
+        const struct passwd *user;
+        int r = paths_init(&d->paths);
+
+        if (r < 0)
+                return r;
+        user = getpwuid(geteuid());
+        d->login = strdup(user ? user->pw_name : "");
+        d->worker_program = find_worker();
+        if (!d->login || !d->worker_program)
+                return -ENOMEM;
+        if (on_wnet_drive("folder of the profile", d->paths.config_dir) < 0)
+                return -ELOOP;
+        if ((r = paths_make_private_dir(d->paths.config_dir)) < 0 || (r = paths_make_private_dir(d->paths.state_dir)) < 0 ||
+            (r = paths_make_private_dir(d->paths.runtime_dir)) < 0)
+                return r;
+        conf_init(&d->conf);
+        r = conf_load(&d->conf, d->paths.conf, &err);
+        if (r > 0) {
+                log_error("%s: %s", d->paths.conf, err.text);
+                return -EINVAL;
+        }
+        if (r < 0)
+                return r;
+        d->drives_dir = expand_home(d->conf.drives && !getenv("WNET_DRIVES") ? d->conf.drives : d->paths.drives_dir);
+        if (!d->drives_dir)
+                return -ENOMEM;
+        return on_wnet_drive("folder of the drives", d->drives_dir);
+}
+
+/* Away from whoever started us: nothing of theirs is held, nothing of theirs ends us. */
+static int into_background(const struct daemon *d)
+{
+        _cleanup_close_ int log_fd = open(d->paths.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        pid_t pid;
+
+        if (log_fd < 0 || null_fd < 0)
+                return -errno;
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid > 0)
+                _exit(EXIT_SUCCESS); /* the socket is there: whoever waits for us can connect */
+        if (setsid() < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(log_fd, STDOUT_FILENO) < 0 ||
+            dup2(log_fd, STDERR_FILENO) < 0)
+                return -errno;
+        return 0;
+}
+
+static void set_limits(void)
+{
+        const struct rlimit no_core = { 0, 0 }; /* it would hold passwords */
+        struct rlimit files;
+
+        setrlimit(RLIMIT_CORE, &no_core);
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+                files.rlim_cur = files.rlim_max;
+                setrlimit(RLIMIT_NOFILE, &files);
+        }
+}
+
+/* ---- end ---- */
+
+static void ended(void *userdata)
+{
+        struct daemon *d = userdata;
+
+        (void) unlink(d->paths.socket); /* a client that comes now starts the next daemon, which waits for our lock */
+        (void) sd_event_exit(d->event, 0);
+}
+
+static void everything_revoked(void *userdata, const struct cancel_outcome *outcome)
+{
+        (void) outcome;
+        ended(userdata);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+        struct daemon *d = userdata;
+
+        (void) source;
+        log_info("signal %u: disconnecting everything", si->ssi_signo);
+        (void) sd_notify(0, "STOPPING=1");
+        if (manager_shutdown(&d->manager, true, everything_revoked, d) < 0)
+                ended(d);
+        return 0;
+}
+
+/* ---- run ---- */
+
+static int set_up_loop(struct daemon *d, mode_t mask)
+{
+        sigset_t signals;
+        int r;
+
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGCHLD);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+                return -errno;
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+        r = sd_event_new(&d->event);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGTERM, on_signal, d);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGINT, on_signal, d);
+        if (r < 0)
+                return r;
+        d->redirector = (struct redirector_settings){
+                .event = d->event,
+                .worker_program = d->worker_program,
+                .connect_usec = d->conf.connect_usec,
+                .operation_usec = d->conf.operation_usec,
+                .login = d->login,
+                .umask = mask,
+        };
+        r = manager_init(&d->manager, d->event, redirector_ops(&d->redirector), d->drives_dir, d->paths.profile);
+        if (r == 0)
+                r = control_new(d->event, TAKE_FD(d->listen_fd), &d->manager, ended, d, &d->control);
+        if (r == 0) {
+                d->manager.changed = control_changed;
+                d->manager.userdata = d->control;
+        }
+        return r;
+}
+
+static void daemon_done(struct daemon *d)
+{
+        if (d->manager.event)
+                manager_done(&d->manager);
+        control_free(d->control);
+        if (d->event) {
+                (void) sd_event_run(d->event, 0); /* reaps the workers that have ended */
+                sd_event_unref(d->event);
+        }
+        paths_done(&d->paths);
+        conf_done(&d->conf);
+        free(d->drives_dir);
+        free(d->worker_program);
+        free(d->login);
+        if (d->listen_fd >= 0)
+                close(d->listen_fd);
+        if (d->lock_fd >= 0)
+                close(d->lock_fd);
+}
+
+static int run(struct daemon *d, bool background)
+{
+        mode_t mask = umask(077);
+        int r = prepare(d);
+
+        if (r < 0)
+                return fail("wnetd cannot start", r);
+        r = take_lock(d);
+        if (r == 1) {
+                if (!background)
+                        fputs("wnetd is already running for this user\n", stderr);
+                return background ? EXIT_SUCCESS : EXIT_FAILURE;
+        }
+        if (r < 0)
+                return fail("another wnetd holds the lock and does not answer", r);
+        d->listen_fd = listen_on(d->paths.socket);
+        if (d->listen_fd < 0)
+                return fail("the control socket cannot be made", d->listen_fd);
+        if (background && (r = into_background(d)) < 0)
+                return fail("the log cannot be opened", r);
+        if (chdir("/") < 0)
+                return fail("the root directory cannot be entered", -errno);
+        set_limits();
+        r = set_up_loop(d, mask);
+        if (r < 0)
+                return fail("wnetd cannot start", r);
+        log_info("wnetd " WNET_VERSION " serves %s", d->drives_dir);
+        stale_clean(d->drives_dir);
+        manager_restore(&d->manager);
+        (void) sd_notify(0, "READY=1");
+        r = sd_event_loop(d->event);
+        log_info("wnetd ends");
+        return r < 0 ? fail("the event loop failed", r) : EXIT_SUCCESS;
+}
+
+static int usage(FILE *to)
+{
+        fputs("Usage: wnetd [--background]\n"
+              "Serves the network drives of the user who runs it. wnet starts it when it is needed.\n\n"
+              "  --background  go into the background once the control socket is there\n"
+              "  --help        show this text\n"
+              "  --version     show the version\n",
+              to);
+        return to == stdout ? EXIT_SUCCESS : 2;
+}
+
+int main(int argc, char **argv)
+{
+        static const struct option options[] = {
+                { "background", no_argument, NULL, 'b' },
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, 'v' },
+                { 0 },
+        };
+        static struct daemon d = { .lock_fd = -1, .listen_fd = -1 };
+        bool background = false;
+        int option, r;
+
+        while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+                if (option == 'h')
+                        return usage(stdout);
+                if (option == 'v') {
+                        puts("wnetd " WNET_VERSION);
+                        return EXIT_SUCCESS;
+                }
+                if (option != 'b')
+                        return usage(stderr);
+                background = true;
+        }
+        if (optind < argc)
+                return usage(stderr);
+        close_range(3, ~0U, 0); /* whatever we were started with */
+        r = run(&d, background);
+        daemon_done(&d);
+        return r;
+}

@@ -82,15 +82,22 @@ static void attempt_failed(struct attempt *a, int status)
         struct connection *c = a->connection;
         add_done_fn done = a->done;
         void *userdata = a->userdata;
-        struct wn_error err = a->err;
+        _cleanup_free_ char *remote = remote_name_to_unc(&c->remote);
+        struct wn_error err = { 0 };
+        struct wn_error reason = a->err;
 
+        if (status == ERROR_CANCELLED)
+                err = reason;
+        else
+                error_set(&err, status, reason.cause, reason.phase, "%s cannot be connected to %s: %s", c->name,
+                          remote ? remote : "it", reason.text);
         attempt_free(a);
         if (c->remembered) {
                 c->retry_wanted = c->retry_wanted && may_pass(status);
-                connection_set_state(c, CONNECTION_UNAVAILABLE, err.text);
+                connection_set_state(c, CONNECTION_UNAVAILABLE, reason.text);
                 manager_plan_retry(c);
         } else
-                connection_set_state(c, CONNECTION_GONE, err.text);
+                connection_set_state(c, CONNECTION_GONE, reason.text);
         manager_release_later(c);
         if (done)
                 done(userdata, status, &err, NULL);
@@ -150,7 +157,7 @@ static void begin_connect(struct attempt *a)
         a->phase = ATTEMPT_CONNECT;
         r = c->manager->ops->start(c, (struct completion){ on_completed, a });
         if (r < 0) {
-                error_set(&a->err, ERROR_EXTENDED_ERROR, -r, "connect", "%s cannot be connected: %s", c->name, strerror(-r));
+                error_set(&a->err, ERROR_EXTENDED_ERROR, -r, "connect", "%s", strerror(-r));
                 a->status = ERROR_EXTENDED_ERROR;
                 step_after(a, 0);
         }
@@ -322,9 +329,9 @@ static int check_request(const struct add_request *request, struct wn_error *err
         return 0;
 }
 
-static bool same_text(const char *a, const char *b)
+static bool differ(const char *a, const char *b)
 {
-        return a == b || (a && b && strcmp(a, b) == 0);
+        return a && b && strcmp(a, b) != 0;
 }
 
 static bool has_credentials(const struct add_request *request)
@@ -332,12 +339,15 @@ static bool has_credentials(const struct add_request *request)
         return request->credentials.user || request->credentials.password.bytes || request->credentials_file;
 }
 
-static bool same_credentials(const struct connection *c, const struct add_request *request)
+/* Whether both are known and not the same. What is in a credentials file is known to the worker alone. */
+static bool credentials_conflict(const struct connection *c, const struct add_request *request)
 {
-        return same_text(c->credentials_file, request->credentials_file) &&
-               (c->credentials_file || (same_text(c->credentials.user, request->credentials.user) &&
-                                        same_text(c->credentials.domain, request->credentials.domain) &&
-                                        secret_equal(&c->credentials.password, &request->credentials.password)));
+        if (c->credentials_file || request->credentials_file)
+                return false;
+        return differ(c->credentials.user, request->credentials.user) ||
+               differ(c->credentials.domain, request->credentials.domain) ||
+               (c->credentials.password.bytes && request->credentials.password.bytes &&
+                !secret_equal(&c->credentials.password, &request->credentials.password));
 }
 
 /* A live connection to the same server, whose session's credentials count. */
@@ -425,7 +435,7 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
         if (deviceless && find_deviceless(m, &remote))
                 return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%.80s is already connected", request->remote);
         session = find_session(m, &remote, NULL);
-        if (session && has_credentials(request) && !same_credentials(session, request))
+        if (session && has_credentials(request) && credentials_conflict(session, request))
                 return error_set(err, ERROR_SESSION_CREDENTIAL_CONFLICT, 0, "resolve",
                                  "%s is connected to the same server with other credentials; disconnect it first", session->name);
         r = find_or_make(m, deviceless ? NULL : &device, &remote, &c, err);

@@ -195,6 +195,8 @@ static int check_file(const char *path, struct wn_error *err)
                 return cannot_open(path, EISDIR, "it is a directory", err);
         if (!S_ISREG(st.st_mode)) /* opening a FIFO could wait, a device could do anything */
                 return cannot_open(path, EINVAL, "it is not a regular file", err);
+        if (access(path, R_OK) < 0)
+                return cannot_open(path, errno, strerror(errno), err);
         if (st.st_size == 0)
                 return bad(path, err, "the file is empty");
         return 0;

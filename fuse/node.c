@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuse/smb/protocol.h"
-
 #define BUCKETS_MIN 256u
 
 #define FNV_OFFSET 0xcbf29ce484222325ULL

@@ -16,6 +16,8 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "fuse/smb/protocol.h"
+
 #define NODE_ROOT 1u
 
 struct open_file;
@@ -32,6 +34,8 @@ struct node {
         bool directory;
         uint64_t size_bytes;  /* last seen */
         uint64_t file_id;     /* the server's, 0: not seen */
+        bool mtime_pinned;    /* set explicitly while it is open for writing: the server's close would overwrite it */
+        struct smb_time pinned_mtime;
         unsigned closing;     /* files of it whose close is still on its way to the server */
         LIST_HEAD(, open_file) files;
         struct node *next_by_ino, *next_by_name;

@@ -58,11 +58,33 @@ void file_free(struct open_file *file)
 
 /* ---- close ---- */
 
+static void closed(struct smb_request *request);
+
+/* The server has set the modification time of a file to that of its last write: what a program had set before comes back.
+ * Returns whether closed() will be called again, by the answer. */
+static bool restore_mtime(struct op *op)
+{
+        struct smb_file *file = op->request.file;
+
+        op->node->mtime_pinned = false;
+        if (node_path(op->node, NULL, &op->request.path) < 0)
+                return false;
+        smb_file_unref(file);
+        op->request.file = NULL;
+        op->request.valid = SMB_SET_MTIME;
+        op->request.mtime = op->node->pinned_mtime;
+        op_submit(op, SMB_OP_SETATTR, closed);
+        return true;
+}
+
 static void closed(struct smb_request *request)
 {
         struct op *op = op_of(request);
         struct redirector *r = op->redirector;
 
+        if (request->op == SMB_OP_CLOSE && op->node && op->node->mtime_pinned && LIST_EMPTY(&op->node->files) &&
+            restore_mtime(op))
+                return;
         TAILQ_REMOVE(&r->closes, op, wait);
         if (op->node)
                 op->node->closing--;
@@ -312,6 +334,7 @@ void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, 
         op->request.offset = (uint64_t) offset;
         op->request.length = (uint32_t) size;
         stream_invalidate(op->file->node);
+        op->file->node->mtime_pinned = false;
         if (!slot) { /* it came into the spare buffer, and stays there until a slot is free */
                 assert(!r->stalled_write);
                 op->request.slot_offset = (uint32_t) (data - (const char *) r->spare_buffer);

@@ -146,6 +146,16 @@ void name_getattr(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
         op_submit(op, SMB_OP_STAT, got_attr);
 }
 
+static bool open_for_writing(const struct node *node)
+{
+        const struct open_file *file;
+
+        LIST_FOREACH(file, &node->files, of_node)
+                if ((file->handle.flags & O_ACCMODE) != O_RDONLY)
+                        return true;
+        return false;
+}
+
 static void set_attr(struct smb_request *request)
 {
         struct op *op = op_of(request);
@@ -160,8 +170,17 @@ static void set_attr(struct smb_request *request)
         }
         if (request->valid & SMB_SET_SIZE)
                 stream_invalidate(op->node);
+        if (request->valid & SMB_SET_MTIME) {
+                op->node->mtime_pinned = open_for_writing(op->node);
+                op->node->pinned_mtime = request->mtime;
+        }
         op_reply_attr(op, op->node, &request->attr);
         op_free(op);
+}
+
+static void start_setattr(struct op *op)
+{
+        op_submit(op, SMB_OP_SETATTR, set_attr);
 }
 
 static struct smb_time smb_time_from(struct timespec t, bool now)
@@ -205,7 +224,11 @@ void name_setattr(fuse_req_t fuse, fuse_ino_t ino, struct stat *attr, int to_set
                 op->request.valid |= SMB_SET_MTIME;
                 op->request.mtime = smb_time_from(attr->st_mtim, to_set & FUSE_SET_ATTR_MTIME_NOW);
         }
-        op_submit(op, SMB_OP_SETATTR, set_attr);
+        op->start = start_setattr;
+        if (op->request.valid & SMB_SET_MTIME) /* a close behind it would bring its own time */
+                op_after_closes(op, op->node);
+        else
+                op->start(op);
 }
 
 /* ---- changes of the tree ---- */

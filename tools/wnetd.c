@@ -49,8 +49,12 @@ struct daemon {
         struct control *control;
 };
 
+#define REPORTED 1 /* the reason has been logged already */
+
 static int fail(const char *what, int r)
 {
+        if (r == REPORTED)
+                return EXIT_FAILURE;
         log_error("%s: %s", what, strerror(-r));
         return EXIT_FAILURE;
 }
@@ -109,7 +113,7 @@ static int on_wnet_drive(const char *what, const char *path)
         entry = mountinfo_find_wnet_above(&table, path);
         if (entry)
                 log_error("the %s, %s, lies on the network drive %s; choose another place", what, path, entry->mountpoint);
-        r = entry ? -ELOOP : 0;
+        r = entry ? REPORTED : 0;
         mountinfo_done(&table);
         return r;
 }
@@ -144,6 +148,19 @@ static char *find_worker(void)
         return strdup(WNET_LIBEXECDIR "/wnet-smb");
 }
 
+static int make_private(const char *path)
+{
+        int r = paths_make_private_dir(path);
+
+        if (r == 0)
+                return 0;
+        if (r == -EPERM)
+                log_error("the folder %s belongs to somebody else, or others may write into it", path);
+        else
+                log_error("the folder %s cannot be made: %s", path, strerror(-r));
+        return REPORTED;
+}
+
 static int prepare(struct daemon *d)
 {
         struct wn_error err = { 0 };
@@ -157,16 +174,20 @@ static int prepare(struct daemon *d)
         d->worker_program = find_worker();
         if (!d->login || !d->worker_program)
                 return -ENOMEM;
-        if (on_wnet_drive("folder of the profile", d->paths.config_dir) < 0)
-                return -ELOOP;
-        if ((r = paths_make_private_dir(d->paths.config_dir)) < 0 || (r = paths_make_private_dir(d->paths.state_dir)) < 0 ||
-            (r = paths_make_private_dir(d->paths.runtime_dir)) < 0)
+        r = on_wnet_drive("folder of the profile", d->paths.config_dir);
+        if (r == 0)
+                r = make_private(d->paths.config_dir);
+        if (r == 0)
+                r = make_private(d->paths.state_dir);
+        if (r == 0)
+                r = make_private(d->paths.runtime_dir);
+        if (r != 0)
                 return r;
         conf_init(&d->conf);
         r = conf_load(&d->conf, d->paths.conf, &err);
         if (r > 0) {
                 log_error("%s: %s", d->paths.conf, err.text);
-                return -EINVAL;
+                return REPORTED;
         }
         if (r < 0)
                 return r;
@@ -301,7 +322,7 @@ static int run(struct daemon *d, bool background)
         mode_t mask = umask(077);
         int r = prepare(d);
 
-        if (r < 0)
+        if (r != 0)
                 return fail("wnetd cannot start", r);
         r = take_lock(d);
         if (r == 1) {

@@ -194,6 +194,7 @@ static int connect_status(uint32_t ntstatus, int error)
         case 0xc0000193: /* ACCOUNT_EXPIRED */
         case 0xc0000224: /* PASSWORD_MUST_CHANGE */
         case 0xc0000234: /* ACCOUNT_LOCKED_OUT */
+        case 0xc00002f2: /* WRONG_CREDENTIAL_HANDLE: NTLM without a password */
         case 0xc000005e: /* NO_LOGON_SERVERS */
                 return ERROR_LOGON_FAILURE;
         case 0xc0000022: /* ACCESS_DENIED */
@@ -502,7 +503,7 @@ static int smbclient_rmdir(struct smb_backend *b, const char *path)
         return smbc_getFunctionRmdir(s->context)(s->context, s->url) < 0 ? last_errno() : 0;
 }
 
-static int smbclient_rename(struct smb_backend *b, const char *from, const char *to)
+static int rename_once(struct smb_backend *b, const char *from, const char *to)
 {
         struct smbclient *s = smbclient_of(b);
         int r = make_url(s, s->url, from);
@@ -512,6 +513,24 @@ static int smbclient_rename(struct smb_backend *b, const char *from, const char 
         if (r < 0)
                 return r;
         return smbc_getFunctionRename(s->context)(s->context, s->url, s->context, s->url2) < 0 ? last_errno() : 0;
+}
+
+/* A read-only file is in the way of a rename (EEXIST), though its mode does not matter for that on Unix. */
+static int smbclient_rename(struct smb_backend *b, const char *from, const char *to)
+{
+        struct smb_attr attr;
+        int r = rename_once(b, from, to), q;
+
+        if (r != -EEXIST || smbclient_stat(b, to, &attr) < 0 || (attr.dos & SMB_ATTR_DIRECTORY) ||
+            !(attr.dos & SMB_ATTR_READONLY))
+                return r;
+        q = smbclient_set_dos(b, to, attr.dos & ~SMB_ATTR_READONLY);
+        if (q < 0)
+                return q;
+        r = rename_once(b, from, to);
+        if (r < 0)
+                (void) smbclient_set_dos(b, to, attr.dos);
+        return r;
 }
 
 static int smbclient_set_times(struct smb_backend *b, const char *path, const struct smb_time *atime,

@@ -82,7 +82,7 @@ char *output_escape(const char *text)
         return escape(text, false);
 }
 
-static char *format_text(const char *format, va_list arguments)
+static __attribute__((format(printf, 1, 0))) char *format_text(const char *format, va_list arguments)
 {
         char *text;
 

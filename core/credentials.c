@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /*
  * Reads user names and credentials files. Always true: a password is only ever in a struct secret, or in a buffer of

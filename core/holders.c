@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /*
  * Searches /proc for those who keep a mount busy. Always true: of /proc/PID only links are read and the few files that

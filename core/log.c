@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /*
  * Writes the log. Always true: a message is one line and one write(), so that lines of several processes do not mix,

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /*
  * Parses, compares and prints names. Always true of a parsed remote name: each part is valid UTF-8 without control

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /*
  * Works out where things are. Always true of the paths: absolute, no slash at the end, no two slashes in a row, so that

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /*
  * Owns the bytes of passwords. Always true: bytes is NULL or has size_bytes bytes and a NUL behind them, and memory

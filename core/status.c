@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
 
 /*
  * Owns the table of statuses. Always true: each number, name and D-Bus error appears in it once, and NO_ERROR and

@@ -58,33 +58,11 @@ void file_free(struct open_file *file)
 
 /* ---- close ---- */
 
-static void closed(struct smb_request *request);
-
-/* The server has set the modification time of a file to that of its last write: what a program had set before comes back.
- * Returns whether closed() will be called again, by the answer. */
-static bool restore_mtime(struct op *op)
-{
-        struct smb_file *file = op->request.file;
-
-        op->node->mtime_pinned = false;
-        if (node_path(op->node, NULL, &op->request.path) < 0)
-                return false;
-        smb_file_unref(file);
-        op->request.file = NULL;
-        op->request.valid = SMB_SET_MTIME;
-        op->request.mtime = op->node->pinned_mtime;
-        op_submit(op, SMB_OP_SETATTR, closed);
-        return true;
-}
-
 static void closed(struct smb_request *request)
 {
         struct op *op = op_of(request);
         struct redirector *r = op->redirector;
 
-        if (request->op == SMB_OP_CLOSE && op->node && op->node->mtime_pinned && LIST_EMPTY(&op->node->files) &&
-            restore_mtime(op))
-                return;
         TAILQ_REMOVE(&r->closes, op, wait);
         if (op->node)
                 op->node->closing--;
@@ -367,12 +345,55 @@ void file_write_unstall(struct redirector *r)
         op_submit(op, SMB_OP_WRITE, wrote);
 }
 
-/* Comes with every close() of every descriptor. Nothing is held back, so there is nothing to send. */
+static void flushed_time(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+
+        if (request->error < 0) {
+                op_fail(op, request->error);
+                return;
+        }
+        op_reply_none(op);
+        op_free(op);
+}
+
+static void flushed_close(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        int error = request->error;
+
+        request->file = NULL;
+        if (error == 0)
+                error = node_path(op->node, NULL, &request->path);
+        if (error < 0) {
+                op_fail(op, error);
+                return;
+        }
+        request->valid = SMB_SET_MTIME;
+        request->mtime = op->node->pinned_mtime;
+        op_submit(op, SMB_OP_SETATTR, flushed_time);
+}
+
+/* Comes with every close() of every descriptor. Nothing is held back, so there is nothing to send; but a modification time that
+ * a program has set can only be had by closing first, and must be there when close() returns. */
 void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+        struct redirector *r = redirector_of(fuse);
+        struct open_file *file = file_of(fi);
+        struct op *op;
+
         (void) ino;
-        file_of(fi)->flushed = true;
-        fuse_reply_err(fuse, redirector_of(fuse)->phase == PHASE_REVOKING ? EIO : 0);
+        file->flushed = true;
+        if (r->phase == PHASE_REVOKING || !file->node->mtime_pinned || (file->handle.flags & O_ACCMODE) == O_RDONLY) {
+                fuse_reply_err(fuse, r->phase == PHASE_REVOKING ? EIO : 0);
+                return;
+        }
+        op = op_new(r, fuse);
+        if (!op)
+                return;
+        op->node = node_ref(file->node);
+        op->request.file = file->smb;
+        op_submit(op, SMB_OP_CLOSE, flushed_close);
 }
 
 /* The kernel has sent its dirty pages and waited for the answers; libsmbclient has no flush to ask the server for. */

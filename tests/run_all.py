@@ -97,6 +97,19 @@ def count(directory, build_name, tally):
     return ran
 
 
+def fuse_problem():
+    """Why users cannot mount drives on this machine, or None."""
+    try:
+        mode = os.stat("/dev/fuse").st_mode
+    except FileNotFoundError:
+        return "there is no /dev/fuse: load the kernel module fuse, or give the container the device and the right to mount"
+    if os.geteuid() == 0 and mode & 0o006 != 0o006:
+        return "/dev/fuse is only for root, and the tests run as an ordinary user: chmod 0666 /dev/fuse"
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return "/dev/fuse is not for you: have root run chmod 0666 /dev/fuse"
+    return None
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tests/run")
     parser.add_argument("pattern", nargs="?", help="only integration tests whose name matches, as pytest's -k")
@@ -104,6 +117,11 @@ def main():
     parser.add_argument("--no-sanitize", action="store_true", help="only the normal build")
     args = parser.parse_args()
 
+    problem = None if args.unit else fuse_problem()
+    if problem:
+        print(f"tests/run: {problem}", file=sys.stderr)
+        print("0 passed, 1 failed, 0 skipped")
+        return 1
     os.umask(0o022)  # another user reads the build
     began = time.monotonic()
     suites = ["unit", "checks"] if args.unit else ["integration"] if args.pattern else []

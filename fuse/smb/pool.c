@@ -288,6 +288,8 @@ static void route(struct smb_pool *pool, struct smb_request *request)
                 return;
         }
         TAILQ_INSERT_TAIL(&link->pending, request, queue);
+        if (request->op == SMB_OP_CLOSE)
+                request->file->generation = 0; /* of no process: what comes behind the close opens it again */
         link_dispatch(link);
 }
 

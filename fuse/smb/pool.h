@@ -33,7 +33,7 @@ struct smb_file {
         int flags;            /* as it was opened, for opening it again */
         uint64_t file_id;     /* the server's number, 0: not known */
         unsigned worker;      /* which one owns it */
-        uint32_t generation;  /* of that worker's process; another one: to be opened again */
+        uint32_t generation;  /* of that worker's process; another one: to be opened again when it is next used */
         uint64_t fh;
         bool reopening;
         bool dead;            /* the server no longer has this file: every request ends with -EIO */

@@ -125,7 +125,7 @@ def test_an_open_file_refuses_and_its_holder_is_named(z, wnet, server):
     assert outcome.json["code"] == 2401 and outcome.json["status"] == "ERROR_OPEN_FILES"
     assert outcome.json["holders_total"] == 1
     (told,) = outcome.json["holders"]
-    assert told["pid"] == holder.pid and told["device"] == "Z:" and told["kind"] == "file" and told["mode"] == "r"
+    assert told["pid"] == holder.pid and told["device"] == "Z:" and told["kind"] == "open" and told["mode"] == "r"
     assert told["path"].endswith("report.txt")
     assert_nothing_changed(wnet, server)
     end(holder)
@@ -152,7 +152,8 @@ def test_an_open_folder_refuses(z, wnet, server):
     try:
         result = wnet.run("cancel", "Z:", "--json")
         assert result.code == 1 and result.json["code"] == 2401
-        assert [h["kind"] for h in result.json["holders"]] == ["directory"]
+        (told,) = result.json["holders"]
+        assert told["kind"] == "open" and told["pid"] == os.getpid() and told["path"].endswith("d")
         assert os.listdir(fd) == ["f"]
     finally:
         os.close(fd)
@@ -167,7 +168,7 @@ def test_a_working_directory_refuses_with_2404(z, wnet, server):
     assert str(holder.pid) in result.out + result.err
     outcome = wnet.run("cancel", "Z:", "--json").json
     assert outcome["code"] == 2404
-    assert [h["pid"] for h in outcome["holders"]] == [holder.pid]
+    assert [(h["pid"], h["kind"]) for h in outcome["holders"]] == [(holder.pid, "cwd")]
     assert_nothing_changed(wnet, server)
     end(holder)
     wnet.ok("cancel", "Z:")

@@ -226,6 +226,8 @@ def test_workers_go_with_their_daemon(wnet, server):
     wnet.add("Z:", server.url())
     assert wnet.workers()
     wnet.end_daemon(signal.SIGKILL)
+    assert wnet.list() == []  # the next daemon clears the dead mount away
+    assert wnet.mount("Z:") is None
 
 
 def test_workers_go_with_their_drive(wnet, server):

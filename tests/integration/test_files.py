@@ -78,13 +78,6 @@ def test_only_the_drive_that_was_asked_for(wnet, server):
         assert sorted(e["device"] for e in wnet.ok("files", "--json").json) == ["Y:", "Z:"]
 
 
-def test_a_renamed_file_is_listed_under_its_name(z, wnet):
-    with open(z / "old", "w", encoding="utf-8"):
-        os.rename(z / "old", z / "new")
-        (entry,) = wnet.ok("files", "Z:", "--json").json
-        assert entry["path"].endswith("new")
-
-
 def test_names_that_would_disturb_a_terminal_are_shown_harmlessly(z, wnet):
     name = "line\nbreak\x1b[31mred"
     with open(z / name, "w", encoding="utf-8"):

@@ -35,13 +35,13 @@ static inline void cleanup_fclose(FILE **f)
 
 /* Gives a pointer or descriptor away: the variable no longer owns it. */
 #define TAKE_PTR(p)                                                                                                     \
-        ({                                                                                                              \
+        __extension__({                                                                                                              \
                 __typeof__(p) taken_ = (p);                                                                             \
                 (p) = NULL;                                                                                             \
                 taken_;                                                                                                 \
         })
 #define TAKE_FD(fd)                                                                                                     \
-        ({                                                                                                              \
+        __extension__({                                                                                                              \
                 int taken_ = (fd);                                                                                      \
                 (fd) = -1;                                                                                              \
                 taken_;                                                                                                 \

@@ -93,7 +93,7 @@ int control_add(struct control_client *client, const struct control_add_request 
 
 int control_check_cancel(const char *name, uint32_t flags, struct wn_error *err)
 {
-        _cleanup_(remote_name_done) struct remote_name remote = {};
+        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
         struct device_name device;
         int r;
 

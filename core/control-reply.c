@@ -171,7 +171,7 @@ static int two_strings(sd_bus_message *reply, const char **ret_first, const char
 
 int control_version_decode(sd_bus_message *reply, struct control_version *ret_version)
 {
-        struct control_version version = {};
+        struct control_version version = { 0 };
         int r;
 
         r = check_signature(reply, CONTROL_VERSION_REPLY);
@@ -217,7 +217,7 @@ static int outcome_status(const char *name)
 
 int control_outcome_decode(sd_bus_message *reply, struct control_outcome *ret_outcome)
 {
-        _cleanup_(control_outcome_done) struct control_outcome outcome = {};
+        _cleanup_(control_outcome_done) struct control_outcome outcome = { 0 };
         const char *status;
         void *items;
         int r;
@@ -246,7 +246,7 @@ int control_outcome_decode(sd_bus_message *reply, struct control_outcome *ret_ou
         outcome.lost = items;
         outcome.reply = sd_bus_message_ref(reply);
         *ret_outcome = outcome;
-        outcome = (struct control_outcome) {};
+        outcome = (struct control_outcome) { 0 };
         return 0;
 }
 
@@ -301,19 +301,19 @@ int control_files_decode(sd_bus_message *reply, struct control_files *ret_files)
 void control_version_done(struct control_version *version)
 {
         sd_bus_message_unref(version->reply);
-        *version = (struct control_version) {};
+        *version = (struct control_version) { 0 };
 }
 
 void control_added_done(struct control_added *added)
 {
         sd_bus_message_unref(added->reply);
-        *added = (struct control_added) {};
+        *added = (struct control_added) { 0 };
 }
 
 void control_device_done(struct control_device *device)
 {
         sd_bus_message_unref(device->reply);
-        *device = (struct control_device) {};
+        *device = (struct control_device) { 0 };
 }
 
 void control_outcome_done(struct control_outcome *outcome)
@@ -321,21 +321,21 @@ void control_outcome_done(struct control_outcome *outcome)
         free(outcome->holders);
         free(outcome->lost);
         sd_bus_message_unref(outcome->reply);
-        *outcome = (struct control_outcome) {};
+        *outcome = (struct control_outcome) { 0 };
 }
 
 void control_list_done(struct control_list *list)
 {
         free(list->items);
         sd_bus_message_unref(list->reply);
-        *list = (struct control_list) {};
+        *list = (struct control_list) { 0 };
 }
 
 void control_files_done(struct control_files *files)
 {
         free(files->items);
         sd_bus_message_unref(files->reply);
-        *files = (struct control_files) {};
+        *files = (struct control_files) { 0 };
 }
 
 bool control_state_connected(const char *state)

@@ -169,6 +169,9 @@ struct op *op_new_dirty(struct redirector *r, fuse_req_t fuse);
 /* Gives back what op refers to, its slot too. The request must have been answered. */
 void op_free(struct op *op);
 
+/* Whether a name can be one on an SMB server: valid UTF-8, not too long. Otherwise fuse is answered. */
+bool op_name_allowed(fuse_req_t fuse, const char *name);
+
 /* Answers with error (a negative errno) and frees. */
 void op_fail(struct op *op, int error);
 

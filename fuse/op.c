@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fuse/internal.h"
+#include "fuse/smb/listing.h"
 
 struct redirector *redirector_of(fuse_req_t fuse)
 {
@@ -124,6 +125,19 @@ void op_harmless(struct op *op)
         op->harmless = true;
         if (op->fuse)
                 fuse_req_interrupt_func(op->fuse, on_interrupt, op);
+}
+
+bool op_name_allowed(fuse_req_t fuse, const char *name)
+{
+        size_t length = strlen(name);
+
+        if (length > SMB_NAME_MAX_BYTES)
+                fuse_reply_err(fuse, ENAMETOOLONG);
+        else if (!listing_name_valid(name, length))
+                fuse_reply_err(fuse, EILSEQ);
+        else
+                return true;
+        return false;
 }
 
 /* ---- closes ---- */

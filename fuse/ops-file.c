@@ -242,10 +242,8 @@ void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mo
         struct op *op;
         int error;
 
-        if (strlen(name) > SMB_NAME_MAX_BYTES) {
-                fuse_reply_err(fuse, ENAMETOOLONG);
+        if (!op_name_allowed(fuse, name))
                 return;
-        }
         op = op_new(r, fuse);
         if (!op)
                 return;

@@ -38,13 +38,6 @@ static struct op *op_on(fuse_req_t fuse, fuse_ino_t ino, const char *name)
         return op;
 }
 
-static bool name_allowed(fuse_req_t fuse, const char *name)
-{
-        if (strlen(name) <= SMB_NAME_MAX_BYTES)
-                return true;
-        fuse_reply_err(fuse, ENAMETOOLONG);
-        return false;
-}
 
 /* ---- look-up ---- */
 
@@ -99,7 +92,7 @@ void name_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 {
         struct op *op;
 
-        if (!name_allowed(fuse, name))
+        if (!op_name_allowed(fuse, name))
                 return;
         op = op_on(fuse, parent, name);
         if (!op)
@@ -247,7 +240,7 @@ void name_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mod
 {
         struct op *op;
 
-        if (!name_allowed(fuse, name))
+        if (!op_name_allowed(fuse, name))
                 return;
         op = op_on(fuse, parent, name);
         if (!op)
@@ -336,7 +329,7 @@ void name_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_
                 fuse_reply_err(fuse, EINVAL);
                 return;
         }
-        if (!name_allowed(fuse, new_name))
+        if (!op_name_allowed(fuse, new_name))
                 return;
         op = op_on(fuse, parent, name);
         if (!op)

@@ -263,7 +263,7 @@ static int connect_within(const char *path, uint64_t timeout_usec)
 /* Connects, starting the daemon where that is allowed. 0, a status, or -ESRCH. */
 static int connect_daemon(const char *path, unsigned flags, int *ret_fd, struct wn_error *err)
 {
-        struct wn_error start_error = {};
+        struct wn_error start_error = { 0 };
         int fd, started;
 
         fd = connect_socket(path);
@@ -288,8 +288,8 @@ static int connect_daemon(const char *path, unsigned flags, int *ret_fd, struct 
 
 int control_open(unsigned flags, uint64_t timeout_usec, struct control_client **ret_client, struct wn_error *err)
 {
-        _cleanup_(paths_done) struct paths paths = {};
-        struct wn_error local_error = {};
+        _cleanup_(paths_done) struct paths paths = { 0 };
+        struct wn_error local_error = { 0 };
         int status = 0, r;
 
         r = paths_init(&paths);

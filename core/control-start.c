@@ -38,7 +38,7 @@ static char *own_file(void)
         struct link_map *map = NULL;
         Dl_info info;
 
-        if (dladdr1((void *) own_file, &info, (void **) &map, RTLD_DL_LINKMAP) != 0 && map && map->l_name[0] != '\0')
+        if (dladdr1((void *) (uintptr_t) own_file, &info, (void **) &map, RTLD_DL_LINKMAP) != 0 && map && map->l_name[0] != '\0')
                 return realpath(map->l_name, NULL);
         return realpath("/proc/self/exe", NULL);
 }
@@ -136,7 +136,7 @@ static int wait_readable(int fd, int timeout_msec)
 static int wait_daemon(pid_t pid)
 {
         _cleanup_close_ int pidfd = pidfd_open(pid, 0);
-        siginfo_t info = {};
+        siginfo_t info = { 0 };
         bool late;
         int r;
 

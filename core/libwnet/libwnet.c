@@ -40,7 +40,7 @@ static DWORD call_done(int status, const struct wn_error *err)
 
 static int check_remote(const char *text, struct wn_error *err)
 {
-        _cleanup_(remote_name_done) struct remote_name remote = {};
+        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
         int r = text ? remote_name_parse(text, &remote) : ERROR_BAD_NET_NAME;
 
         if (r > 0)
@@ -72,8 +72,8 @@ static int add_connection(const NETRESOURCEA *resource, const char *password_tex
                           struct wn_error *err)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
-        _cleanup_(control_added_done) struct control_added added = {};
-        _cleanup_(secret_done) struct secret password = {};
+        _cleanup_(control_added_done) struct control_added added = { 0 };
+        _cleanup_(secret_done) struct secret password = { 0 };
         const char *local;
         int r;
 
@@ -107,7 +107,7 @@ static int add_connection(const NETRESOURCEA *resource, const char *password_tex
 static int cancel_connection(const char *name, DWORD flags, BOOL force, struct wn_error *err)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
-        _cleanup_(control_outcome_done) struct control_outcome outcome = {};
+        _cleanup_(control_outcome_done) struct control_outcome outcome = { 0 };
         int r;
 
         r = control_check_cancel(name, flags, err);
@@ -128,7 +128,7 @@ static int cancel_connection(const char *name, DWORD flags, BOOL force, struct w
 static int get_connection(const char *local, char *buffer, DWORD *length_chars, struct wn_error *err)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
-        _cleanup_(control_device_done) struct control_device device = {};
+        _cleanup_(control_device_done) struct control_device device = { 0 };
         struct device_name name;
         size_t needed_chars;
         int r;
@@ -173,14 +173,14 @@ static void copy_cut(char *buffer, DWORD size_bytes, const char *text)
 
 EXPORT DWORD WNetAddConnection2A(LPNETRESOURCEA lpNetResource, LPCSTR lpPassword, LPCSTR lpUserName, DWORD dwFlags)
 {
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
 
         return call_done(add_connection(lpNetResource, lpPassword, lpUserName, dwFlags, &err), &err);
 }
 
 EXPORT DWORD WNetAddConnectionA(LPCSTR lpRemoteName, LPCSTR lpPassword, LPCSTR lpLocalName)
 {
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
         NETRESOURCEA resource = {
                 .dwType = RESOURCETYPE_ANY,
                 .lpLocalName = (LPSTR) lpLocalName,
@@ -192,7 +192,7 @@ EXPORT DWORD WNetAddConnectionA(LPCSTR lpRemoteName, LPCSTR lpPassword, LPCSTR l
 
 EXPORT DWORD WNetCancelConnection2A(LPCSTR lpName, DWORD dwFlags, BOOL fForce)
 {
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
 
         return call_done(cancel_connection(lpName, dwFlags, fForce, &err), &err);
 }
@@ -204,7 +204,7 @@ EXPORT DWORD WNetCancelConnectionA(LPCSTR lpName, BOOL fForce)
 
 EXPORT DWORD WNetGetConnectionA(LPCSTR lpLocalName, LPSTR lpRemoteName, LPDWORD lpnLength)
 {
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
 
         return call_done(get_connection(lpLocalName, lpRemoteName, lpnLength, &err), &err);
 }

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import ALICE, BOB, BOB_PASSWORD, LONG, PASSWORD, mounts_below
+from harness import ALICE, BOB, BOB_PASSWORD, LONG, PASSWORD, error_of, mounts_below
 
 
 def assert_nothing_left(wnet):
@@ -268,19 +268,27 @@ def test_a_broken_profile_is_told_and_left_alone(wnet, server, how, code):
 # runtime directory
 
 
+def answers(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        return error_of(lambda: s.connect(path)) is None
+
+
 def test_without_a_runtime_directory_of_the_session(wnet, server):
     """As under su, cron, and in containers."""
     del wnet.env["XDG_RUNTIME_DIR"]
     folder = f"/tmp/wnet-{os.getuid()}"
-    if os.path.exists(folder):
-        pytest.skip(f"{folder} exists: a daemon of this user may be using it")
+    there = os.path.exists(folder)
+    if answers(f"{folder}/control"):
+        pytest.skip(f"a daemon of this user answers in {folder}")
     try:
         wnet.add("Z:", server.url())
         assert os.stat(folder).st_mode & 0o777 == 0o700
+        assert answers(f"{folder}/control")
         wnet.ok("cancel", "Z:")
         wnet.ok("shutdown")
     finally:
-        subprocess.run(["rm", "-rf", folder], check=True)
+        if not there:
+            subprocess.run(["rm", "-rf", folder], check=True)
 
 
 def test_a_runtime_directory_of_somebody_else_is_refused(wnet):

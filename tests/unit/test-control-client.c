@@ -111,7 +111,7 @@ static void with_client(answer_fn answer, void (*test)(struct control_client *cl
 {
         struct peer peer = peer_bus(answer);
         struct control_client *client = NULL;
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
 
         assert_int_equal(client_open(&peer, 0, PATIENT_USEC, &client, &err), 0);
         test(client);
@@ -172,11 +172,11 @@ static int answer_well(sd_bus_message *call, const char *member)
 
 static void check_good_answers(struct control_client *client)
 {
-        _cleanup_(control_added_done) struct control_added added = {};
-        _cleanup_(control_list_done) struct control_list list = {};
-        _cleanup_(control_files_done) struct control_files files = {};
-        _cleanup_(control_device_done) struct control_device device = {};
-        _cleanup_(secret_done) struct secret password = {};
+        _cleanup_(control_added_done) struct control_added added = { 0 };
+        _cleanup_(control_list_done) struct control_list list = { 0 };
+        _cleanup_(control_files_done) struct control_files files = { 0 };
+        _cleanup_(control_device_done) struct control_device device = { 0 };
+        _cleanup_(secret_done) struct secret password = { 0 };
         struct control_add_request request = { .local = "Z:", .remote = "\\\\server\\share", .user = "me",
                                                .password = &password, .persistent = true };
 
@@ -216,8 +216,8 @@ static void test_good_answers(void **state)
 
 static void check_outcomes(struct control_client *client)
 {
-        _cleanup_(control_outcome_done) struct control_outcome refused = {}, forced = {}, ended = {}, none = {};
-        struct wn_error err = {};
+        _cleanup_(control_outcome_done) struct control_outcome refused = { 0 }, forced = { 0 }, ended = { 0 }, none = { 0 };
+        struct wn_error err = { 0 };
 
         assert_int_equal(control_cancel(client, "z:", 0, false, &refused, &err), 0);
         assert_int_equal(refused.status, ERROR_OPEN_FILES);
@@ -253,13 +253,13 @@ static void test_outcomes(void **state)
 /* Calls everything, and expects that each call fails inside wnet, leaving its result alone. */
 static void check_all_fail(struct control_client *client)
 {
-        struct control_added added = {};
-        struct control_outcome outcome = {};
-        struct control_list list = {};
-        struct control_files files = {};
-        struct control_device device = {};
+        struct control_added added = { 0 };
+        struct control_outcome outcome = { 0 };
+        struct control_list list = { 0 };
+        struct control_files files = { 0 };
+        struct control_device device = { 0 };
         struct control_add_request request = { .local = "*", .remote = "//server/share" };
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
 
         assert_int_equal(control_add(client, &request, &added, &err), ERROR_EXTENDED_ERROR);
         assert_int_equal(err.status, ERROR_EXTENDED_ERROR);
@@ -352,8 +352,8 @@ static void test_silence_during_call(void **state)
 {
         struct peer peer = peer_bus(answer_version);
         _cleanup_(control_closep) struct control_client *client = NULL;
-        struct control_list list = {};
-        struct wn_error err = {};
+        struct control_list list = { 0 };
+        struct wn_error err = { 0 };
 
         (void) state;
         /* The greeting is answered, which a busy machine must not make fail: it is tried for as long as that takes. */
@@ -393,7 +393,7 @@ static void test_no_greeting(void **state)
         for (size_t i = 0; i < N_ELEMENTS(runs); i++) {
                 struct peer peer = peer_raw(runs[i]);
                 struct control_client *client = NULL;
-                struct wn_error err = {};
+                struct wn_error err = { 0 };
 
                 assert_int_equal(client_open(&peer, 0, i == 0 ? SHORT_USEC : PATIENT_USEC, &client, &err),
                                  ERROR_EXTENDED_ERROR);
@@ -413,7 +413,7 @@ static void test_bad_version(void **state)
 {
         struct peer peer = peer_bus(answer_bad_version);
         struct control_client *client = NULL;
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
 
         (void) state;
         assert_int_equal(client_open(&peer, CONTROL_ANY_PROTOCOL, PATIENT_USEC, &client, &err), ERROR_EXTENDED_ERROR);
@@ -431,9 +431,9 @@ static int answer_newer(sd_bus_message *call, const char *member)
 static void test_other_protocol(void **state)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
-        _cleanup_(control_outcome_done) struct control_outcome outcome = {};
+        _cleanup_(control_outcome_done) struct control_outcome outcome = { 0 };
         struct peer peer = peer_bus(answer_newer);
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
 
         (void) state;
         assert_int_equal(client_open(&peer, 0, PATIENT_USEC, &client, &err), ERROR_EXTENDED_ERROR);
@@ -458,7 +458,7 @@ static int answer_unknown_status(sd_bus_message *call, const char *member)
 
 static void check_unknown_status(struct control_client *client)
 {
-        _cleanup_(control_outcome_done) struct control_outcome outcome = {};
+        _cleanup_(control_outcome_done) struct control_outcome outcome = { 0 };
 
         assert_int_equal(control_cancel(client, "Z:", 0, false, &outcome, NULL), 0);
         assert_int_equal(outcome.status, ERROR_EXTENDED_ERROR);
@@ -473,11 +473,11 @@ static void test_unknown_status(void **state)
 
 static void check_bad_arguments(struct control_client *client)
 {
-        _cleanup_(secret_done) struct secret password = {};
+        _cleanup_(secret_done) struct secret password = { 0 };
         struct control_add_request request = { .local = "Z:", .remote = "//server/share" };
-        struct control_added added = {};
-        struct control_device device = {};
-        struct control_files files = {};
+        struct control_added added = { 0 };
+        struct control_device device = { 0 };
+        struct control_files files = { 0 };
 
         request.local = "\xff:";
         assert_int_equal(control_add(client, &request, &added, NULL), ERROR_BAD_DEVICE);
@@ -527,7 +527,7 @@ static void test_check_cancel(void **state)
 static void test_not_running(void **state)
 {
         struct control_client *client = NULL;
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
 
         assert_int_equal(setenv("XDG_RUNTIME_DIR", *state, true), 0);
         assert_int_equal(control_open(0, PATIENT_USEC, &client, &err), -ESRCH);

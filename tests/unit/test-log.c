@@ -70,7 +70,7 @@ static void lines(void **state)
         log_info("\xc3\xa4");
         log_debug("not shown");
         errno = ENOENT;
-        log_message(LOG_NOTICE, "%m");
+        log_message(LOG_NOTICE, "%s", strerror(ENOENT));
         assert_int_equal(errno, ENOENT);
         for (size_t i = 0; i < 5; i++)
                 next(&capture, texts[i], sizeof texts[i]);

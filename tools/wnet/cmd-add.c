@@ -88,7 +88,7 @@ static int absolute_path(const char *path, char **ret_absolute)
 /* Refuses a credentials file at once that the daemon would refuse too. */
 static int check_credentials(struct add *add, struct wn_error *err)
 {
-        _cleanup_(credentials_done) struct credentials credentials = {};
+        _cleanup_(credentials_done) struct credentials credentials = { 0 };
         int r;
 
         r = absolute_path(add->credentials, &add->credentials_path);
@@ -181,8 +181,8 @@ static int connect_device(struct add *add, struct control_added *ret_added, stru
 
 static int add_run(struct add *add, const char *remote)
 {
-        _cleanup_(control_added_done) struct control_added added = {};
-        struct wn_error err = {};
+        _cleanup_(control_added_done) struct control_added added = { 0 };
+        struct wn_error err = { 0 };
         int r;
 
         r = prepare(add, remote, &err);
@@ -207,9 +207,9 @@ static int run(int argc, char **argv)
                 { "credentials", required_argument, NULL, OPTION_CREDENTIALS },
                 { "persistent", no_argument, NULL, OPTION_PERSISTENT },
                 { "read-only", no_argument, NULL, OPTION_READ_ONLY },
-                {},
+                { 0 },
         };
-        _cleanup_(add_done) struct add add = {};
+        _cleanup_(add_done) struct add add = { 0 };
         int c, code;
 
         while ((c = command_next_option(&command_add, argc, argv, options, &code)) > 0) {

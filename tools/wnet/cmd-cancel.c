@@ -12,7 +12,7 @@ enum { OPTION_FORCE = 1, OPTION_FORGET, OPTION_JSON };
 /* The name as the daemon writes it: "z:" is "Z:", "//server/share" is "\\server\share". */
 static char *canonical_name(const char *name)
 {
-        _cleanup_(remote_name_done) struct remote_name remote = {};
+        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
         struct device_name device;
         char *unc = NULL;
 
@@ -41,9 +41,9 @@ static const char *hint_for(const char *name, int status)
 static int cancel(const char *name, uint32_t flags, bool force, bool json)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
-        _cleanup_(control_outcome_done) struct control_outcome outcome = {};
+        _cleanup_(control_outcome_done) struct control_outcome outcome = { 0 };
         _cleanup_free_ char *canonical = canonical_name(name), *done = NULL, *force_line = NULL;
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
         const char *quote;
         int r;
 
@@ -67,7 +67,7 @@ static int run(int argc, char **argv)
                 { "force", no_argument, NULL, OPTION_FORCE },
                 { "forget", no_argument, NULL, OPTION_FORGET },
                 { "json", no_argument, NULL, OPTION_JSON },
-                {},
+                { 0 },
         };
         bool force = false, json = false;
         uint32_t flags = 0;

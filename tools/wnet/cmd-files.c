@@ -32,7 +32,7 @@ static void print_table(const struct control_files *files)
 {
         static const char *const headings[] = { "DEVICE", "PID",  "PROGRAM", "USER",    "MODE",
                                                 "SINCE",  "READ", "WRITTEN", "FILE", NULL };
-        _cleanup_(table_done) struct table table = {};
+        _cleanup_(table_done) struct table table = { 0 };
 
         if (files->n_items == 0) {
                 puts("There are no open files.");
@@ -57,8 +57,8 @@ static void print_table(const struct control_files *files)
 static int run(int argc, char **argv)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
-        _cleanup_(control_files_done) struct control_files files = {};
-        struct wn_error err = {};
+        _cleanup_(control_files_done) struct control_files files = { 0 };
+        struct wn_error err = { 0 };
         bool json;
         int code;
 

@@ -21,9 +21,9 @@ static void print_device(const char *name, const struct control_device *device, 
 static int run(int argc, char **argv)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
-        _cleanup_(control_device_done) struct control_device device = {};
+        _cleanup_(control_device_done) struct control_device device = { 0 };
         struct device_name name;
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
         bool json;
         int code;
 

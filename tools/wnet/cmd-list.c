@@ -30,7 +30,7 @@ static void print_json(const struct control_list *list)
 static void print_table(const struct control_list *list)
 {
         static const char *const headings[] = { "DEVICE", "REMOTE", "STATE", "USER", "FOLDER", NULL };
-        _cleanup_(table_done) struct table table = {};
+        _cleanup_(table_done) struct table table = { 0 };
 
         if (list->n_items == 0) {
                 puts("There are no connections.");
@@ -50,8 +50,8 @@ static void print_table(const struct control_list *list)
 static int run(int argc, char **argv)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
-        _cleanup_(control_list_done) struct control_list list = {};
-        struct wn_error err = {};
+        _cleanup_(control_list_done) struct control_list list = { 0 };
+        struct wn_error err = { 0 };
         bool json;
         int code;
 

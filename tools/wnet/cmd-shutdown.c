@@ -11,12 +11,12 @@ static int run(int argc, char **argv)
         static const struct option options[] = {
                 { "force", no_argument, NULL, OPTION_FORCE },
                 { "json", no_argument, NULL, OPTION_JSON },
-                {},
+                { 0 },
         };
         _cleanup_(control_closep) struct control_client *client = NULL;
         _cleanup_(control_outcome_done) struct control_outcome outcome = { .text = "" };
         const char *done = "All drives have been disconnected, and wnetd has ended.";
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
         bool force = false, json = false;
         int c, code, r;
 

@@ -40,7 +40,7 @@ void command_print_help(const struct command *command)
 int command_next_option(const struct command *command, int argc, char **argv, const struct option *options,
                         int *ret_code)
 {
-        struct option all[16] = {};
+        struct option all[16] = { 0 };
         size_t n = 0;
         int c;
 
@@ -72,7 +72,7 @@ int command_next_option(const struct command *command, int argc, char **argv, co
 
 int command_parse_json(const struct command *command, int argc, char **argv, bool *ret_json, int *ret_code)
 {
-        static const struct option options[] = { { "json", no_argument, NULL, 1 }, {} };
+        static const struct option options[] = { { "json", no_argument, NULL, 1 }, { 0 } };
         int c;
 
         *ret_json = false;
@@ -105,7 +105,7 @@ struct control_client *command_open(struct wn_error *err)
 static int print_version(void)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
-        struct wn_error err = {};
+        struct wn_error err = { 0 };
         int r;
 
         puts("wnet " WNET_VERSION);

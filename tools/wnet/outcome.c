@@ -13,7 +13,7 @@
 static void print_holders(const struct control_outcome *outcome)
 {
         static const char *const headings[] = { "PID", "PROGRAM", "USER", "FILE", "MODE", "SINCE", NULL };
-        _cleanup_(table_done) struct table table = {};
+        _cleanup_(table_done) struct table table = { 0 };
 
         if (outcome->n_holders == 0)
                 return;
@@ -91,7 +91,7 @@ static void print_json(int status, const char *text, const struct control_outcom
 int outcome_print(int r, const struct wn_error *err, const struct control_outcome *outcome, bool json, const char *done,
                   const char *force_line, const char *hint)
 {
-        struct wn_error error = {};
+        struct wn_error error = { 0 };
         bool in_use;
 
         if (r != 0)

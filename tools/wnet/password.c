@@ -122,7 +122,7 @@ static int read_silently(int fd, const char *prompt, const sigset_t *wait_mask, 
 
 int password_ask(const char *prompt, struct secret *ret_password, struct wn_error *err)
 {
-        _cleanup_(line_done) struct line line = {};
+        _cleanup_(line_done) struct line line = { 0 };
         _cleanup_close_ int fd = open_terminal();
         struct sigaction ours = { .sa_handler = on_signal }, before[N_SIGNALS];
         sigset_t blocked, mask;
@@ -162,7 +162,7 @@ int password_ask(const char *prompt, struct secret *ret_password, struct wn_erro
 
 int password_from_stdin(struct secret *ret_password, struct wn_error *err)
 {
-        _cleanup_(line_done) struct line line = {};
+        _cleanup_(line_done) struct line line = { 0 };
         int r = line_read(STDIN_FILENO, NULL, &line);
 
         if (r < 0)

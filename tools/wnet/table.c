@@ -25,7 +25,7 @@ void table_done(struct table *table)
                 free(table->notes[i]);
         free(table->cells);
         free(table->notes);
-        *table = (struct table) {};
+        *table = (struct table){ 0 };
 }
 
 static void grow(char ***array, size_t n)

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* fuse/node.c: how long a node lives, what it is called, and which number it has. */
+
+#include "unit.h"
+
+#include "fuse/node.h"
+#include "fuse/smb/protocol.h"
+
+static int setup(void **state)
+{
+        struct node_table *table = malloc(sizeof *table);
+
+        if (!table || node_table_init(table) < 0)
+                return -1;
+        *state = table;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        node_table_done(*state);
+        free(*state);
+        return 0;
+}
+
+/* A child that the kernel knows. */
+static struct node *lookup(struct node_table *t, struct node *parent, const char *name)
+{
+        struct node *node = node_child_or_new(t, parent, name);
+
+        assert_non_null(node);
+        node_looked_up(node);
+        return node;
+}
+
+static void assert_path(const struct node *node, const char *name, const char *expected)
+{
+        char *path = NULL;
+
+        assert_int_equal(node_path(node, name, &path), 0);
+        assert_string_equal(path, expected);
+        free(path);
+}
+
+static void assert_stale(const struct node *node)
+{
+        char *path = (char *) 1;
+
+        assert_int_equal(node_path(node, NULL, &path), -ESTALE);
+        assert_int_equal(node_path(node, "x", &path), -ESTALE);
+        assert_ptr_equal(path, (char *) 1);
+}
+
+static void root(void **state)
+{
+        struct node_table *t = *state;
+
+        assert_int_equal(t->root->ino, NODE_ROOT);
+        assert_true(t->root->directory);
+        assert_ptr_equal(node_find(t, NODE_ROOT), t->root);
+        assert_path(t->root, NULL, "");
+        assert_path(t->root, "a", "a");
+        node_forget(t, NODE_ROOT, 1000000); /* the kernel's at unmounting */
+        assert_ptr_equal(node_find(t, NODE_ROOT), t->root);
+        assert_int_equal(t->n, 1);
+}
+
+static void counts(void **state)
+{
+        struct node_table *t = *state;
+        struct node *a = lookup(t, t->root, "a");
+        uint64_t ino = a->ino;
+
+        assert_ptr_equal(node_child_or_new(t, t->root, "a"), a);
+        assert_ptr_equal(node_child(t, t->root, "a"), a);
+        assert_null(node_child(t, t->root, "b"));
+        assert_ptr_equal(node_find(t, ino), a);
+        node_looked_up(a);
+        node_looked_up(a);
+        node_forget(t, ino, 2);
+        assert_ptr_equal(node_child(t, t->root, "a"), a);
+        assert_int_equal(t->n, 2);
+        node_forget(t, ino, 1);
+        assert_null(node_child(t, t->root, "a"));
+        assert_int_equal(t->n, 1);
+        node_forget(t, ino, 1);     /* of a node that is gone */
+        node_forget(t, 123456, 1);  /* of one that never was */
+
+        a = lookup(t, t->root, "a");
+        node_ref(a);
+        node_forget(t, a->ino, UINT64_MAX); /* more than there were */
+        assert_ptr_equal(node_child(t, t->root, "a"), a);
+        node_unref(t, a);
+        assert_null(node_child(t, t->root, "a"));
+        node_unref(t, NULL);
+        assert_int_equal(t->n, 1);
+}
+
+static void child_keeps_parents(void **state)
+{
+        struct node_table *t = *state;
+        struct node *a = lookup(t, t->root, "a"), *b = lookup(t, a, "b"), *c = lookup(t, b, "c");
+
+        node_forget(t, a->ino, 1);
+        node_forget(t, b->ino, 1);
+        assert_int_equal(t->n, 4);
+        assert_path(c, NULL, "a/b/c");
+        assert_path(c, "d", "a/b/c/d");
+        node_forget(t, c->ino, 1);
+        assert_int_equal(t->n, 1);
+        assert_null(node_child(t, t->root, "a"));
+}
+
+static void same_number_again(void **state)
+{
+        struct node_table *t = *state;
+        struct node *a = lookup(t, t->root, "a"), *b = lookup(t, a, "b"), *c = lookup(t, t->root, "b");
+        uint64_t ino_a = a->ino, ino_b = b->ino, ino_c = c->ino;
+
+        assert_true(ino_a > NODE_ROOT && ino_b > NODE_ROOT);
+        assert_int_not_equal(ino_b, ino_c); /* a/b and b */
+        node_forget(t, ino_c, 1);
+        node_forget(t, ino_b, 1);
+        node_forget(t, ino_a, 1);
+        a = lookup(t, t->root, "a");
+        assert_int_equal(a->ino, ino_a);
+        b = lookup(t, a, "b");
+        assert_int_equal(b->ino, ino_b);
+        c = lookup(t, t->root, "b");
+        assert_int_equal(c->ino, ino_c);
+}
+
+static void unlinked(void **state)
+{
+        struct node_table *t = *state;
+        struct node *dir = lookup(t, t->root, "d"), *old = lookup(t, dir, "f"), *new, *below;
+        uint64_t ino = old->ino;
+
+        node_unlink(t, old);
+        node_unlink(t, old); /* once more: nothing */
+        assert_stale(old);
+        assert_null(node_child(t, dir, "f"));
+        assert_ptr_equal(node_find(t, ino), old);
+
+        new = lookup(t, dir, "f"); /* made anew while the old one is still open */
+        assert_ptr_not_equal(new, old);
+        assert_int_not_equal(new->ino, ino);
+        assert_ptr_equal(node_find(t, ino), old);
+        assert_path(new, NULL, "d/f");
+        node_forget(t, ino, 1);
+        assert_ptr_equal(node_child(t, dir, "f"), new);
+
+        below = lookup(t, new, "x");
+        node_unlink(t, dir);
+        assert_stale(below); /* whose parent's name is gone */
+        assert_stale(dir);
+        node_unlink(t, t->root);
+        assert_path(t->root, NULL, "");
+        assert_true(t->root->linked);
+}
+
+static void renamed(void **state)
+{
+        struct node_table *t = *state;
+        struct node *d = lookup(t, t->root, "d"), *e = lookup(t, t->root, "e"), *f = lookup(t, d, "f"),
+                    *below = lookup(t, f, "x");
+        uint64_t ino = f->ino;
+
+        assert_int_equal(node_rename(t, f, e, "g"), 0);
+        assert_int_equal(f->ino, ino);
+        assert_path(f, NULL, "e/g");
+        assert_path(below, NULL, "e/g/x");
+        assert_null(node_child(t, d, "f"));
+        assert_ptr_equal(node_child(t, e, "g"), f);
+        assert_ptr_equal(node_child(t, f, "x"), below);
+
+        assert_int_equal(node_rename(t, f, e, "g"), 0); /* to itself */
+        assert_path(f, NULL, "e/g");
+        assert_true(f->linked);
+
+        assert_int_not_equal(lookup(t, d, "f")->ino, ino); /* the old name's number still lives */
+        node_forget(t, d->ino, 1);
+        assert_int_equal(t->n, 6);
+        node_forget(t, node_child(t, d, "f")->ino, 1); /* d goes with its last child: the moved one holds e */
+        assert_int_equal(t->n, 4);
+        node_forget(t, e->ino, 1);
+        node_forget(t, below->ino, 1);
+        node_forget(t, ino, 1);
+        assert_int_equal(t->n, 1);
+}
+
+static void renamed_over(void **state)
+{
+        struct node_table *t = *state;
+        struct node *a = lookup(t, t->root, "a"), *b = lookup(t, t->root, "b");
+        uint64_t ino_b = b->ino;
+
+        assert_int_equal(node_rename(t, a, t->root, "b"), 0);
+        assert_ptr_equal(node_child(t, t->root, "b"), a);
+        assert_null(node_child(t, t->root, "a"));
+        assert_stale(b);
+        assert_ptr_equal(node_find(t, ino_b), b); /* as long as the kernel knows it */
+        node_forget(t, ino_b, 1);
+        assert_ptr_equal(node_child(t, t->root, "b"), a);
+        assert_int_equal(t->n, 2);
+}
+
+static void long_paths(void **state)
+{
+        struct node_table *t = *state;
+        struct node *node = t->root;
+        char name[256], *path = (char *) 1;
+
+        memset(name, 'n', 255);
+        name[255] = '\0';
+        for (unsigned i = 0; i < 15; i++)
+                node = lookup(t, node, name); /* 15 × 255 + 14 = 3839 */
+        assert_int_equal(node_path(node, NULL, &path), 0);
+        assert_int_equal(strlen(path), 3839);
+        free(path);
+        path = (char *) 1;
+        assert_int_equal(node_path(node, name, &path), 0); /* 4095: the longest */
+        assert_int_equal(strlen(path), SMB_PATH_MAX_BYTES - 1);
+        free(path);
+        node = lookup(t, node, name);
+        path = (char *) 1;
+        assert_int_equal(node_path(node, "x", &path), -ENAMETOOLONG);
+        assert_ptr_equal(path, (char *) 1);
+}
+
+static void many(void **state)
+{
+        enum { N = 10000 };
+        struct node_table *t = *state;
+        struct node *dir = lookup(t, t->root, "dir");
+        uint64_t *inos = calloc(N, sizeof *inos);
+        char name[16];
+
+        assert_non_null(inos);
+        for (unsigned i = 0; i < N; i++) {
+                snprintf(name, sizeof name, "f%u", i);
+                inos[i] = lookup(t, i % 2 ? dir : t->root, name)->ino;
+        }
+        assert_int_equal(t->n, N + 2);
+        assert_true(t->n_buckets >= N / 2);
+        node_unlink(t, node_child(t, dir, "f1"));
+        for (unsigned i = 0; i < N; i++) {
+                struct node *node = node_find(t, inos[i]);
+
+                snprintf(name, sizeof name, "f%u", i);
+                assert_string_equal(node->name, name);
+                if (i == 1)
+                        assert_null(node_child(t, dir, name));
+                else
+                        assert_ptr_equal(node_child(t, i % 2 ? dir : t->root, name), node);
+        }
+        for (unsigned i = 0; i < N; i += 3)
+                node_forget(t, inos[i], 1);
+        assert_int_equal(t->n, N + 2 - (N + 2) / 3);
+        free(inos); /* the others go with the table */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(root),      TEST(counts),  TEST(child_keeps_parents), TEST(same_number_again),
+                TEST(unlinked),  TEST(renamed), TEST(renamed_over),        TEST(long_paths),
+                TEST(many),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

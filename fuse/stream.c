@@ -165,7 +165,8 @@ static enum served try_serve(struct op *op, uint64_t *ret_missing)
         struct open_file *file = op->file;
         struct redirector *r = op->redirector;
         struct iovec iov[IOV_MAX_READ];
-        uint64_t at = op->offset, end = op->offset + op->size;
+        const uint64_t begin = op->offset, end = begin + op->size;
+        uint64_t at = begin;
         int n = 0;
 
         *ret_missing = UINT64_MAX;
@@ -204,11 +205,11 @@ static enum served try_serve(struct op *op, uint64_t *ret_missing)
         }
         if (at < end && n == IOV_MAX_READ) { /* in too many pieces: a short answer would mean the end of the file */
                 drop_all(file);
-                *ret_missing = op->offset;
+                *ret_missing = begin;
                 return MUST_WAIT;
         }
-        answer_data(op, iov, n, at - op->offset);
-        account(file, op->offset, at == op->offset ? end : at);
+        answer_data(op, iov, n, at - begin); /* frees op */
+        account(file, begin, at == begin ? end : at);
         return SERVED;
 }
 

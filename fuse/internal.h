@@ -208,6 +208,9 @@ void name_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name);
 void name_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name);
 void name_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
                  unsigned flags);
+void name_link(fuse_req_t fuse, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name);
+void name_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const char *name);
+void name_mknod(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, dev_t device);
 void name_statfs(fuse_req_t fuse, fuse_ino_t ino);
 
 void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);

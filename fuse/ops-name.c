@@ -346,6 +346,33 @@ void name_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_
         op_after_closes(op, NULL); /* whatever may be open below either name */
 }
 
+/* What SMB through libsmbclient has no way to make: the errno that link(2), symlink(2) and mknod(2) document for that. */
+
+void name_link(fuse_req_t fuse, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
+{
+        (void) ino;
+        (void) new_parent;
+        (void) new_name;
+        fuse_reply_err(fuse, EPERM);
+}
+
+void name_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const char *name)
+{
+        (void) target;
+        (void) parent;
+        (void) name;
+        fuse_reply_err(fuse, EPERM);
+}
+
+void name_mknod(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+        (void) parent;
+        (void) name;
+        (void) mode;
+        (void) device;
+        fuse_reply_err(fuse, EPERM);
+}
+
 /* ---- statfs ---- */
 
 static void got_space(struct smb_request *request)

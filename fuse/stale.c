@@ -41,8 +41,9 @@ static bool below(const char *path, const char *folder)
         return strncmp(path, folder, length) == 0 && path[length] == '/';
 }
 
-/* Removes the folder of a drive that is no longer there: empty, and closed as only ours are. */
-static void remove_closed_folders(const char *folder, unsigned depth)
+/* Removes the folder of a drive that is no longer there: empty, and closed as only ours are. What is mounted there by others is
+ * not touched: it might not answer. */
+static void remove_closed_folders(const struct mountinfo *table, const char *folder, unsigned depth)
 {
         DIR *dir = opendir(folder);
         const struct dirent *entry;
@@ -53,12 +54,12 @@ static void remove_closed_folders(const char *folder, unsigned depth)
 
                 if (entry->d_name[0] == '.' || asprintf(&path, "%s/%s", folder, entry->d_name) < 0)
                         continue;
-                if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
+                if (mountinfo_find(table, path) || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
                         continue;
                 if ((st.st_mode & 0777) == 0500)
                         (void) rmdir(path);
                 else if (depth > 0)
-                        remove_closed_folders(path, depth - 1);
+                        remove_closed_folders(table, path, depth - 1);
         }
         if (dir)
                 closedir(dir);
@@ -74,5 +75,9 @@ void stale_clean(const char *drives_dir)
                 if (strcmp(table.entries[i].fstype, MOUNTINFO_FSTYPE) == 0 && below(table.entries[i].mountpoint, drives_dir))
                         detach(table.entries[i].mountpoint);
         mountinfo_done(&table);
-        remove_closed_folders(drives_dir, 2);
+        if (mountinfo_read(&table) < 0)
+                return;
+        if (!mountinfo_find(&table, drives_dir))
+                remove_closed_folders(&table, drives_dir, 2);
+        mountinfo_done(&table);
 }

@@ -326,8 +326,7 @@ void link_dispatch(struct smb_link *link)
                 TAILQ_REMOVE(&link->pending, request, queue);
                 index = free_message(link);
                 if (fill_message(&link->channel->messages[index], request) < 0) {
-                        request->error = -ENAMETOOLONG;
-                        pool_request_done(link, request);
+                        pool_request_refused(link, request, -ENAMETOOLONG);
                         continue;
                 }
                 link->under_way[index] = request;

@@ -52,6 +52,7 @@ void pool_link_connected(struct smb_link *link);
 /* was_up: it had been connected; timed_out: by its deadline. */
 void pool_link_died(struct smb_link *link, const struct wn_error *err, bool was_up, bool timed_out);
 void pool_request_done(struct smb_link *link, struct smb_request *request);
+void pool_request_refused(struct smb_link *link, struct smb_request *request, int error); /* its done() comes later */
 bool pool_take_slot(struct smb_pool *pool, struct smb_request *request);
 const struct smb_pool_config *pool_config(const struct smb_pool *pool);
 int pool_arena_fd(const struct smb_pool *pool);

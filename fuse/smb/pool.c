@@ -105,6 +105,11 @@ void pool_request_done(struct smb_link *link, struct smb_request *request)
         call_done(link->pool, request);
 }
 
+void pool_request_refused(struct smb_link *link, struct smb_request *request, int error)
+{
+        finish(link->pool, request, error);
+}
+
 /* What a request ends with when its server is away: descriptors say that their data is out of reach, names that the host is. */
 static int unreachable_error(const struct smb_request *request)
 {

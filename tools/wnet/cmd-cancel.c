@@ -53,6 +53,7 @@ static int cancel(const char *name, uint32_t flags, bool force, bool json)
         if (!force && asprintf(&force_line, "wnet cancel %s%s%s --force%s", quote, name, quote,
                                flags & CONNECT_UPDATE_PROFILE ? " --forget" : "") < 0)
                 return 1;
+        command_leave_folder();
         r = control_check_cancel(name, flags, &err);
         if (r == 0) {
                 client = command_open(&err);

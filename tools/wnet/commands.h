@@ -48,4 +48,7 @@ int command_check_arguments(const struct command *command, int argc, char **argv
 /* Connects to the daemon, started where it does not run. NULL, with err filled, where that failed. */
 struct control_client *command_open(struct wn_error *err);
 
+/* Goes to the root directory: a tool that was started inside a drive must not itself be what keeps it busy. */
+void command_leave_folder(void);
+
 #endif

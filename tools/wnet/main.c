@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/control-protocol.h"
 #include "tools/wnet/commands.h"
@@ -100,6 +101,12 @@ struct control_client *command_open(struct wn_error *err)
         if (control_open(CONTROL_START, CONTROL_TIMEOUT_USEC, &client, err) != 0)
                 return NULL;
         return client;
+}
+
+void command_leave_folder(void)
+{
+        if (chdir("/") < 0)
+                return; /* then this process is one of the holders that will be named */
 }
 
 static int print_version(void)

@@ -101,6 +101,7 @@ static void attempt_failed(struct attempt *a, int status)
         manager_release_later(c);
         if (done)
                 done(userdata, status, &err, NULL);
+        cancel_wake(c->manager);
 }
 
 static void attempt_succeeded(struct attempt *a)
@@ -177,6 +178,14 @@ static void check_profile(struct attempt *a)
                 begin_connect(a);
 }
 
+/* Takes the mount away again; the attempt fails with a->status when it is gone. */
+static void undo(struct attempt *a)
+{
+        a->phase = ATTEMPT_UNDO;
+        a->step_source = sd_event_source_disable_unref(a->step_source);
+        a->connection->manager->ops->revoke(a->connection, (struct completion){ on_completed, a });
+}
+
 static void write_row(struct attempt *a)
 {
         struct connection *c = a->connection;
@@ -208,8 +217,7 @@ static void write_row(struct attempt *a)
                 return;
         }
         a->status = r;
-        a->phase = ATTEMPT_UNDO;
-        c->manager->ops->revoke(c, (struct completion){ on_completed, a });
+        undo(a);
 }
 
 static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
@@ -247,12 +255,29 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-void attempt_cancel(struct connection *c)
+bool attempt_cancel(struct connection *c)
+{
+        struct attempt *a = c->attempt;
+
+        if (a->phase == ATTEMPT_UNDO)
+                return false;
+        error_set(&a->err, ERROR_CANCELLED, 0, "connect", "the connection of %s was cancelled", c->name);
+        a->status = ERROR_CANCELLED;
+        if (a->phase == ATTEMPT_WRITE_ROW) { /* it is mounted already */
+                undo(a);
+                return false;
+        }
+        c->manager->ops->free(c);
+        attempt_failed(a, ERROR_CANCELLED);
+        return true;
+}
+
+void attempt_end(struct connection *c)
 {
         struct attempt *a = c->attempt;
 
         c->manager->ops->free(c);
-        error_set(&a->err, ERROR_CANCELLED, 0, "connect", "the connection of %s was cancelled", c->name);
+        error_set(&a->err, ERROR_CANCELLED, 0, "connect", "wnetd has ended");
         attempt_failed(a, ERROR_CANCELLED);
 }
 
@@ -393,6 +418,8 @@ static int find_or_make(struct manager *m, const struct device_name *device, str
         resource = remote_name_to_unc(&c->remote);
         if (connection_is_live(c))
                 return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already connected to %s", c->name, resource);
+        if (c->cancel)
+                return error_set(err, ERROR_BUSY, 0, "resolve", "%s is just being forgotten; try again", c->name);
         if (!remote_name_equal(&c->remote, remote))
                 return error_set(err, ERROR_DEVICE_ALREADY_REMEMBERED, 0, "resolve",
                                  "%s is remembered for %s; forget it first: wnet cancel %s --forget", c->name, resource, c->name);

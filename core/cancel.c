@@ -47,6 +47,7 @@ struct cancel {
         enum cancel_phase phase;
         struct connection **targets;
         size_t n_targets;
+        bool ended_attempt; /* a connection attempt was ended: there was something to cancel */
         size_t n_unmounted; /* targets before this one have no mount any more */
         unsigned n_waiting; /* completions that are to come */
         int result;         /* of the last completion */
@@ -105,8 +106,7 @@ static void outcome_done(struct cancel_outcome *outcome)
         free(outcome->lost);
 }
 
-/* Lets those that wait for a connection resolve anew. */
-static void wake_others(struct manager *m)
+void cancel_wake(struct manager *m)
 {
         struct cancel *x;
 
@@ -131,7 +131,7 @@ static void finish(struct cancel *x)
         free(x->targets);
         free(x->name);
         free(x);
-        wake_others(m);
+        cancel_wake(m);
 }
 
 /* The connection has no mount any more: what it is from now on. */
@@ -298,7 +298,7 @@ static void put_back(struct cancel *x)
                 return;
         }
         for (size_t i = 0; i < x->n_targets; i++)
-                if (x->targets[i]->cancel)
+                if (x->targets[i]->state == CONNECTION_CANCELLING)
                         x->manager->ops->thaw(x->targets[i]);
         refuse(x, x->outcome.status);
 }
@@ -310,6 +310,7 @@ static void remounted(struct cancel *x)
         if (x->result != 0) {
                 log_error("%s could not be mounted again and is disconnected", c->name);
                 let_go(c, false);
+                c->cancel = x; /* until refuse() has let go of all targets */
         }
         put_back(x);
 }
@@ -409,6 +410,7 @@ static void stage(struct cancel *x)
         struct connection *c = x->targets[0];
         int r = profile_stage_delete(x->manager->profile_path, c->device.text, &x->change, &x->outcome.err);
 
+        assert(!c->attempt); /* nobody begins one while c->cancel is set */
         x->phase = CANCEL_STAGE;
         if (r == -EBUSY && now_usec(x) < x->deadline_usec) {
                 x->outcome.err = (struct wn_error){ 0 };
@@ -482,23 +484,27 @@ static void not_connected(struct cancel *x, bool remembered)
         refuse(x, ERROR_NOT_CONNECTED);
 }
 
-/* Ends the attempts under way: those targets have no mount yet. Those that are gone with it are no targets any more. */
-static void end_attempts(struct cancel *x)
+/* Ends the attempts under way. Targets that are gone with it are no targets any more. Returns whether all have ended. */
+static bool end_attempts(struct cancel *x)
 {
         size_t n = 0;
+        bool ended = true;
 
         for (size_t i = 0; i < x->n_targets; i++) {
                 struct connection *c = x->targets[i];
 
                 if (c->attempt) {
                         c->retry_wanted = false;
-                        attempt_cancel(c);
-                        if (!to_forget(x, c))
+                        x->ended_attempt = true;
+                        if (!attempt_cancel(c))
+                                ended = false;
+                        else if (!to_forget(x, c))
                                 continue;
                 }
                 x->targets[n++] = c;
         }
         x->n_targets = n;
+        return ended;
 }
 
 static void resolve(struct cancel *x)
@@ -515,17 +521,21 @@ static void resolve(struct cancel *x)
         for (size_t i = 0; i < x->n_targets; i++)
                 if (x->targets[i]->cancel)
                         return; /* its end wakes us */
-        if (x->n_targets == 0 && x->name) {
+        if (x->n_targets == 0 && x->name && !x->ended_attempt) {
                 not_connected(x, false);
                 return;
         }
-        if (device && !connection_is_live(x->targets[0]) && !to_forget(x, x->targets[0])) {
-                not_connected(x, x->targets[0]->remembered);
-                return;
+        if (device && x->n_targets == 1 && !connection_is_live(x->targets[0]) && !to_forget(x, x->targets[0])) {
+                if (!x->ended_attempt) {
+                        not_connected(x, x->targets[0]->remembered);
+                        return;
+                }
+                x->n_targets = 0; /* what there was to end has ended */
         }
         if (!x->name)
                 x->manager->shutting_down = true;
-        end_attempts(x);
+        if (!end_attempts(x))
+                return; /* their end wakes us */
         for (size_t i = 0; i < x->n_targets; i++)
                 x->targets[i]->cancel = x;
         x->deadline_usec = now_usec(x) + PROFILE_WAIT_USEC;
@@ -566,6 +576,21 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
                 break;
         }
         return 0;
+}
+
+/* ---- the daemon's end ---- */
+
+void cancel_end_all(struct manager *m)
+{
+        struct cancel *x;
+
+        while ((x = TAILQ_FIRST(&m->cancels))) {
+                x->n_waiting = 0;
+                x->outcome.status = ERROR_CANCELLED;
+                error_set(&x->outcome.err, ERROR_CANCELLED, 0, "cancel", "wnetd has ended");
+                profile_rollback(TAKE_PTR(x->change));
+                finish(x);
+        }
 }
 
 /* ---- begin ---- */

@@ -96,7 +96,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
                 if (c->next_retry_usec == 0 || c->next_retry_usec > now)
                         continue;
                 c->next_retry_usec = 0;
-                if (c->state == CONNECTION_UNAVAILABLE && !m->shutting_down)
+                if (c->state == CONNECTION_UNAVAILABLE && !c->cancel && !m->shutting_down)
                         manager_reconnect(c);
         }
         arm_retry(m);
@@ -193,9 +193,11 @@ void manager_done(struct manager *m)
         struct connection *c;
 
         m->changed = NULL;
+        m->shutting_down = true;
+        cancel_end_all(m);
         while ((c = TAILQ_FIRST(&m->connections))) {
                 if (c->attempt)
-                        attempt_cancel(c);
+                        attempt_end(c);
                 c->cancel = NULL;
                 m->ops->free(c);
                 connection_free(c);

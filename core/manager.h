@@ -70,10 +70,20 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
 /* Connects what is remembered and unavailable, for nobody in particular. */
 void manager_reconnect(struct connection *c);
 
-/* Ends the attempt that is under way; whoever waits for it gets ERROR_CANCELLED. The connection is UNAVAILABLE or GONE then. */
-void attempt_cancel(struct connection *c);
+/* Ends the attempt that is under way; whoever waits for it gets ERROR_CANCELLED. The connection is UNAVAILABLE or GONE then.
+ * Returns false when it was mounted already: it ends soon, with cancel_wake(). */
+bool attempt_cancel(struct connection *c);
+
+/* The same at the daemon's end: at once. */
+void attempt_end(struct connection *c);
 
 /* ---- disconnecting (cancel.c) ---- */
+
+/* Lets the cancels that wait for a connection look again: an attempt, or another cancel, has ended. */
+void cancel_wake(struct manager *m);
+
+/* Answers every cancel that is still under way, with ERROR_CANCELLED. */
+void cancel_end_all(struct manager *m);
 
 struct cancel_holders {
         char *name; /* of the connection */

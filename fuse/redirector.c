@@ -382,8 +382,10 @@ static void redirector_free(struct connection *c)
         helper_abandon(r->helper, c->mountpoint);
         mount_folder_protect(r->folder_fd);
         r->step_source = sd_event_source_disable_unref(r->step_source);
-        if (r->session)
+        if (r->session) {
                 revoke_answer(r, true);
+                helper_detach(r->event, c->mountpoint);
+        }
         if (r->notify_job && r->session)
                 (void) mount_abort(r->device_minor);
         notify_free(r->notify_job);

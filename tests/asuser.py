@@ -67,8 +67,7 @@ class User:
 
     def _copy(self):
         top, build = self.tmp / "tree", self.tmp / "tree" / "build"
-        for folder in ("tests", "tools"):
-            shutil.copytree(self.top / folder, top / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(self.top, top, ignore=shutil.ignore_patterns("build*", ".git", "__pycache__"))
         build.mkdir()
         for name in ("wnet", "wnetd", "wnet-smb"):
             if (self.build / name).exists():

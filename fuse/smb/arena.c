@@ -7,32 +7,42 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/cleanup.h"
+
 #define ARENA_BYTES ((size_t) SMB_SLOTS * SMB_SLOT_BYTES)
+
+int shared_memory_new(const char *name, size_t size, int *ret_fd, void **ret_memory)
+{
+        _cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        void *memory;
+
+        if (fd < 0 || ftruncate(fd, (off_t) size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+                return -errno;
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (memory == MAP_FAILED)
+                return -errno;
+        *ret_memory = memory;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
 
 int arena_init(struct arena *arena)
 {
+        void *memory;
         int r;
 
-        *arena = (struct arena){ .fd = memfd_create("wnet-arena", MFD_CLOEXEC), .n_free = SMB_SLOTS };
-        if (arena->fd < 0)
-                return -errno;
-        if (ftruncate(arena->fd, (off_t) ARENA_BYTES) < 0)
-                goto fail;
-        arena->memory = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, arena->fd, 0);
-        if (arena->memory == MAP_FAILED)
-                goto fail;
+        *arena = (struct arena){ .fd = -1, .n_free = SMB_SLOTS };
+        r = shared_memory_new("wnet-arena", ARENA_BYTES, &arena->fd, &memory);
+        if (r < 0)
+                return r;
+        arena->memory = memory;
         for (uint32_t i = 0; i < SMB_SLOTS; i++)
                 arena->free[i] = SMB_SLOTS - 1 - i;
         return 0;
-
-fail:
-        r = -errno;
-        arena->memory = NULL;
-        arena_done(arena);
-        return r;
 }
 
 void arena_done(struct arena *arena)

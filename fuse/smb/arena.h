@@ -19,6 +19,10 @@ struct arena {
         uint32_t n_free;
 };
 
+/* A memfd of size bytes, mapped; sealed, so that no worker can cut it and make wnetd fault. *ret_fd is CLOEXEC.
+ * 0 or a negative errno. */
+int shared_memory_new(const char *name, size_t size, int *ret_fd, void **ret_memory);
+
 /* 0 or a negative errno. */
 int arena_init(struct arena *arena);
 void arena_done(struct arena *arena);

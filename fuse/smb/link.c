@@ -344,21 +344,6 @@ void link_dispatch(struct smb_link *link)
 /* ---- start ---- */
 
 
-static int make_channel(struct smb_link *link, int *ret_fd)
-{
-        _cleanup_close_ int fd = memfd_create("wnet-channel", MFD_CLOEXEC);
-
-        if (fd < 0 || ftruncate(fd, sizeof(struct smb_channel)) < 0)
-                return -errno;
-        link->channel = mmap(NULL, sizeof(struct smb_channel), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (link->channel == MAP_FAILED) {
-                link->channel = NULL;
-                return -errno;
-        }
-        *ret_fd = TAKE_FD(fd);
-        return 0;
-}
-
 /* Runs the worker with descriptors 3–7 of protocol.h. */
 static int spawn_worker(struct smb_link *link, int channel_fd, int setup_fd)
 {
@@ -422,14 +407,16 @@ int link_start(struct smb_link *link)
 {
         const struct smb_pool_config *config = pool_config(link->pool);
         _cleanup_close_ int channel_fd = -1, worker_setup_fd = -1;
+        void *channel = NULL;
         int pair[2], r;
 
         assert(link->state == LINK_DOWN);
         link->generation++;
         link->replies_read = 0;
-        r = make_channel(link, &channel_fd);
+        r = shared_memory_new("wnet-channel", sizeof(*link->channel), &channel_fd, &channel);
         if (r < 0)
                 goto fail;
+        link->channel = channel;
         link->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         link->reply_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (link->request_fd < 0 || link->reply_fd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {

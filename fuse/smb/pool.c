@@ -202,12 +202,12 @@ static void reopened(struct smb_request *open)
         file->reopening = false;
         if (error == 0 && file->file_id != 0 && open->attr.file_id != 0 && file->file_id != open->attr.file_id) {
                 log_warning("a file was replaced on the server while it was out of reach: %s", file->path);
-                file->dead = true; /* the new handle goes when its worker goes */
+                file->dead = true;
         }
         while ((request = TAILQ_FIRST(&file->waiting))) {
                 TAILQ_REMOVE(&file->waiting, request, queue);
-                if (error < 0 || file->dead)
-                        finish(pool, request, -EIO);
+                if (error < 0 || (file->dead && request->op != SMB_OP_CLOSE))
+                        finish(pool, request, request->op == SMB_OP_CLOSE ? 0 : -EIO);
                 else
                         route(pool, request);
         }
@@ -274,6 +274,10 @@ static void route(struct smb_pool *pool, struct smb_request *request)
         }
         if (request->file && request->file->dead && request->op != SMB_OP_CLOSE) {
                 finish(pool, request, -EIO);
+                return;
+        }
+        if (request->op == SMB_OP_CLOSE && request->file->reopening) {
+                TAILQ_INSERT_TAIL(&request->file->waiting, request, queue);
                 return;
         }
         if (refers_to_gone_process(link, request)) {

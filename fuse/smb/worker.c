@@ -273,6 +273,8 @@ static int do_list_next(struct worker *w, struct smb_message *m)
                 break;
         }
         m->reply_length = (uint32_t) used;
+        if (used == 0 && h->has_pending)
+                return -EINVAL; /* 0 would say that this was all */
         if (used == 0)
                 list_end(w, h, m->fh);
         return 0;

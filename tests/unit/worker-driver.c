@@ -43,7 +43,7 @@ static void run_child(const int from[5])
         _exit(worker_run(fake_backend()));
 }
 
-void driver_start(struct driver *d, size_t setup_bytes)
+static void start(struct driver *d, size_t setup_bytes)
 {
         int channel_fd, arena_fd, pair[2];
 
@@ -71,15 +71,26 @@ void driver_start(struct driver *d, size_t setup_bytes)
         }
 }
 
-static void driver_stop(struct driver *d)
+/* Ends the worker, if it lives; returns its exit code. */
+static int stop(struct driver *d)
 {
+        int code = 0;
+
+        if (d->setup_fd >= 0)
+                close(d->setup_fd);
+        if (d->pid > 0)
+                code = driver_wait(d);
         munmap(d->channel, sizeof *d->channel);
         munmap(d->arena, ARENA_BYTES);
         close(d->request_fd);
         close(d->reply_fd);
-        if (d->setup_fd >= 0)
-                close(d->setup_fd);
-        d->setup_fd = -1;
+        return code;
+}
+
+void driver_restart(struct driver *d, size_t setup_bytes)
+{
+        assert_int_equal(stop(d), 0);
+        start(d, setup_bytes);
 }
 
 int driver_setup(void **state)
@@ -95,7 +106,7 @@ int driver_setup(void **state)
                 return -1;
         snprintf(d->setup.share, sizeof d->setup.share, "%s", d->server_path);
         snprintf(d->setup.user, sizeof d->setup.user, "me");
-        driver_start(d, sizeof d->setup);
+        start(d, sizeof d->setup);
         *state = d;
         return 0;
 }
@@ -103,14 +114,8 @@ int driver_setup(void **state)
 int driver_teardown(void **state)
 {
         struct driver *d = *state;
-        bool lived = d->pid > 0;
-        int code = 0;
+        int code = stop(d);
 
-        if (d->setup_fd >= 0)
-                shutdown(d->setup_fd, SHUT_RDWR);
-        if (lived)
-                code = driver_wait(d);
-        driver_stop(d);
         fake_server_free(d->server, d->server_path);
         free(d);
         return code;

@@ -27,8 +27,8 @@ struct driver {
 int driver_setup(void **state);
 int driver_teardown(void **state);
 
-/* The same in a test: with size bytes of the setup sent (0: its socket is closed at once). */
-void driver_start(struct driver *d, size_t setup_bytes);
+/* In a test: another worker, to which setup_bytes of the setup are sent (0: the socket is closed at once). */
+void driver_restart(struct driver *d, size_t setup_bytes);
 
 /* An empty message to be filled, with path and second path (may be NULL). */
 struct smb_message *driver_message(struct driver *d, uint32_t index, enum smb_op op, const char *path, const char *path2);

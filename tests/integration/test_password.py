@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A password is asked for on the terminal, unseen; and it is nowhere else."""
+
+import contextlib
+import os
+import pty
+import select
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import LONG, PASSWORD, descendants, error_of, mounts_below, wait_until
+
+# a program that makes the terminal its own before it becomes another
+ON_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Terminal:
+    """A program on a terminal of its own, and the person before it."""
+
+    def __init__(self, wnet, *argv):
+        self.fd, side = pty.openpty()
+        self.shown = ""
+        self.process = wnet.popen([sys.executable, "-c", ON_TERMINAL, *argv], stdin=side, stdout=side, stderr=side)
+        self.side = side  # kept open, so that what is shown last can be read
+
+    def echoes(self):
+        return bool(termios.tcgetattr(self.side)[3] & termios.ECHO)
+
+    def read(self):
+        while select.select([self.fd], [], [], 0)[0]:
+            self.shown += os.read(self.fd, 10_000).decode(errors="replace")
+        return self.shown
+
+    def wait_for(self, text):
+        wait_until(lambda: text in self.read(), f"{text!r} is shown, after {self.shown!r}")
+
+    def answer(self, text):
+        """Types when it is asked."""
+        self.wait_for("assword for ")
+        wait_until(lambda: not self.echoes(), "the echo is off")
+        os.write(self.fd, text.encode())
+
+    def end(self):
+        code = self.process.wait(LONG)
+        self.read()
+        return code
+
+    def close(self):
+        os.close(self.side)
+        os.close(self.fd)
+
+
+@pytest.fixture
+def terminal(wnet):
+    with contextlib.ExitStack() as stack:
+
+        def make(*args):
+            made = Terminal(wnet, wnet.build / "wnet", *args)
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+def test_it_is_asked_for_without_echo(wnet, server, terminal):
+    on = terminal("add", "Z:", server.url(), "--user", "alice")
+    on.answer(PASSWORD + "\n")
+    assert on.end() == 0, on.shown
+    assert "alice" in on.shown and "127.0.0.1" in on.shown.splitlines()[0], "whose password, and for whom"
+    assert PASSWORD not in on.shown and "Z: is now connected" in on.shown
+    assert on.echoes(), "the terminal is as it was"
+    assert wnet.entry()["state"] == "ok"
+
+
+def test_a_wrong_one_is_told(wnet, server, terminal):
+    on = terminal("add", "Z:", server.url(), "--user", "alice")
+    on.answer("not-it\n")
+    assert on.end() == 1
+    assert "not-it" not in on.shown and "(ERROR_LOGON_FAILURE, 1326)" in on.shown
+    assert wnet.list() == []
+
+
+def test_without_a_user_it_is_asked_for_when_the_server_wants_it(wnet, server, terminal):
+    """Nobody is asked before the server has been; then it is the login name's."""
+    on = terminal("add", "Z:", server.url())
+    on.answer("not-it\n")
+    assert on.end() == 1
+    assert "(ERROR_LOGON_FAILURE, 1326)" in on.shown and on.echoes()
+    assert wnet.list() == []
+
+
+@pytest.mark.parametrize("key, number", [("\x03", signal.SIGINT), ("\x1c", signal.SIGQUIT)], ids=["Ctrl-C", "Ctrl-backslash"])
+def test_interrupted_nothing_happens(wnet, server, terminal, key, number):
+    on = terminal("add", "Z:", server.url(), "--user", "alice")
+    on.answer("half of it" + key)
+    assert on.end() in (1, -number)
+    assert on.echoes(), "the terminal is as it was"
+    assert "half" not in on.shown
+    assert wnet.list() == []
+
+
+def test_no_answer_is_no_password(wnet, server, terminal):
+    on = terminal("add", "Z:", server.url(), "--user", "alice")
+    on.answer("\x04")
+    assert on.end() == 1
+    assert on.echoes() and "(ERROR_CANCELLED, 1223)" in on.shown
+    assert wnet.list() == []
+
+
+def test_without_a_terminal_nobody_is_asked(wnet, server):
+    result = wnet.fails(1326, "add", "Z:", server.url(), "--user", "alice", start_new_session=True)
+    assert "password" in result.err
+    assert wnet.list() == []
+
+
+# where it is not
+
+
+def secrets_of(pids):
+    """What can be seen of processes: [(pid, what)] where the password is."""
+    found = []
+    for pid in pids:
+        for what in ("cmdline", "environ", "comm"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+                if PASSWORD.encode() in Path(f"/proc/{pid}/{what}").read_bytes():
+                    found.append((pid, what))
+    return found
+
+
+def test_it_is_nowhere_to_be_seen(z, wnet):
+    (z / "f").write_text("x")
+    seen = [*wnet.daemons(), *wnet.workers()]
+    assert len(seen) >= 3
+    for pid in seen:
+        assert Path(f"/proc/{pid}/cmdline").read_bytes(), "it could be looked at"
+    assert secrets_of(seen) == []
+    assert len(mounts_below(wnet.drives)) == 1
+    assert PASSWORD not in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    assert PASSWORD not in wnet.log_text()
+
+
+@pytest.mark.parametrize("way", ["stdin", "credentials"])
+def test_nor_while_it_is_used(wnet, way):
+    """All along an attempt to connect, of every process that takes part."""
+    with socket.create_server(("127.0.0.1", 0)) as hole:
+        remote = f"//127.0.0.1:{hole.getsockname()[1]}/data"
+        how = ["--user", "alice", "--password-stdin"] if way == "stdin" else ["--credentials", wnet.credentials()]
+        adding = wnet.popen([wnet.build / "wnet", "add", "Z:", remote, *how], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+        adding.stdin.write(PASSWORD + "\n")
+        adding.stdin.close()
+        adding.stdin = None
+        found, names = [], set()
+        deadline = time.monotonic() + 2
+        while time.monotonic() < deadline:
+            table = descendants()
+            names |= {name for name, _parent in table.values()}
+            found += secrets_of(table)
+            time.sleep(0.01)
+        assert {"wnet", "wnetd", "wnet-smb"} <= names
+        assert found == []
+        wnet.ok("cancel", "Z:")
+        adding.wait(LONG)
+
+
+def test_no_core_file_can_hold_it(z, wnet):
+    for pid in [*wnet.daemons(), *wnet.workers()]:
+        limits = Path(f"/proc/{pid}/limits").read_text(encoding="utf-8")
+        assert [line.split()[4] for line in limits.splitlines() if line.startswith("Max core file size")] == ["0"], limits
+
+
+def test_standard_input_is_not_read_further_than_needed(wnet, server):
+    """Only the first line is the password's."""
+    script = 'wnet add Z: "$1" --user alice --password-stdin; cat'
+    result = wnet.program("sh", "-c", script, "sh", server.url(), input=PASSWORD + "\nthe rest\n")
+    assert result.code == 0 and result.out.endswith("\nthe rest\n"), repr(result)
+    assert error_of(lambda: os.listdir(wnet.folder())) is None

@@ -19,6 +19,7 @@
 #include "core/utf8.h"
 
 #define CLIENTS_MAX 128
+#define QUEUE_MAX 256 /* answers that a client has not read yet */
 
 struct client {
         TAILQ_ENTRY(client) entry;
@@ -383,11 +384,20 @@ static void client_free(struct client *client)
 
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
+        struct client *client = userdata;
+        uint64_t n_queued;
+
         (void) error;
-        if (!sd_bus_message_is_signal(message, "org.freedesktop.DBus.Local", "Disconnected"))
-                return 0;
-        client_free(userdata);
-        return 1;
+        if (sd_bus_message_is_signal(message, "org.freedesktop.DBus.Local", "Disconnected")) {
+                client_free(client);
+                return 1;
+        }
+        if (sd_bus_get_n_queued_write(client->bus, &n_queued) >= 0 && n_queued > QUEUE_MAX) {
+                log_info("a client that reads no answers was dropped");
+                client_free(client);
+                return 1;
+        }
+        return 0;
 }
 
 static int start_bus(struct client *client, int fd)

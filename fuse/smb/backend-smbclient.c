@@ -396,6 +396,10 @@ static int smbclient_list(struct smb_backend *b, const char *path, struct smb_op
         if (!list->handle) {
                 r = last_errno();
                 free(list);
+                if (r == -EINVAL) { /* the library's word for an answer that it does not understand */
+                        log_info("the server sent a listing that libsmbclient refuses: %s", path);
+                        r = -EIO;
+                }
                 return r;
         }
         *ret_list = list;

@@ -312,6 +312,28 @@ void manager_reconnect(struct connection *c)
                 log_error("%s cannot be connected: out of memory", c->name);
 }
 
+int manager_restore_device(struct manager *m, const char *local, add_done_fn done, void *userdata, struct wn_error *err)
+{
+        struct device_name device;
+        struct connection *c;
+        int r;
+
+        manager_release(m);
+        if (device_parse(local, &device) != 0)
+                return error_set(err, ERROR_BAD_DEVICE, 0, "resolve",
+                                 "%.40s is not a local device; use a drive letter with its colon, such as Z:", local);
+        c = manager_find_device(m, &device);
+        if (!c || m->shutting_down)
+                return error_set(err, ERROR_NOT_CONNECTED, 0, "resolve", "%s is not remembered", device.text);
+        if (connection_is_live(c))
+                return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already connected", c->name);
+        if (c->cancel)
+                return error_set(err, ERROR_BUSY, 0, "resolve", "%s is just being forgotten; try again", c->name);
+        c->next_retry_usec = 0;
+        r = begin(c, false, done, userdata);
+        return r < 0 ? error_set(err, ERROR_EXTENDED_ERROR, -r, "resolve", "wnetd is out of memory") : 0;
+}
+
 /* ---- what is asked for ---- */
 
 /* The first free letter from Z: down that is neither connected nor remembered. */

@@ -12,6 +12,9 @@
  *        local: "Z:", "*" (first free letter from Z: down), or "" (deviceless)
  *        options: "user" s (may be DOMAIN\user), "password" s, "credentials" s (absolute path of a file), "persistent" b,
  *        "read-only" b, "type" u (RESOURCETYPE_*); another key answers ERROR_INVALID_PARAMETER
+ *  Restore(s local)                          → s device, s mountpoint
+ *        connects a remembered device again, with what is remembered; errors as Add's, ERROR_NOT_CONNECTED for a device that is
+ *        neither connected nor remembered
  *  Cancel(s name, u flags, b force)          → CONTROL_OUTCOME
  *  Shutdown(b force)                         → CONTROL_OUTCOME
  *        s status (status_name()), s text, t holders' total, a(…) holders (at most HOLDERS_MAX), a(…) lost

@@ -186,6 +186,24 @@ static int on_add(sd_bus_message *call, void *userdata, sd_bus_error *error)
         return r < 0 ? r : 1;
 }
 
+static int on_restore(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        struct client *client = userdata;
+        struct wn_error err = { 0 };
+        const char *local;
+        int r = sd_bus_message_read(call, "s", &local);
+
+        (void) error;
+        if (r < 0)
+                return r;
+        r = manager_restore_device(client->control->manager, local, added, sd_bus_message_ref(call), &err);
+        if (r != 0) {
+                r = reply_error(call, &err, r);
+                sd_bus_message_unref(call);
+        }
+        return r < 0 ? r : 1;
+}
+
 static void cancelled(void *userdata, const struct cancel_outcome *outcome)
 {
         reply_outcome(userdata, outcome);
@@ -363,6 +381,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("GetVersion", "", CONTROL_VERSION_REPLY, on_get_version, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Add", CONTROL_ADD_ARGS, CONTROL_ADD_REPLY, on_add, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Restore", "s", CONTROL_ADD_REPLY, on_restore, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Cancel", CONTROL_CANCEL_ARGS, CONTROL_OUTCOME, on_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Shutdown", CONTROL_SHUTDOWN_ARGS, CONTROL_OUTCOME, on_shutdown, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("List", "", CONTROL_LIST_REPLY, on_list, SD_BUS_VTABLE_UNPRIVILEGED),

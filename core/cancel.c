@@ -158,8 +158,10 @@ static void refuse(struct cancel *x, int status)
 
                 if (c->mount_lost)
                         let_go(c, false);
-                else if (c->state == CONNECTION_CANCELLING)
+                else if (c->state == CONNECTION_CANCELLING) {
                         connection_set_state(c, c->state_before_cancel, "");
+                        c->since_usec = c->since_before_cancel_usec;
+                }
                 c->cancel = NULL;
         }
         manager_release(x->manager);
@@ -376,6 +378,7 @@ static void freeze(struct cancel *x)
                 struct connection *c = x->targets[i];
 
                 c->state_before_cancel = c->state;
+                c->since_before_cancel_usec = c->since_usec;
                 connection_set_state(c, CONNECTION_CANCELLING, "");
         }
         if (x->force) {

@@ -48,7 +48,8 @@ struct connection {
         bool remembered;             /* has a row, as far as the daemon knows */
 
         enum connection_state state;
-        enum connection_state state_before_cancel;
+        enum connection_state state_before_cancel; /* and since when: a refused cancel leaves no trace */
+        uint64_t since_before_cancel_usec;
         char reason[256];
         uint64_t since_usec;         /* CLOCK_REALTIME */
         uint64_t next_retry_usec;    /* CLOCK_REALTIME, 0: none planned */

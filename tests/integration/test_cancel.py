@@ -266,6 +266,37 @@ def test_forced_what_was_written_is_sent_first(z, wnet, server):
     assert (server.data / "f").read_bytes() == data
 
 
+WRITE_THROUGH_A_MAP = """
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+m = mmap.mmap(fd, 0)
+m[0:3], m[200_000:200_003] = b'new', b'new'
+print('ready', flush=True)
+sys.stdin.readline()
+m[0:3] = b'lost'[:3]
+"""
+
+
+def test_forced_what_was_written_through_a_map_is_sent_first(z, wnet, server):
+    (server.data / "m").write_bytes(b"old" * 100_000)
+    holder = python(wnet, WRITE_THROUGH_A_MAP, z / "m")
+    wnet.ok("cancel", "Z:", "--force")
+    assert_gone(wnet)
+    data = (server.data / "m").read_bytes()
+    assert len(data) == 300_000 and data[:6] == b"newold" and data[200_000:200_003] == b"new"
+    assert end(holder) == -signal.SIGBUS
+    assert (server.data / "m").read_bytes() == data
+
+
+def test_at_a_logout_what_was_written_through_a_map_is_sent_first(z, wnet, server):
+    (server.data / "m").write_bytes(b"old" * 100_000)
+    holder = python(wnet, WRITE_THROUGH_A_MAP, z / "m")
+    wnet.end_daemon(signal.SIGTERM)
+    assert mounts_below(wnet.drives) == []
+    assert (server.data / "m").read_bytes()[200_000:200_003] == b"new"
+    assert end(holder) == -signal.SIGBUS
+
+
 def test_forced_a_working_directory_does_not_hold_it(z, wnet):
     (z / "d").mkdir()
     holder = python(wnet, """

@@ -230,6 +230,22 @@ def test_a_configuration_that_does_not_do(wnet, text):
     assert "wnet.conf" in result.err + wnet.log_text(), repr(result)
 
 
+@pytest.mark.parametrize("what", ["the profile", "the drives"])
+def test_nothing_of_the_daemon_may_lie_on_a_drive(make_wnet, server, what):
+    """It would wait for itself."""
+    one, two = make_wnet("one"), make_wnet("two")
+    one.add("Z:", server.url())
+    for name in ("config", "drives"):
+        (one.folder() / name).mkdir()
+    two.env.update({"XDG_CONFIG_HOME": str(one.folder() / "config")} if what == "the profile" else
+                   {"WNET_DRIVES": str(one.folder() / "drives")})
+    result = two.run("list")
+    assert result.code == 1, repr(result)
+    assert str(one.folder()) in result.err + two.log_text(), repr(result)
+    assert two.daemons() == []
+    one.ok("cancel", "Z:")
+
+
 # the profile
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What fails beneath a drive: its server, its worker processes. The drive says so in bounded time and comes back by itself."""
 
+import contextlib
+import hashlib
 import os
 import signal
 import subprocess
@@ -161,6 +163,37 @@ def test_a_worker_that_is_killed_is_replaced(quick, server):
     assert (quick.folder() / "f").read_text() == "x"
     quick.wait_state("Z:", "ok")
     assert quick.workers()
+
+
+def test_a_read_goes_on_when_its_worker_is_killed(quick, server):
+    """The file is opened again where it was, and nothing of it is lost or comes twice."""
+    data = os.urandom(32 << 20)
+    (server.data / "f").write_bytes(data)
+    quick.add("Z:", server.url())
+    reader = quick.popen([sys.executable, "-c", """
+import hashlib, sys, time
+digest, done = hashlib.sha256(), 0
+with open(sys.argv[1], 'rb', buffering=0) as f:
+    while block := f.read(200_000):
+        digest.update(block)
+        done += len(block)
+        print(done, flush=True)
+        time.sleep(0.005)
+print(digest.hexdigest(), flush=True)
+""", quick.folder() / "f"], stdout=subprocess.PIPE)
+    killed, last, next_kill = 0, "", 2_000_000
+    for line in reader.stdout:
+        last = line.strip()
+        if len(last) < 20 and int(last) > next_kill:
+            next_kill += 6_000_000
+            for worker in quick.workers():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+                    killed += 1
+    assert reader.wait(LONG) == 0, "the read has failed"
+    assert killed >= 4
+    assert last == hashlib.sha256(data).hexdigest()
+    quick.wait_state("Z:", "ok")
 
 
 def test_all_workers_are_killed_at_once(quick, server):

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness import PASSWORD, error_name, error_of, mounts_below, smbserver, wait_until
+from harness import error_name, error_of, smbserver, wait_until
 
 
 def sha256(path):

@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -98,6 +99,36 @@ def test_one_daemon_to_a_user(wnet, server):
     assert result.code in (0, 1), repr(result)
     assert wnet.daemon() == first
     assert wnet.entry("Z:")["state"] == "ok"
+
+
+def test_a_second_start_says_that_the_first_one_runs(wnet):
+    first = wnet.popen([wnet.build / "wnetd"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: (wnet.runtime / "wnet" / "control").exists(), "the first one is ready")
+    assert wnet.list() == []
+    second = wnet.program(wnet.build / "wnetd")
+    assert second.code == 1 and "already running" in second.err, repr(second)
+    assert wnet.daemons() == [first.pid]
+    wnet.ok("shutdown")
+    assert first.wait(LONG) == 0
+
+
+def test_as_a_service_it_tells_when_it_is_ready(wnet, server):
+    """What systemd waits for with Type=notify: ready means that clients are answered, and that drives are on their way."""
+    wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
+    wnet.ok("shutdown")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        path = wnet.root / "notify"
+        notify.bind(str(path))
+        notify.settimeout(LONG)
+        daemon = wnet.popen([wnet.build / "wnetd"], env={**wnet.env, "NOTIFY_SOCKET": str(path)}, stderr=subprocess.PIPE)
+        assert b"READY=1" in notify.recv(1000)
+        assert [entry["device"] for entry in wnet.list()] == ["Z:"]
+        wnet.wait_state("Z:", "ok")
+        os.kill(daemon.pid, signal.SIGTERM)
+        assert b"STOPPING=1" in notify.recv(1000)
+        assert daemon.wait(LONG) == 0
+    assert wnet.mount("Z:") is None
+    assert wnet.rows()["Z:"]
 
 
 def test_many_at_once_start_one_daemon(wnet):

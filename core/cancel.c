@@ -92,20 +92,6 @@ static struct completion completion(struct cancel *x)
 
 /* ---- the end ---- */
 
-static void outcome_done(struct cancel_outcome *outcome)
-{
-        for (size_t i = 0; i < outcome->n_in_use; i++) {
-                free(outcome->in_use[i].name);
-                holders_done(&outcome->in_use[i].holders);
-        }
-        for (size_t i = 0; i < outcome->n_lost; i++) {
-                free(outcome->lost[i].name);
-                free(outcome->lost[i].path);
-        }
-        free(outcome->in_use);
-        free(outcome->lost);
-}
-
 void cancel_wake(struct manager *m)
 {
         struct cancel *x;
@@ -127,7 +113,7 @@ static void finish(struct cancel *x)
         sd_event_source_disable_unref(x->step_source);
         if (x->done)
                 x->done(x->userdata, &x->outcome);
-        outcome_done(&x->outcome);
+        cancel_outcome_done(&x->outcome);
         free(x->targets);
         free(x->name);
         free(x);
@@ -170,85 +156,7 @@ static void refuse(struct cancel *x, int status)
         finish(x);
 }
 
-/* ---- holders ---- */
-
-static struct holders *holders_for(struct cancel *x, const struct connection *c)
-{
-        struct cancel_holders *grown = realloc(x->outcome.in_use, (x->outcome.n_in_use + 1) * sizeof(*grown));
-        char *name = strdup(c->name);
-
-        if (grown)
-                x->outcome.in_use = grown;
-        if (!grown || !name) {
-                free(name);
-                return NULL;
-        }
-        grown[x->outcome.n_in_use] = (struct cancel_holders){ .name = name };
-        return &grown[x->outcome.n_in_use++].holders;
-}
-
-/* Who has files open on the targets. Returns whether anybody has. */
-static bool find_open_files(struct cancel *x)
-{
-        bool any = false;
-
-        for (size_t i = 0; i < x->n_targets; i++) {
-                struct connection *c = x->targets[i];
-                struct holders *holders;
-
-                if (c->handles.n == 0)
-                        continue;
-                any = true;
-                holders = holders_for(x, c);
-                if (holders)
-                        (void) handle_table_holders(&c->handles, c->mountpoint, holders);
-        }
-        if (any)
-                error_set(&x->outcome.err, ERROR_OPEN_FILES, 0, "count", "%s cannot be disconnected: files on it are open",
-                          x->name ? x->outcome.in_use ? x->outcome.in_use[0].name : x->name : "a drive");
-        return any;
-}
-
-/* Why the kernel says "busy" though no file is open: working directories, roots, a mount on top. */
-static void find_busy(struct cancel *x, struct connection *c)
-{
-        struct holders *holders = holders_for(x, c);
-        struct mountinfo table = { 0 };
-        const struct mountinfo_entry *stacked;
-
-        if (!holders)
-                return;
-        (void) holders_scan(holders, "/proc", c->mountpoint, 1);
-        if (mountinfo_read(&table) == 0 && (stacked = mountinfo_find_stacked(&table, c->mountpoint))) {
-                const char *inside = stacked->mountpoint + strlen(c->mountpoint);
-                struct holder item = { .kind = HOLDER_MOUNT, .path = *inside ? (char *) inside : (char *) "/" };
-
-                snprintf(item.program, sizeof(item.program), "%s", stacked->fstype);
-                (void) holders_add(holders, &item);
-        }
-        mountinfo_done(&table);
-        error_set(&x->outcome.err, ERROR_DEVICE_IN_USE, EBUSY, "unmount", "%s cannot be disconnected: %s", c->name,
-                  holders->total > 0 ? "it is in use" : "a process that you cannot see is using it");
-}
-
 /* ---- 6: commit, verify ---- */
-
-static void add_lost(struct cancel *x, struct connection *c)
-{
-        const struct lost_file *files;
-        size_t n;
-        struct cancel_lost *grown;
-
-        x->manager->ops->lost(c, &files, &n);
-        grown = n > 0 ? realloc(x->outcome.lost, (x->outcome.n_lost + n) * sizeof(*grown)) : NULL;
-        if (!grown)
-                return;
-        x->outcome.lost = grown;
-        for (size_t i = 0; i < n; i++)
-                grown[x->outcome.n_lost++] = (struct cancel_lost){
-                        .name = strdup(c->name), .path = strdup(files[i].path), .bytes = files[i].bytes,
-                };
-}
 
 static bool mounts_are_gone(const struct cancel *x)
 {
@@ -282,7 +190,7 @@ static void commit(struct cancel *x)
                 x->outcome.status = ERROR_EXTENDED_ERROR;
         }
         for (size_t i = 0; i < x->n_targets; i++) {
-                add_lost(x, x->targets[i]);
+                cancel_outcome_add_lost(&x->outcome, x->targets[i]);
                 let_go(x->targets[i], forget);
         }
         manager_release(x->manager);
@@ -350,10 +258,9 @@ static void unmounted(struct cancel *x)
                 step_after(x, UNMOUNT_RETRY_USEC);
                 return;
         }
-        if (x->result == -EBUSY) {
-                x->outcome.status = ERROR_DEVICE_IN_USE;
-                find_busy(x, c);
-        } else
+        if (x->result == -EBUSY)
+                cancel_outcome_add_busy(&x->outcome, c);
+        else
                 x->outcome.status = ERROR_EXTENDED_ERROR;
         put_back(x);
 }
@@ -391,8 +298,9 @@ static void freeze(struct cancel *x)
 
 static void frozen(struct cancel *x)
 {
-        if (find_open_files(x)) {
-                x->outcome.status = ERROR_OPEN_FILES;
+        for (size_t i = 0; i < x->n_targets; i++)
+                cancel_outcome_add_open(&x->outcome, x->targets[i]);
+        if (x->outcome.status != NO_ERROR) {
                 put_back(x);
                 return;
         }

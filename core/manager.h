@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "core/connection.h"
+#include "core/outcome.h"
 #include "core/profile.h"
 
 struct manager {
@@ -88,26 +89,6 @@ void cancel_wake(struct manager *m);
 
 /* Answers every cancel that is still under way, with ERROR_CANCELLED. */
 void cancel_end_all(struct manager *m);
-
-struct cancel_holders {
-        char *name; /* of the connection */
-        struct holders holders;
-};
-
-struct cancel_lost {
-        char *name;
-        char *path;
-        uint64_t bytes;
-};
-
-struct cancel_outcome {
-        int status;
-        struct wn_error err;
-        struct cancel_holders *in_use;
-        size_t n_in_use;
-        struct cancel_lost *lost;
-        size_t n_lost;
-};
 
 typedef void (*cancel_done_fn)(void *userdata, const struct cancel_outcome *outcome);
 

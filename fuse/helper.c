@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "fuse/child.h"
 
 #define COMM_FD 3 /* the child's end of the socket, */
 #define COMM_FD_VARIABLE "_FUSE_COMMFD=3" /* and how fusermount3 learns of it */
@@ -109,14 +109,11 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-static int spawn(struct helper *helper, char *const argv[], int comm_fd, int text_fd)
+static int start(struct helper *helper, char *const argv[], int comm_fd, int text_fd)
 {
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
+        const struct child_fd fds[] = { { text_fd, STDOUT_FILENO }, { text_fd, STDERR_FILENO }, { comm_fd, COMM_FD } };
         char *environment[ENVIRONMENT_MAX + 2];
-        sigset_t none, all;
         size_t n = 0;
-        int r;
 
         while (environ && environ[n] && n < ENVIRONMENT_MAX) {
                 environment[n] = environ[n];
@@ -125,35 +122,7 @@ static int spawn(struct helper *helper, char *const argv[], int comm_fd, int tex
         if (comm_fd >= 0)
                 environment[n++] = (char *) COMM_FD_VARIABLE;
         environment[n] = NULL;
-        sigemptyset(&none);
-        sigfillset(&all);
-        posix_spawn_file_actions_init(&actions);
-        posix_spawnattr_init(&attributes);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &all);
-        r = -posix_spawn_file_actions_adddup2(&actions, text_fd, STDERR_FILENO);
-        if (r == 0)
-                r = -posix_spawn_file_actions_adddup2(&actions, text_fd, STDOUT_FILENO);
-        if (r == 0 && comm_fd >= 0)
-                r = -posix_spawn_file_actions_adddup2(&actions, comm_fd, COMM_FD);
-        if (r == 0)
-                r = -posix_spawnp(&helper->pid, argv[0], &actions, &attributes, argv, environment);
-        posix_spawn_file_actions_destroy(&actions);
-        posix_spawnattr_destroy(&attributes);
-        return r;
-}
-
-/* A descriptor above the numbers that the child uses. */
-static int move_up(int *fd)
-{
-        int up = fcntl(*fd, F_DUPFD_CLOEXEC, 16);
-
-        if (up < 0)
-                return -errno;
-        close(*fd);
-        *fd = up;
-        return 0;
+        return child_spawn(argv, environment, fds, comm_fd >= 0 ? 3 : 2, &helper->pid);
 }
 
 int helper_run(sd_event *event, char *const argv[], bool want_fd, uint64_t timeout_usec, helper_done_fn done, void *userdata,
@@ -173,17 +142,14 @@ int helper_run(sd_event *event, char *const argv[], bool want_fd, uint64_t timeo
                 goto fail;
         helper->text_fd = pair[0];
         child_text = pair[1];
-        r = move_up(&child_text);
-        if (r == 0 && want_fd) {
+        if (want_fd) {
                 r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
                 if (r < 0)
                         goto fail;
                 helper->comm_fd = pair[0];
                 child_comm = pair[1];
-                r = move_up(&child_comm);
         }
-        if (r == 0)
-                r = spawn(helper, argv, child_comm, child_text);
+        r = start(helper, argv, child_comm, child_text);
         if (r < 0)
                 goto fail;
         r = sd_event_add_child(event, &helper->child_source, helper->pid, WEXITED, on_child, helper);

@@ -7,7 +7,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/mountinfo.h"
+#include "fuse/child.h"
 
 extern char **environ;
 
@@ -28,7 +28,7 @@ static void detach(const char *mountpoint)
         int status = 0;
         pid_t pid;
 
-        if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0 || waitpid(pid, &status, 0) < 0 || status != 0)
+        if (child_spawn(argv, environ, NULL, 0, &pid) < 0 || waitpid(pid, &status, 0) < 0 || status != 0)
                 log_warning("the stale mount %s cannot be detached", mountpoint);
         else
                 log_info("the stale mount %s was detached", mountpoint);

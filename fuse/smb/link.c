@@ -9,9 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +21,7 @@
 
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "fuse/child.h"
 
 #define LISTING_DEADLINE_FACTOR 6 /* a listing of a million names is one call of libsmbclient */
 
@@ -344,40 +343,18 @@ void link_dispatch(struct smb_link *link)
 /* ---- start ---- */
 
 
-/* Runs the worker with descriptors 3–7 of protocol.h. */
+/* Runs the worker with the descriptors of protocol.h. */
 static int spawn_worker(struct smb_link *link, int channel_fd, int setup_fd)
 {
         const struct smb_pool_config *config = pool_config(link->pool);
-        const int from[] = { channel_fd, pool_arena_fd(link->pool), link->request_fd, link->reply_fd, setup_fd };
-        int above[5] = { -1, -1, -1, -1, -1 };
-        char *argv[] = { (char *) "wnet-smb", NULL };
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, all;
-        int r = 0;
+        char *argv[] = { (char *) config->worker_program, NULL };
+        const struct child_fd fds[] = {
+                { channel_fd, SMB_FD_CHANNEL },        { pool_arena_fd(link->pool), SMB_FD_ARENA },
+                { link->request_fd, SMB_FD_REQUESTS }, { link->reply_fd, SMB_FD_REPLIES },
+                { setup_fd, SMB_FD_SETUP },
+        };
+        int r = child_spawn(argv, environ, fds, sizeof(fds) / sizeof(fds[0]), &link->pid);
 
-        sigemptyset(&none);
-        sigfillset(&all);
-        posix_spawn_file_actions_init(&actions);
-        posix_spawnattr_init(&attributes);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &all);
-        /* First above the target numbers, so that no dup2() overwrites one that is still to come. */
-        for (int i = 0; i < 5 && r == 0; i++) {
-                above[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 16);
-                if (above[i] < 0)
-                        r = -errno;
-                else
-                        r = -posix_spawn_file_actions_adddup2(&actions, above[i], SMB_FD_CHANNEL + i);
-        }
-        if (r == 0)
-                r = -posix_spawn(&link->pid, config->worker_program, &actions, &attributes, argv, environ);
-        for (int i = 0; i < 5; i++)
-                if (above[i] >= 0)
-                        close(above[i]);
-        posix_spawn_file_actions_destroy(&actions);
-        posix_spawnattr_destroy(&attributes);
         if (r < 0)
                 link->pid = 0;
         return r;

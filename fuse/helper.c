@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Owns one child process until it has been reaped. done() is called once, when the child has ended and its output has been
- * taken; an abandoned helper stays, without its caller, until then.
+ * taken; an abandoned helper stays, without its caller, until then. A helper belongs to its child's event source.
  */
 
 #include "fuse/helper.h"
@@ -22,6 +22,7 @@
 #define COMM_FD 3 /* the child's end of the socket, */
 #define COMM_FD_VARIABLE "_FUSE_COMMFD=3" /* and how fusermount3 learns of it */
 #define ENVIRONMENT_MAX 4096
+#define DETACH_TIMEOUT_USEC (5 * 1000000ULL)
 
 extern char **environ;
 
@@ -31,12 +32,14 @@ struct helper {
         helper_done_fn done;
         void *userdata;
         char *unmount; /* abandoned: what to detach when it was mounted after all */
-        sd_event_source *child_source, *deadline_source;
+        sd_event_source *deadline_source;
 };
 
-static void helper_free(struct helper *helper)
+/* Called when the child's source goes: after the child has been reaped, or with the event loop. */
+static void helper_free(void *userdata)
 {
-        sd_event_source_disable_unref(helper->child_source);
+        struct helper *helper = userdata;
+
         sd_event_source_disable_unref(helper->deadline_source);
         if (helper->comm_fd >= 0)
                 close(helper->comm_fd);
@@ -85,17 +88,14 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata
 
         if (helper->comm_fd >= 0)
                 fd = take_fd(helper->comm_fd);
-        if (!helper->done) {
-                if (fd >= 0) {
-                        close(fd);
-                        helper_detach(sd_event_source_get_event(source), helper->unmount);
-                }
-                helper_free(helper);
-                return 0;
-        }
         take_text(helper->text_fd, text, sizeof(text));
-        helper->done(helper->userdata, si->si_code == CLD_EXITED ? si->si_status : -1, text, fd);
-        helper_free(helper);
+        if (helper->done)
+                helper->done(helper->userdata, si->si_code == CLD_EXITED ? si->si_status : -1, text, fd);
+        else if (fd >= 0) {
+                close(fd);
+                helper_detach(sd_event_source_get_event(source), helper->unmount);
+        }
+        sd_event_source_disable_unref(source); /* the event loop's reference; frees the helper */
         return 0;
 }
 
@@ -130,6 +130,7 @@ int helper_run(sd_event *event, char *const argv[], bool want_fd, uint64_t timeo
 {
         _cleanup_close_ int child_comm = -1, child_text = -1;
         struct helper *helper = calloc(1, sizeof(*helper));
+        sd_event_source *child = NULL;
         int pair[2], r;
 
         if (!helper)
@@ -152,14 +153,17 @@ int helper_run(sd_event *event, char *const argv[], bool want_fd, uint64_t timeo
         r = start(helper, argv, child_comm, child_text);
         if (r < 0)
                 goto fail;
-        r = sd_event_add_child(event, &helper->child_source, helper->pid, WEXITED, on_child, helper);
+        r = sd_event_add_time_relative(event, &helper->deadline_source, CLOCK_MONOTONIC, timeout_usec, 0, on_deadline, helper);
         if (r >= 0)
-                r = sd_event_add_time_relative(event, &helper->deadline_source, CLOCK_MONOTONIC, timeout_usec, 0, on_deadline,
-                                               helper);
+                r = sd_event_add_child(event, &child, helper->pid, WEXITED, on_child, helper);
         if (r < 0) {
                 kill(helper->pid, SIGKILL);
                 goto fail;
         }
+        (void) sd_event_source_set_enabled(child, SD_EVENT_ON); /* a one-shot child event can be lost: see link.c */
+        (void) sd_event_source_set_destroy_callback(child, helper_free);
+        (void) sd_event_source_set_floating(child, true); /* the helper lives as long as its child */
+        sd_event_source_unref(child);
         *ret_helper = helper;
         return 0;
 
@@ -174,7 +178,6 @@ void helper_abandon(struct helper *helper, const char *mountpoint)
                 return;
         helper->done = NULL;
         helper->unmount = strdup(mountpoint);
-        (void) sd_event_source_set_floating(helper->child_source, true);
 }
 
 void helper_detach(sd_event *event, const char *mountpoint)
@@ -182,6 +185,6 @@ void helper_detach(sd_event *event, const char *mountpoint)
         char *argv[] = { (char *) "fusermount3", (char *) "-u", (char *) "-z", (char *) "--", (char *) mountpoint, NULL };
         struct helper *helper;
 
-        if (mountpoint && helper_run(event, argv, false, 5000000, NULL, NULL, &helper) == 0)
-                (void) sd_event_source_set_floating(helper->child_source, true);
+        if (mountpoint)
+                (void) helper_run(event, argv, false, DETACH_TIMEOUT_USEC, NULL, NULL, &helper);
 }

@@ -80,7 +80,7 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata
                 log_info("worker %d ended with exit code %d", (int) si->si_pid, si->si_status);
         else if (si->si_code != CLD_EXITED && si->si_status != SIGKILL)
                 log_warning("worker %d was ended by signal %d", (int) si->si_pid, si->si_status);
-        sd_event_source_disable_unref(source);
+        sd_event_source_disable_unref(source); /* the event loop's reference: it was floating */
         return 0;
 }
 
@@ -204,7 +204,7 @@ static int take_reply(struct smb_link *link, uint32_t index)
         }
         if (request->op == SMB_OP_LIST)
                 request->worker = link->index, request->generation = link->generation;
-        if (request->op == SMB_OP_OPEN)
+        if (request->op == SMB_OP_OPEN && request->error == 0)
                 request->file->generation = link->generation;
         link->under_way[index] = NULL;
         link->n_under_way--;
@@ -368,6 +368,8 @@ static int watch_worker(struct smb_link *link)
 
         if (r < 0)
                 return r;
+        /* Not one-shot, as it would be: sd-event can lose such an event between its two polls. */
+        (void) sd_event_source_set_enabled(child, SD_EVENT_ON);
         (void) sd_event_source_set_floating(child, true); /* outlives the link, until the process is reaped */
         sd_event_source_unref(child);
         r = sd_event_add_io(event, &link->reply_source, link->reply_fd, EPOLLIN, on_replies, link);

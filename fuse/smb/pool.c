@@ -381,9 +381,9 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err, bool was_
                 plan_retry(pool);
         }
         link->failures++;
-        while ((request = TAILQ_FIRST(&sent))) {
+        for (bool hung = timed_out; (request = TAILQ_FIRST(&sent)); hung = false) {
                 TAILQ_REMOVE(&sent, request, queue);
-                if (!timed_out && !request->retried && repeatable(request)) {
+                if (!hung && !request->retried && repeatable(request)) { /* the oldest is what it hung in */
                         request->retried = true;
                         route(pool, request);
                 } else

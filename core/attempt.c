@@ -29,6 +29,7 @@ struct attempt {
         struct connection *connection;
         enum attempt_phase phase;
         bool persistent;
+        bool cancelled; /* to be undone as soon as the mount is there */
         uint64_t profile_deadline_usec;
         int status; /* what the last step ended with */
         struct wn_error err;
@@ -125,7 +126,9 @@ static void on_completed(void *userdata, int r, const struct wn_error *err)
 {
         struct attempt *a = userdata;
 
-        if (a->phase != ATTEMPT_UNDO) {
+        if (a->cancelled)
+                a->cancelled = r == 0; /* there is a mount to be undone */
+        else if (a->phase != ATTEMPT_UNDO) {
                 a->status = r == 0 ? NO_ERROR : status_from_result(r);
                 if (err)
                         a->err = *err;
@@ -136,7 +139,11 @@ static void on_completed(void *userdata, int r, const struct wn_error *err)
 /* Calls again while the profile is locked. Returns whether result is final. */
 static bool profile_settled(struct attempt *a, int *result)
 {
-        if (*result == -EBUSY && now_usec(a) < a->profile_deadline_usec) {
+        unsigned n_staged = a->connection->manager->n_staged;
+
+        if (*result == -EBUSY && (n_staged > 0 || now_usec(a) < a->profile_deadline_usec)) {
+                if (n_staged > 0) /* one of our own: its turn is bounded */
+                        a->profile_deadline_usec = now_usec(a) + PROFILE_WAIT_USEC;
                 step_after(a, PROFILE_RETRY_USEC);
                 return false;
         }
@@ -164,11 +171,30 @@ static void begin_connect(struct attempt *a)
         }
 }
 
+/* What the profile remembers of the device must not be overwritten with another resource. */
+static int check_row(struct attempt *a, const struct profile_rows *rows)
+{
+        const struct connection *c = a->connection;
+
+        for (size_t i = 0; i < rows->n_items; i++) {
+                _cleanup_(remote_name_done) struct remote_name remote = { 0 };
+
+                if (strcmp(rows->items[i].device, c->device.text) == 0 && remote_name_parse(rows->items[i].remote, &remote) == 0 &&
+                    !remote_name_equal(&remote, &c->remote))
+                        return error_set(&a->err, ERROR_DEVICE_ALREADY_REMEMBERED, 0, "profile",
+                                         "it is remembered for %s; forget that first: wnet cancel %s --forget",
+                                         rows->items[i].remote, c->name);
+        }
+        return 0;
+}
+
 static void check_profile(struct attempt *a)
 {
         struct profile_rows rows = { 0 };
         int r = profile_load(a->connection->manager->profile_path, &rows, &a->err);
 
+        if (r == 0)
+                r = check_row(a, &rows);
         profile_rows_done(&rows);
         if (!profile_settled(a, &r))
                 return;
@@ -182,6 +208,7 @@ static void check_profile(struct attempt *a)
 static void undo(struct attempt *a)
 {
         a->phase = ATTEMPT_UNDO;
+        a->cancelled = false;
         a->step_source = sd_event_source_disable_unref(a->step_source);
         a->connection->manager->ops->revoke(a->connection, (struct completion){ on_completed, a });
 }
@@ -236,7 +263,9 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
                 check_profile(a);
                 break;
         case ATTEMPT_CONNECT:
-                if (a->status != NO_ERROR)
+                if (a->cancelled)
+                        undo(a);
+                else if (a->status != NO_ERROR)
                         attempt_failed(a, a->status);
                 else if (a->persistent) {
                         a->phase = ATTEMPT_WRITE_ROW;
@@ -259,12 +288,16 @@ bool attempt_cancel(struct connection *c)
 {
         struct attempt *a = c->attempt;
 
-        if (a->phase == ATTEMPT_UNDO)
+        if (a->phase == ATTEMPT_UNDO || a->cancelled)
                 return false;
         error_set(&a->err, ERROR_CANCELLED, 0, "connect", "the connection of %s was cancelled", c->name);
         a->status = ERROR_CANCELLED;
         if (a->phase == ATTEMPT_WRITE_ROW) { /* it is mounted already */
                 undo(a);
+                return false;
+        }
+        if (a->phase == ATTEMPT_CONNECT && c->manager->ops->mounting(c)) { /* fusermount3 is at work: its end is near */
+                a->cancelled = true;
                 return false;
         }
         c->manager->ops->free(c);

@@ -45,6 +45,8 @@ struct cancel {
         void *userdata;
 
         enum cancel_phase phase;
+        bool device;        /* name is a device's */
+        bool waiting;       /* for another cancel or an attempt to end: cancel_wake() */
         struct connection **targets;
         size_t n_targets;
         bool ended_attempt; /* a connection attempt was ended: there was something to cancel */
@@ -92,13 +94,28 @@ static struct completion completion(struct cancel *x)
 
 /* ---- the end ---- */
 
+/* Ends a staged change: 0, or what profile_commit() answers. */
+static int commit_profile(struct cancel *x)
+{
+        x->manager->n_staged -= x->change != NULL;
+        return profile_commit(TAKE_PTR(x->change), &x->outcome.err);
+}
+
+static void rollback(struct cancel *x)
+{
+        x->manager->n_staged -= x->change != NULL;
+        profile_rollback(TAKE_PTR(x->change));
+}
+
 void cancel_wake(struct manager *m)
 {
         struct cancel *x;
 
-        TAILQ_FOREACH(x, &m->cancels, entry)
-                if (x->phase == CANCEL_RESOLVE)
+        TAILQ_FOREACH(x, &m->cancels, entry) {
+                if (x->waiting)
                         step_after(x, 0);
+                x->waiting = false;
+        }
 }
 
 /* Answers with outcome.status and frees. The targets have been let go of. */
@@ -138,7 +155,7 @@ static void let_go(struct connection *c, bool forget)
 static void refuse(struct cancel *x, int status)
 {
         x->outcome.status = x->outcome.err.status = status;
-        profile_rollback(TAKE_PTR(x->change));
+        rollback(x);
         for (size_t i = 0; i < x->n_targets; i++) {
                 struct connection *c = x->targets[i];
 
@@ -177,7 +194,7 @@ static void put_back(struct cancel *x);
 static void commit(struct cancel *x)
 {
         bool forget = x->change != NULL;
-        int r = profile_commit(TAKE_PTR(x->change), &x->outcome.err);
+        int r = commit_profile(x);
 
         if (r != 0) {
                 x->outcome.status = ERROR_EXTENDED_ERROR;
@@ -194,6 +211,13 @@ static void commit(struct cancel *x)
                 let_go(x->targets[i], forget);
         }
         manager_release(x->manager);
+        if (!x->device && x->outcome.status == NO_ERROR && x->n_targets > 0) { /* attempts that were put off */
+                x->ended_attempt = true;
+                x->n_unmounted = 0;
+                x->phase = CANCEL_RESOLVE;
+                step_after(x, 0);
+                return;
+        }
         finish(x);
 }
 
@@ -313,7 +337,7 @@ static void frozen(struct cancel *x)
 /* The device whose row is to go, or NULL: only one that is remembered, named as a device. */
 static struct connection *to_forget(struct cancel *x, struct connection *c)
 {
-        return (x->flags & CONNECT_UPDATE_PROFILE) && c->has_device && c->remembered ? c : NULL;
+        return x->device && (x->flags & CONNECT_UPDATE_PROFILE) && c->remembered ? c : NULL;
 }
 
 static void stage(struct cancel *x)
@@ -323,11 +347,14 @@ static void stage(struct cancel *x)
 
         assert(!c->attempt); /* nobody begins one while c->cancel is set */
         x->phase = CANCEL_STAGE;
-        if (r == -EBUSY && now_usec(x) < x->deadline_usec) {
+        if (r == -EBUSY && (x->manager->n_staged > 0 || now_usec(x) < x->deadline_usec)) {
+                if (x->manager->n_staged > 0) /* one of our own: its turn is bounded */
+                        x->deadline_usec = now_usec(x) + PROFILE_WAIT_USEC;
                 x->outcome.err = (struct wn_error){ 0 };
                 step_after(x, PROFILE_RETRY_USEC);
                 return;
         }
+        x->manager->n_staged += x->change != NULL;
         if (r != 0) {
                 refuse(x, r == -EBUSY ? ERROR_CANNOT_OPEN_PROFILE : status_from_result(r));
                 return;
@@ -338,7 +365,7 @@ static void stage(struct cancel *x)
                 freeze(x);
                 return;
         }
-        r = profile_commit(TAKE_PTR(x->change), &x->outcome.err);
+        r = commit_profile(x);
         if (r != 0) {
                 refuse(x, ERROR_EXTENDED_ERROR);
                 return;
@@ -361,26 +388,26 @@ static int add_target(struct cancel *x, struct connection *c)
         return 0;
 }
 
-/* Finds what x->name means. Returns whether it is a device's name. */
-static bool find_targets(struct cancel *x)
+/* Finds what x->name means. */
+static void find_targets(struct cancel *x)
 {
         struct device_name device;
         _cleanup_(remote_name_done) struct remote_name remote = { 0 };
         struct connection *c;
 
         x->n_targets = 0;
-        if (x->name && device_parse(x->name, &device) == 0) {
+        x->device = x->name && device_parse(x->name, &device) == 0;
+        if (x->device) {
                 c = manager_find_device(x->manager, &device);
                 if (c)
                         (void) add_target(x, c);
-                return true;
+                return;
         }
         if (x->name && remote_name_parse(x->name, &remote) != 0)
-                return false;
+                return;
         TAILQ_FOREACH(c, &x->manager->connections, entry)
                 if (connection_is_live(c) && (!x->name || remote_name_equal(&c->remote, &remote)))
                         (void) add_target(x, c);
-        return false;
 }
 
 static void not_connected(struct cancel *x, bool remembered)
@@ -418,39 +445,61 @@ static bool end_attempts(struct cancel *x)
         return ended;
 }
 
+/* Several connections: those that are only being connected come last, when nothing can refuse any more. */
+static void put_off_attempts(struct cancel *x)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < x->n_targets; i++)
+                if (!x->targets[i]->attempt)
+                        x->targets[n++] = x->targets[i];
+        if (n > 0)
+                x->n_targets = n;
+}
+
+/* Whether the name means nothing that could be disconnected or forgotten; the refusal has been made then. */
+static bool refuse_unknown(struct cancel *x)
+{
+        if (!x->name || x->ended_attempt)
+                return false;
+        if (x->n_targets == 0) {
+                not_connected(x, false);
+                return true;
+        }
+        if (x->device && !connection_is_live(x->targets[0]) && !to_forget(x, x->targets[0])) {
+                not_connected(x, x->targets[0]->remembered);
+                return true;
+        }
+        return false;
+}
+
 static void resolve(struct cancel *x)
 {
-        bool device;
-
         if (x->flags & ~(uint32_t) CONNECT_UPDATE_PROFILE) {
                 error_set(&x->outcome.err, ERROR_INVALID_PARAMETER, 0, "resolve", "unknown flags: %#x", x->flags);
                 refuse(x, ERROR_INVALID_PARAMETER);
                 return;
         }
         manager_release(x->manager);
-        device = find_targets(x);
-        for (size_t i = 0; i < x->n_targets; i++)
-                if (x->targets[i]->cancel)
-                        return; /* its end wakes us */
-        if (x->n_targets == 0 && x->name && !x->ended_attempt) {
-                not_connected(x, false);
+        find_targets(x);
+        for (size_t i = 0; i < x->n_targets && !x->waiting; i++)
+                x->waiting = x->targets[i]->cancel != NULL;
+        if (x->waiting || refuse_unknown(x))
                 return;
-        }
-        if (device && x->n_targets == 1 && !connection_is_live(x->targets[0]) && !to_forget(x, x->targets[0])) {
-                if (!x->ended_attempt) {
-                        not_connected(x, x->targets[0]->remembered);
-                        return;
-                }
+        if (x->device && x->n_targets == 1 && !connection_is_live(x->targets[0]) && !to_forget(x, x->targets[0]))
                 x->n_targets = 0; /* what there was to end has ended */
-        }
         if (!x->name)
                 x->manager->shutting_down = true;
-        if (!end_attempts(x))
-                return; /* their end wakes us */
+        if (!x->device)
+                put_off_attempts(x);
+        if (!end_attempts(x)) {
+                x->waiting = true;
+                return;
+        }
         for (size_t i = 0; i < x->n_targets; i++)
                 x->targets[i]->cancel = x;
         x->deadline_usec = now_usec(x) + PROFILE_WAIT_USEC;
-        if (device && x->n_targets == 1 && to_forget(x, x->targets[0]))
+        if (x->n_targets == 1 && to_forget(x, x->targets[0]))
                 stage(x);
         else
                 freeze(x);
@@ -499,7 +548,7 @@ void cancel_end_all(struct manager *m)
                 x->n_waiting = 0;
                 x->outcome.status = ERROR_CANCELLED;
                 error_set(&x->outcome.err, ERROR_CANCELLED, 0, "cancel", "wnetd has ended");
-                profile_rollback(TAKE_PTR(x->change));
+                rollback(x);
                 finish(x);
         }
 }

@@ -13,6 +13,7 @@
 
 #include "core/log.h"
 #include "core/manager.h"
+#include "core/utf8.h"
 
 const char *connection_state_name(enum connection_state state)
 {
@@ -90,6 +91,7 @@ void connection_set_state(struct connection *c, enum connection_state state, con
         c->state = state;
         c->since_usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
         snprintf(c->reason, sizeof(c->reason), "%s", reason);
+        c->reason[utf8_cut_bytes(c->reason, strlen(c->reason))] = '\0'; /* no half character at its end */
         if (state != CONNECTION_UNAVAILABLE)
                 c->next_retry_usec = 0;
         log_info("%s is %s%s%s", c->name, connection_state_name(state), *reason ? ": " : "", reason);

@@ -52,7 +52,8 @@ struct connection {
         uint64_t since_before_cancel_usec;
         char reason[256];
         uint64_t since_usec;         /* CLOCK_REALTIME */
-        uint64_t next_retry_usec;    /* CLOCK_REALTIME, 0: none planned */
+        uint64_t next_retry_usec;    /* CLOCK_REALTIME, for people; 0: none planned */
+        uint64_t retry_at_usec;      /* the same, CLOCK_MONOTONIC */
         unsigned retries;
         bool retry_wanted;           /* false: disconnected on purpose, or hopeless */
 

@@ -91,6 +91,21 @@ int control_add(struct control_client *client, const struct control_add_request 
         return r < 0 ? control_no_answer(err, r, "Add", 0) : 0;
 }
 
+int control_restore(struct control_client *client, const char *local, struct control_added *ret_added,
+                    struct wn_error *err)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        if (!utf8_valid(local))
+                return error_set(err, ERROR_BAD_DEVICE, 0, "check", "the device's name is not valid UTF-8");
+        r = control_call_simple(client, "Restore", &reply, err, "s", local);
+        if (r != 0)
+                return r;
+        r = control_added_decode(reply, ret_added);
+        return r < 0 ? control_no_answer(err, r, "Restore", 0) : 0;
+}
+
 int control_check_cancel(const char *name, uint32_t flags, struct wn_error *err)
 {
         _cleanup_(remote_name_done) struct remote_name remote = { 0 };

@@ -63,6 +63,11 @@ struct control_add_request {
 int control_add(struct control_client *client, const struct control_add_request *request,
                 struct control_added *ret_added, struct wn_error *err);
 
+/* Connects a remembered device again: ERROR_ALREADY_ASSIGNED where it is connected or on its way, ERROR_NOT_CONNECTED
+ * where it is not remembered, ERROR_BAD_DEVICE for a malformed name, else as control_add(). */
+int control_restore(struct control_client *client, const char *local, struct control_added *ret_added,
+                    struct wn_error *err);
+
 /* What a cancel can be refused for without asking anybody, in this order: ERROR_INVALID_PARAMETER for unknown flags,
  * ERROR_NOT_CONNECTED for a name (NULL too) that is neither a device's nor a remote resource's. */
 int control_check_cancel(const char *name, uint32_t flags, struct wn_error *err);

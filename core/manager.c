@@ -14,6 +14,7 @@
 #include "core/log.h"
 
 #define RETRY_MIN_USEC (5 * 1000000ULL)
+#define RESTORE_RETRY_USEC (500 * 1000ULL)
 #define RETRY_MAX_USEC (300 * 1000000ULL)
 
 static uint64_t realtime_usec(void)
@@ -67,33 +68,37 @@ void manager_release_later(struct connection *c)
 
 /* ---- planned attempts ---- */
 
+static uint64_t monotonic_usec(const struct manager *m)
+{
+        uint64_t now = 0;
+
+        (void) sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+        return now;
+}
+
 static void arm_retry(struct manager *m)
 {
         const struct connection *c;
-        uint64_t next = UINT64_MAX, now = realtime_usec();
+        uint64_t next = UINT64_MAX;
 
         TAILQ_FOREACH(c, &m->connections, entry)
-                if (c->next_retry_usec != 0 && c->next_retry_usec < next)
-                        next = c->next_retry_usec;
-        if (next == UINT64_MAX) {
-                (void) sd_event_source_set_enabled(m->retry_source, SD_EVENT_OFF);
-                return;
-        }
-        (void) sd_event_source_set_time_relative(m->retry_source, next > now ? next - now : 0);
-        (void) sd_event_source_set_enabled(m->retry_source, SD_EVENT_ONESHOT);
+                if (c->next_retry_usec != 0 && c->retry_at_usec < next)
+                        next = c->retry_at_usec;
+        (void) sd_event_source_set_time(m->retry_source, next);
+        (void) sd_event_source_set_enabled(m->retry_source, next == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct manager *m = userdata;
         struct connection *c;
-        uint64_t now = realtime_usec();
+        uint64_t now = monotonic_usec(m);
 
         (void) source;
         (void) usec;
         manager_release(m);
         TAILQ_FOREACH(c, &m->connections, entry) {
-                if (c->next_retry_usec == 0 || c->next_retry_usec > now)
+                if (c->next_retry_usec == 0 || c->retry_at_usec > now)
                         continue;
                 c->next_retry_usec = 0;
                 if (c->state == CONNECTION_UNAVAILABLE && !c->cancel && !m->shutting_down)
@@ -107,10 +112,13 @@ void manager_plan_retry(struct connection *c)
 {
         uint64_t distance = c->retries < 8 ? RETRY_MIN_USEC << c->retries : RETRY_MAX_USEC;
 
+        if (distance > RETRY_MAX_USEC)
+                distance = RETRY_MAX_USEC;
         c->next_retry_usec = 0;
         if (c->retry_wanted && !c->manager->shutting_down) {
                 c->retries++;
-                c->next_retry_usec = realtime_usec() + (distance < RETRY_MAX_USEC ? distance : RETRY_MAX_USEC);
+                c->next_retry_usec = realtime_usec() + distance;
+                c->retry_at_usec = monotonic_usec(c->manager) + distance;
         }
         arm_retry(c->manager);
 }
@@ -128,6 +136,10 @@ static int adopt_row(struct manager *m, const struct profile_row *row)
                 r = remote_name_parse(row->remote, &remote);
         if (r != 0)
                 return r;
+        if (manager_find_device(m, &device)) { /* connected while the profile was locked */
+                remote_name_done(&remote);
+                return ERROR_ALREADY_ASSIGNED;
+        }
         c = connection_new(m, &device, &remote);
         if (!c) {
                 remote_name_done(&remote);
@@ -151,6 +163,12 @@ void manager_restore(struct manager *m)
         struct wn_error err = { 0 };
         int r = profile_load(m->profile_path, &rows, &err);
 
+        if (r == -EBUSY) {
+                log_info("the profile is locked by another program; trying again");
+                (void) sd_event_source_set_time_relative(m->restore_source, RESTORE_RETRY_USEC);
+                (void) sd_event_source_set_enabled(m->restore_source, SD_EVENT_ONESHOT);
+                return;
+        }
         if (r != 0) {
                 log_warning("no drive can be restored: %s", err.text[0] ? err.text : strerror(-r));
                 return;
@@ -162,6 +180,14 @@ void manager_restore(struct manager *m)
                                     r < 0 ? strerror(-r) : status_message(r));
         }
         profile_rows_done(&rows);
+}
+
+static int on_restore(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        (void) source;
+        (void) usec;
+        manager_restore(userdata);
+        return 0;
 }
 
 /* ---- life ---- */
@@ -181,6 +207,10 @@ int manager_init(struct manager *m, sd_event *event, const struct redirector_ops
         r = sd_event_add_time(event, &m->retry_source, CLOCK_MONOTONIC, UINT64_MAX, 0, on_retry, m);
         if (r >= 0)
                 r = sd_event_source_set_enabled(m->retry_source, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(event, &m->restore_source, CLOCK_MONOTONIC, UINT64_MAX, 0, on_restore, m);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(m->restore_source, SD_EVENT_OFF);
         if (r >= 0)
                 r = sd_event_add_defer(event, &m->release_source, on_release, m);
         if (r >= 0)
@@ -202,6 +232,7 @@ void manager_done(struct manager *m)
                 m->ops->free(c);
                 connection_free(c);
         }
+        sd_event_source_disable_unref(m->restore_source);
         sd_event_source_disable_unref(m->retry_source);
         sd_event_source_disable_unref(m->release_source);
         free(m->drives_dir);

@@ -20,8 +20,10 @@ struct manager {
         char *profile_path;
         struct connection_list connections;
         TAILQ_HEAD(, cancel) cancels;    /* those that wait for another one to end come behind it */
+        sd_event_source *restore_source; /* the profile was locked at start */
         sd_event_source *retry_source;   /* the next planned attempt of any connection */
         sd_event_source *release_source; /* redirectors to be freed */
+        unsigned n_staged;               /* changes of the profile that are staged now */
         bool shutting_down;
         /* A state has changed. state_name may be "gone". */
         void (*changed)(void *userdata, struct connection *c, const char *state_name);
@@ -35,8 +37,8 @@ int manager_init(struct manager *m, sd_event *event, const struct redirector_ops
 /* Ends everything at once, mounts as well as they can be. */
 void manager_done(struct manager *m);
 
-/* Reads the profile and begins to connect what it remembers. A profile that cannot be read is logged, and nothing is
- * remembered. */
+/* Reads the profile and begins to connect what it remembers. One that is locked is tried again; one that cannot be read is
+ * logged, and nothing is remembered. */
 void manager_restore(struct manager *m);
 
 struct connection *manager_find_device(struct manager *m, const struct device_name *device);
@@ -76,7 +78,7 @@ int manager_restore_device(struct manager *m, const char *local, add_done_fn don
 void manager_reconnect(struct connection *c);
 
 /* Ends the attempt that is under way; whoever waits for it gets ERROR_CANCELLED. The connection is UNAVAILABLE or GONE then.
- * Returns false when it was mounted already: it ends soon, with cancel_wake(). */
+ * Returns false when it is mounted already, or about to be: it ends soon, with cancel_wake(). */
 bool attempt_cancel(struct connection *c);
 
 /* The same at the daemon's end: at once. */

@@ -33,6 +33,9 @@ struct redirector_ops {
         /* Connects to c's resource and mounts it on c->mountpoint. */
         int (*start)(struct connection *c, struct completion done);
 
+        /* Whether start() has come as far as the mount: it is there, or fusermount3 is at work. */
+        bool (*mounting)(const struct connection *c);
+
         /* Opens that arrive from now on wait. Done when every close() made before counts: what the kernel had to say has been
          * read, and the reads behind a closed descriptor have been answered. */
         void (*freeze)(struct connection *c, struct completion done);

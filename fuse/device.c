@@ -88,8 +88,15 @@ static void *receive_memory(struct redirector *r)
         return r->stalled_write ? NULL : r->spare_buffer;
 }
 
+bool device_is_gone(struct redirector *r)
+{
+        return !r->session || fuse_session_exited(r->session) || !device_serve(r);
+}
+
 bool device_serve(struct redirector *r)
 {
+        if (!r->session)
+                return true;
         file_write_unstall(r);
         for (int i = 0; i < REQUESTS_AT_ONCE; i++) {
                 struct fuse_buf buffer = { .mem = receive_memory(r) };
@@ -163,6 +170,7 @@ void device_close(struct redirector *r)
 {
         r->device_source = sd_event_source_disable_unref(r->device_source);
         if (r->session) {
+                revoke_answer(r, true); /* a request must not outlive its session */
                 fuse_session_exit(r->session);
                 fuse_session_destroy(r->session); /* closes the descriptor */
         }

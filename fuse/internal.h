@@ -36,6 +36,7 @@ struct op {
         TAILQ_ENTRY(op) wait;       /* in one list of waiting ops at a time */
         struct redirector *redirector;
         fuse_req_t fuse;            /* NULL: answered, or nobody asked */
+        uint64_t arrived_usec;      /* READ */
         bool harmless;              /* changes nothing on the server: may be ended early */
         void (*start)(struct op *op); /* for an op that waits before it begins */
         struct node *node;          /* referred to */
@@ -62,7 +63,7 @@ struct window {
         uint64_t offset;
         uint32_t length, served_bytes;
         bool ready;
-        uint64_t ready_usec;
+        uint64_t asked_usec, ready_usec;
 };
 
 TAILQ_HEAD(window_list, window);
@@ -73,6 +74,7 @@ struct stream {
         unsigned n_windows;
         uint64_t next;         /* where sequential reading would go on */
         uint32_t window_bytes; /* size of the next window ahead; 0: not reading sequentially */
+        uint32_t window_max_bytes; /* less than WINDOW_MAX_BYTES on a slow link */
         struct op_list waiting;
 };
 
@@ -99,6 +101,8 @@ struct open_dir {
         struct redirector *redirector;
         struct node *node;          /* referred to */
         char *path;
+        uint64_t asked_usec;        /* when the listing was asked for, */
+        uint64_t listed_usec;       /* and when the server had read it */
         struct dir_entry *entries;
         size_t n_entries, entries_room;
         char *names;
@@ -110,6 +114,8 @@ struct open_dir {
         uint64_t list_fh;
         struct op_list waiting;     /* READDIRs */
 };
+
+enum redirector_step { STEP_NONE, STEP_START, STEP_FREEZE, STEP_UNMOUNT, STEP_REMOUNT, STEP_REVOKE };
 
 enum redirector_phase {
         PHASE_CONNECTING, /* the first worker connects, then the mount is made */
@@ -148,9 +154,9 @@ struct redirector {
 
         struct helper *helper;      /* fusermount3 at work */
         int folder_fd;
-        unsigned unmount_tries;
         sd_event_source *step_source; /* the timer of freeze, unmount or revoke: one of them at a time */
-        struct completion done;     /* of the call that is under way */
+        enum redirector_step step;  /* the call that is under way, */
+        struct completion done;     /* and whom its end is told */
         uint64_t step_deadline_usec, progress_usec;
         size_t progress_count;
         struct notify_job *notify_job;
@@ -191,6 +197,8 @@ void ops_check_close_waiters(struct redirector *r);
 
 /* What programs see of a node, and the node's memory of it. */
 void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *attr, struct stat *ret_stat);
+void node_changed(struct redirector *r, struct node *node); /* from here, just now */
+bool node_open_for_writing(const struct node *node);
 struct op *op_of(struct smb_request *request);
 struct redirector *redirector_of(fuse_req_t fuse);
 
@@ -221,12 +229,14 @@ void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_fsync(fuse_req_t fuse, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 void file_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_free(struct open_file *file);
+void file_close(struct open_file *file); /* at the server too */
 void file_write_unstall(struct redirector *r);
 
 void dir_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void dir_readdirplus(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void dir_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void dir_free(struct open_dir *dir);
+void dir_close(struct open_dir *dir); /* goes when what is under way for it has ended */
 
 /* ---- stream.c ---- */
 
@@ -245,6 +255,9 @@ void stream_done(struct open_file *file);
 bool stream_reclaim_slot(struct redirector *r);
 
 /* ---- device.c: the kernel's side ---- */
+
+/* Whether the kernel has let go of the session, or there is none. */
+bool device_is_gone(struct redirector *r);
 
 /* Makes the session on the mount's descriptor (taken) and serves it. 0 or a negative errno. */
 int device_open(struct redirector *r, int fd);

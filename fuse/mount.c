@@ -9,10 +9,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
@@ -37,6 +39,24 @@ static int make_folders(const char *path)
                 if (kept == '\0')
                         return 0;
         }
+}
+
+/* Opens the folder itself, never what may be mounted on it: that might not answer, or wait for us. -EXDEV: something is. */
+static int open_folder(const char *path)
+{
+        struct open_how how = {
+                .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+        };
+        const char *name = strrchr(path, '/') + 1;
+        _cleanup_free_ char *parent = strndup(path, (size_t) (name - path));
+        _cleanup_close_ int parent_fd = parent ? open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+        int fd;
+
+        if (parent_fd < 0)
+                return parent ? -errno : -ENOMEM;
+        fd = (int) syscall(SYS_openat2, parent_fd, name, &how, sizeof(how));
+        return fd < 0 ? -errno : fd;
 }
 
 static bool is_empty(int fd)
@@ -75,9 +95,9 @@ int mount_folder_prepare(const char *path, int *ret_fd, struct wn_error *err)
         r = make_folders(path);
         if (r < 0)
                 return error_set(err, ERROR_EXTENDED_ERROR, -r, "mount", "the folder %s cannot be made: %s", path, strerror(-r));
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = open_folder(path);
         if (fd < 0 || fstat(fd, &st) < 0) {
-                r = errno;
+                r = fd < 0 ? -fd : errno;
                 return error_set(err, ERROR_EXTENDED_ERROR, r, "mount", "%s is in the way of the drive: %s", path,
                                  r == ENOTDIR || r == ELOOP ? "it is not a folder; move it away" : strerror(r));
         }
@@ -108,7 +128,7 @@ void mount_folder_keep(const char *path)
 
         if (make_folders(path) < 0)
                 return;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = open_folder(path);
         if (fd >= 0 && is_empty(fd))
                 (void) fchmod(fd, 0500);
 }

@@ -240,6 +240,22 @@ void node_forget(struct node_table *table, uint64_t ino, uint64_t n)
         free_if_unused(table, node);
 }
 
+void node_forget_all(struct node_table *table)
+{
+        for (size_t i = 0; i < table->n_buckets; i++)
+                for (struct node *node = table->by_ino[i]; node; node = node->next_by_ino)
+                        node->lookups = 0;
+        for (size_t i = 0; i < table->n_buckets; i++)
+                for (struct node *node = table->by_ino[i]; node;) {
+                        if (node->refs > 0) {
+                                node = node->next_by_ino;
+                                continue;
+                        }
+                        free_if_unused(table, node); /* its parents too, which may stand in this bucket: begin it again */
+                        node = table->by_ino[i];
+                }
+}
+
 void node_unlink(struct node_table *table, struct node *node)
 {
         if (!node->linked || !node->parent)

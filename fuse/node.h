@@ -33,7 +33,7 @@ struct node {
         mode_t mode;          /* permission bits; the server's read-only attribute still decides about writing */
         bool directory;
         uint64_t size_bytes;  /* last seen */
-        uint64_t file_id;     /* the server's, 0: not seen */
+        uint64_t changed_usec; /* when it was last changed from here; 0: not */
         bool mtime_pinned;    /* set explicitly while it is open for writing: the server's close would overwrite it */
         struct smb_time pinned_mtime;
         unsigned closing;     /* files of it whose close is still on its way to the server */
@@ -66,6 +66,9 @@ void node_unref(struct node_table *table, struct node *node); /* accepts NULL */
 
 void node_looked_up(struct node *node);
 void node_forget(struct node_table *table, uint64_t ino, uint64_t n);
+
+/* The kernel has forgotten everything: nodes that nothing refers to go. */
+void node_forget_all(struct node_table *table);
 
 /* Its name is no longer its own: deleted, or about to be replaced. */
 void node_unlink(struct node_table *table, struct node *node);

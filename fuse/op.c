@@ -5,6 +5,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,8 +199,6 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
                 mode |= 0200;
         node->directory = directory;
         node->size_bytes = size;
-        if (attr->file_id != 0)
-                node->file_id = attr->file_id;
         *ret_stat = (struct stat){
                 .st_ino = node->ino,
                 .st_mode = (directory ? S_IFDIR : S_IFREG) | mode,
@@ -213,4 +212,19 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
                 .st_mtim = timespec_from(attr->mtime),
                 .st_ctim = timespec_from(attr->ctime),
         };
+}
+
+void node_changed(struct redirector *r, struct node *node)
+{
+        node->changed_usec = redirector_now(r);
+}
+
+bool node_open_for_writing(const struct node *node)
+{
+        const struct open_file *file;
+
+        LIST_FOREACH(file, &node->files, of_node)
+                if ((file->handle.flags & O_ACCMODE) != O_RDONLY)
+                        return true;
+        return false;
 }

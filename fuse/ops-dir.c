@@ -16,6 +16,7 @@
 #include "fuse/smb/listing.h"
 
 #define DOTS 2u
+#define LISTING_LIFE_USEC 1000000u /* how long its attributes are given out */
 #define LISTING_MAX_BYTES (1u << 30) /* of names and attributes: more is a broken server */
 
 static struct open_dir *dir_of(const struct fuse_file_info *fi)
@@ -46,7 +47,7 @@ void dir_free(struct open_dir *dir)
 }
 
 /* Ends dir, when nothing that is under way names it any more. */
-static void dir_let_go(struct open_dir *dir)
+void dir_close(struct open_dir *dir)
 {
         struct redirector *r = dir->redirector;
 
@@ -181,6 +182,7 @@ static void listed(struct smb_request *request)
         int error = request->error;
         bool opening = op->start != NULL;
 
+        dir->listed_usec = redirector_now(op->redirector);
         dir->list_worker = request->worker;
         dir->list_generation = request->generation;
         dir->list_fh = request->fh;
@@ -205,7 +207,7 @@ static void listed(struct smb_request *request)
         if (fuse)
                 fuse_req_interrupt_func(fuse, NULL, NULL);
         if (!fuse || fuse_reply_open(fuse, &info) != 0)
-                dir_let_go(dir);
+                dir_close(dir);
         op_free(op);
         continue_loading(dir);
 }
@@ -225,6 +227,7 @@ static void start_opendir(struct op *op)
         dir->redirector = r;
         dir->node = node_ref(op->node);
         dir->loading = true;
+        dir->asked_usec = redirector_now(r);
         TAILQ_INIT(&dir->waiting);
         TAILQ_INSERT_TAIL(&r->dirs, dir, entry);
         op->dir = dir;
@@ -257,7 +260,7 @@ void dir_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 void dir_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
         (void) ino;
-        dir_let_go(dir_of(fi));
+        dir_close(dir_of(fi));
         fuse_reply_err(fuse, 0);
 }
 
@@ -269,6 +272,7 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, uint64_t numbe
         struct open_dir *dir = op->dir;
         struct redirector *r = dir->redirector;
         struct fuse_entry_param entry = { .attr_timeout = ATTR_TIMEOUT_SEC, .entry_timeout = ATTR_TIMEOUT_SEC };
+        const struct node *known;
         const char *name;
         size_t size;
 
@@ -281,6 +285,12 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, uint64_t numbe
                 return fuse_add_direntry_plus(op->fuse, buffer, room, number == 0 ? "." : "..", &entry, (off_t) number + 1);
         }
         name = dir->names + dir->entries[number - DOTS].name;
+        known = node_child(&r->nodes, dir->node, name);
+        if (redirector_now(r) - dir->listed_usec > LISTING_LIFE_USEC || (known && known->changed_usec >= dir->asked_usec)) {
+                entry.attr.st_ino = known ? known->ino : UINT64_MAX; /* by name only: the kernel looks it up when asked */
+                entry.attr.st_mode = dir->entries[number - DOTS].attr.dos & SMB_ATTR_DIRECTORY ? S_IFDIR : S_IFREG;
+                return fuse_add_direntry_plus(op->fuse, buffer, room, name, &entry, (off_t) number + 1);
+        }
         if (fuse_add_direntry_plus(op->fuse, NULL, 0, name, NULL, 0) > room)
                 return room + 1;
         *ret_node = node_child_or_new(&r->nodes, dir->node, name);
@@ -339,11 +349,12 @@ static bool serve_reader(struct op *op)
 
 static void serve_readers(struct open_dir *dir)
 {
-        struct op *op, *next;
+        struct op_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
+        struct op *op;
 
-        for (op = TAILQ_FIRST(&dir->waiting); op; op = next) {
-                next = TAILQ_NEXT(op, wait);
-                TAILQ_REMOVE(&dir->waiting, op, wait);
+        TAILQ_CONCAT(&waiting, &dir->waiting, wait);
+        while ((op = TAILQ_FIRST(&waiting))) {
+                TAILQ_REMOVE(&waiting, op, wait);
                 if (!serve_reader(op))
                         TAILQ_INSERT_TAIL(&dir->waiting, op, wait);
         }
@@ -364,6 +375,7 @@ static void reload(struct open_dir *dir)
         }
         op->dir = dir;
         dir->loading = true;
+        dir->asked_usec = redirector_now(dir->redirector);
         op_submit(op, SMB_OP_LIST, listed);
 }
 

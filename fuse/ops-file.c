@@ -72,10 +72,11 @@ static void closed(struct smb_request *request)
 }
 
 /* Closes the server's file and forgets ours. */
-static void close_file(struct open_file *file)
+void file_close(struct open_file *file)
 {
         struct redirector *r = file->redirector;
         struct op *op = op_new(r, NULL);
+        struct node *node;
 
         if (op) {
                 op->request.file = file->smb;
@@ -87,7 +88,11 @@ static void close_file(struct open_file *file)
                         op->node->closing++;
                 }
         }
+        node = file->node ? node_ref(file->node) : NULL;
         file_free(file);
+        if (node && !node_open_for_writing(node))
+                node->mtime_pinned = false;
+        node_unref(&r->nodes, node);
         if (op)
                 op_submit(op, SMB_OP_CLOSE, closed);
 }
@@ -95,7 +100,7 @@ static void close_file(struct open_file *file)
 void file_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
         (void) ino;
-        close_file(file_of(fi));
+        file_close(file_of(fi));
         fuse_reply_err(fuse, 0);
 }
 
@@ -125,11 +130,14 @@ static void opened(struct smb_request *request)
                 op_fail(op, request->error);
                 return;
         }
-        if (op->flags & O_TRUNC)
+        if (op->flags & O_TRUNC) {
                 stream_invalidate(file->node);
-        file->smb->file_id = file->node->file_id;
+                node_changed(op->redirector, file->node);
+                file->node->mtime_pinned = false;
+        }
+        file->smb->file_id = request->attr.file_id;
         if (!fuse || enter_handle(file, op) < 0) { /* nobody waits for it any more */
-                close_file(file);
+                file_close(file);
                 op_fail(op, -ENOMEM);
                 return;
         }
@@ -137,7 +145,7 @@ static void opened(struct smb_request *request)
         fuse_req_interrupt_func(fuse, NULL, NULL);
         fill_info(file, &info);
         if (fuse_reply_open(fuse, &info) != 0)
-                close_file(file);
+                file_close(file);
         op_free(op);
 }
 
@@ -177,6 +185,7 @@ void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
                 return;
         }
         op->request.flags = (uint32_t) (fi->flags & (O_ACCMODE | O_TRUNC));
+        op->request.valid = SMB_WANT_ATTR; /* which file it is, should it have to be opened again */
         op->start = start_open;
         if (!(fi->flags & O_TRUNC))
                 op_harmless(op);
@@ -202,7 +211,7 @@ static void created(struct smb_request *request)
         }
         node = node_child_or_new(&r->nodes, op->node, op->name);
         if (!fuse || !node || enter_handle(file, op) < 0) {
-                close_file(file);
+                file_close(file);
                 op_fail(op, -ENOMEM);
                 return;
         }
@@ -213,13 +222,14 @@ static void created(struct smb_request *request)
                 node->mode = op->mode & 07777;
         }
         fill_stat(r, node, &request->attr, &entry.attr);
-        file->smb->file_id = node->file_id;
+        file->smb->file_id = request->attr.file_id;
+        node_changed(r, node);
         entry.ino = node->ino;
         fill_info(file, &info);
         node_looked_up(node);
         op->fuse = NULL;
         if (fuse_reply_create(fuse, &entry, &info) != 0) {
-                close_file(file);
+                file_close(file);
                 node_forget(&r->nodes, entry.ino, 1);
         }
         op_free(op);
@@ -274,25 +284,32 @@ void file_read(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struc
         op->file = file_of(fi);
         op->offset = (uint64_t) offset;
         op->size = size > MAX_TRANSFER_BYTES ? MAX_TRANSFER_BYTES : (uint32_t) size;
+        op->arrived_usec = redirector_now(op->redirector);
         op->file->reads_waiting++;
         stream_read(op);
 }
 
+/* The file may be gone by now: not before its request was answered, but a revocation answers early. */
 static void wrote(struct smb_request *request)
 {
         struct op *op = op_of(request);
+        struct node *node = op->node;
+        uint64_t end = request->offset + request->reply_length;
         fuse_req_t fuse = op->fuse;
 
+        stream_invalidate(node); /* what was read while it was under way may be older */
+        node_changed(op->redirector, node);
         if (request->error < 0) {
                 op_fail(op, request->error);
                 return;
         }
-        op->file->handle.written_bytes += request->reply_length;
-        if (op->file->node->size_bytes < request->offset + request->reply_length)
-                op->file->node->size_bytes = request->offset + request->reply_length;
+        if (node->size_bytes < end)
+                node->size_bytes = end;
         op->fuse = NULL;
-        if (fuse)
+        if (fuse) {
+                op->file->handle.written_bytes += request->reply_length;
                 fuse_reply_write(fuse, request->reply_length);
+        }
         op_free(op);
 }
 
@@ -306,11 +323,12 @@ void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, 
         if (!op)
                 return;
         op->file = file_of(fi);
+        op->node = node_ref(op->file->node);
         op->request.file = op->file->smb;
         op->request.offset = (uint64_t) offset;
         op->request.length = (uint32_t) size;
-        stream_invalidate(op->file->node);
-        op->file->node->mtime_pinned = false;
+        stream_invalidate(op->node);
+        op->node->mtime_pinned = false;
         if (!slot) { /* it came into the spare buffer, and stays there until a slot is free */
                 assert(!r->stalled_write);
                 op->request.slot_offset = (uint32_t) (data - (const char *) r->spare_buffer);
@@ -331,6 +349,11 @@ void file_write_unstall(struct redirector *r)
 
         if (!op)
                 return;
+        if (!op->fuse) { /* revoked */
+                r->stalled_write = NULL;
+                op_free(op);
+                return;
+        }
         slot = arena_take(smb_pool_arena(r->pool));
         if (slot == SMB_NO_SLOT && stream_reclaim_slot(r))
                 slot = arena_take(smb_pool_arena(r->pool));

@@ -139,16 +139,6 @@ void name_getattr(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
         op_submit(op, SMB_OP_STAT, got_attr);
 }
 
-static bool open_for_writing(const struct node *node)
-{
-        const struct open_file *file;
-
-        LIST_FOREACH(file, &node->files, of_node)
-                if ((file->handle.flags & O_ACCMODE) != O_RDONLY)
-                        return true;
-        return false;
-}
-
 static void set_attr(struct smb_request *request)
 {
         struct op *op = op_of(request);
@@ -161,10 +151,13 @@ static void set_attr(struct smb_request *request)
                 op->node->mode_known = true;
                 op->node->mode = op->mode & 07777;
         }
-        if (request->valid & SMB_SET_SIZE)
+        if (request->valid & SMB_SET_SIZE) {
                 stream_invalidate(op->node);
+                op->node->mtime_pinned = false;
+        }
+        node_changed(op->redirector, op->node);
         if (request->valid & SMB_SET_MTIME) {
-                op->node->mtime_pinned = open_for_writing(op->node);
+                op->node->mtime_pinned = node_open_for_writing(op->node);
                 op->node->pinned_mtime = request->mtime;
         }
         op_reply_attr(op, op->node, &request->attr);

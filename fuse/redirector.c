@@ -40,6 +40,7 @@ void redirector_complete(struct redirector *r, int result, const struct wn_error
 {
         struct completion done = r->done;
 
+        r->step = STEP_NONE;
         r->done = (struct completion){ 0 };
         if (r->step_source)
                 (void) sd_event_source_set_enabled(r->step_source, SD_EVENT_OFF);
@@ -56,9 +57,10 @@ int redirector_step_after(struct redirector *r, uint64_t usec, sd_event_time_han
         return error < 0 ? error : 0;
 }
 
-static void begin_step(struct redirector *r, struct completion done)
+static void begin_step(struct redirector *r, enum redirector_step step, struct completion done)
 {
-        assert(!r->done.fn);
+        assert(r->step == STEP_NONE);
+        r->step = step;
         r->done = done;
 }
 
@@ -105,18 +107,32 @@ void redirector_initialized(struct redirector *r)
         redirector_complete(r, 0, NULL);
 }
 
+/* What the kernel knew and held is over with its session: files are closed, nodes are no longer looked up. */
+static void forget_old_session(struct redirector *r)
+{
+        struct open_file *file, *next_file;
+        struct open_dir *dir, *next_dir;
+
+        for (file = TAILQ_FIRST(&r->files); file; file = next_file) {
+                next_file = TAILQ_NEXT(file, entry);
+                if (file->handle.path) /* else it is still being opened, and goes with its op */
+                        file_close(file);
+        }
+        for (dir = TAILQ_FIRST(&r->dirs); dir; dir = next_dir) {
+                next_dir = TAILQ_NEXT(dir, entry);
+                if (dir->handle.path)
+                        dir_close(dir);
+        }
+        node_forget_all(&r->nodes);
+}
+
 void redirector_mount(struct redirector *r)
 {
         char *argv[] = { (char *) "fusermount3", (char *) "-o", r->options, (char *) "--", r->connection->mountpoint, NULL };
         struct wn_error err;
         int error;
 
-        node_table_done(&r->nodes);
-        error = node_table_init(&r->nodes);
-        if (error < 0) {
-                mount_failed(r, -error, strerror(-error));
-                return;
-        }
+        forget_old_session(r);
         error = mount_folder_prepare(r->connection->mountpoint, &r->folder_fd, &err);
         if (error != 0) {
                 redirector_complete(r, error, &err);
@@ -217,7 +233,9 @@ static int redirector_start(struct connection *c, struct completion done)
                 return -ENOMEM;
         c->redirector = r;
         config.userdata = r;
-        error = r->options ? fill_setup(c, the_settings->operation_usec, &config.setup) : -ENOMEM;
+        error = node_table_init(&r->nodes);
+        if (error == 0)
+                error = r->options ? fill_setup(c, the_settings->operation_usec, &config.setup) : -ENOMEM;
         if (error == 0)
                 error = smb_pool_new(&config, &r->pool);
         explicit_bzero(&config.setup, sizeof(config.setup));
@@ -226,7 +244,7 @@ static int redirector_start(struct connection *c, struct completion done)
                 return error;
         }
         r->phase = PHASE_CONNECTING;
-        begin_step(r, done);
+        begin_step(r, STEP_START, done);
         return 0;
 }
 
@@ -252,39 +270,61 @@ static int on_device_stays(sd_event_source *source, uint64_t usec, void *userdat
         return 0;
 }
 
-void redirector_device_gone(struct redirector *r)
+/* The mount was taken away by somebody else, or the connection to the kernel was aborted. */
+static void lost_device(struct redirector *r)
 {
-        if (r->phase == PHASE_REVOKING) {
-                (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_OFF);
-                return;
-        }
-        if (r->helper) { /* fusermount3 is about to report success */
-                (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_OFF);
-                return;
-        }
-        if (r->done.fn) {
-                unmount_done(r);
-                return;
-        }
         device_close(r);
+        if (mount_is_mounted(r->connection->mountpoint)) /* aborted: what is left answers nobody */
+                helper_detach(r->event, r->connection->mountpoint);
         r->phase = PHASE_UNMOUNTED;
         connection_unmounted(r->connection);
+}
+
+void redirector_device_gone(struct redirector *r)
+{
+        struct wn_error err;
+
+        switch (r->step) {
+        case STEP_REVOKE: /* goes on by itself */
+                (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_OFF);
+                break;
+        case STEP_UNMOUNT:
+                if (r->helper) /* fusermount3 is about to report success */
+                        (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_OFF);
+                else
+                        unmount_done(r);
+                break;
+        case STEP_START:
+        case STEP_REMOUNT:
+                device_close(r);
+                error_set(&err, ERROR_EXTENDED_ERROR, ENODEV, "mount", "it was unmounted by another program");
+                redirector_complete(r, err.status, &err);
+                break;
+        case STEP_FREEZE:
+                lost_device(r);
+                redirector_complete(r, 0, NULL);
+                break;
+        case STEP_NONE:
+                lost_device(r);
+                break;
+        }
 }
 
 static void on_unmounted(void *userdata, int exit_code, const char *text, int fd)
 {
         struct redirector *r = userdata;
         struct wn_error err;
+        bool gone = device_is_gone(r);
 
         (void) fd;
         r->helper = NULL;
-        if (exit_code != 0 && mount_is_mounted(r->connection->mountpoint)) {
+        if (exit_code != 0 && (!gone || mount_is_mounted(r->connection->mountpoint))) {
                 error_set(&err, ERROR_DEVICE_IN_USE, EBUSY, "unmount", "%s cannot be unmounted: %s", r->connection->mountpoint,
                           *text ? text : "fusermount3 failed");
                 redirector_complete(r, -EBUSY, &err);
                 return;
         }
-        if (!device_serve(r))
+        if (gone)
                 unmount_done(r);
         else
                 (void) redirector_step_after(r, DEVICE_GONE_USEC, on_device_stays);
@@ -297,7 +337,7 @@ static void redirector_unmount(struct connection *c, struct completion done)
         struct wn_error err;
         int error;
 
-        begin_step(r, done);
+        begin_step(r, STEP_UNMOUNT, done);
         error = helper_run(r->event, argv, false, HELPER_TIMEOUT_USEC, on_unmounted, r, &r->helper);
         if (error < 0) {
                 error_set(&err, ERROR_EXTENDED_ERROR, -error, "unmount", "fusermount3 cannot be run: %s", strerror(-error));
@@ -307,7 +347,7 @@ static void redirector_unmount(struct connection *c, struct completion done)
 
 static void redirector_remount(struct connection *c, struct completion done)
 {
-        begin_step(c->redirector, done);
+        begin_step(c->redirector, STEP_REMOUNT, done);
         redirector_mount(c->redirector);
 }
 
@@ -315,13 +355,18 @@ static void redirector_remount(struct connection *c, struct completion done)
 
 static void redirector_freeze(struct connection *c, struct completion done)
 {
-        begin_step(c->redirector, done);
+        begin_step(c->redirector, STEP_FREEZE, done);
         freeze_begin(c->redirector);
 }
 
 static void redirector_thaw(struct connection *c)
 {
         freeze_end(c->redirector);
+}
+
+static bool redirector_mounting(const struct connection *c)
+{
+        return c->redirector && (c->redirector->helper || c->redirector->session);
 }
 
 static bool redirector_opens_waiting(const struct connection *c)
@@ -331,7 +376,7 @@ static bool redirector_opens_waiting(const struct connection *c)
 
 static void redirector_revoke(struct connection *c, struct completion done)
 {
-        begin_step(c->redirector, done);
+        begin_step(c->redirector, STEP_REVOKE, done);
         revoke_begin(c->redirector);
 }
 
@@ -349,25 +394,6 @@ static void redirector_folder(const struct connection *c, bool wanted)
                 mount_folder_keep(c->mountpoint);
         else
                 mount_folder_remove(c->mountpoint, !c->has_device);
-}
-
-static void free_open_things(struct redirector *r)
-{
-        struct open_file *file, *next_file;
-        struct open_dir *dir, *next_dir;
-
-        for (file = TAILQ_FIRST(&r->files); file; file = next_file) {
-                next_file = TAILQ_NEXT(file, entry);
-                if (file->handle.path) /* else it is still being opened, and goes with its op */
-                        file_free(file);
-        }
-        for (dir = TAILQ_FIRST(&r->dirs); dir; dir = next_dir) {
-                next_dir = TAILQ_NEXT(dir, entry);
-                if (dir->loading) /* goes when its op ends */
-                        dir->released = dir->handle.path != NULL;
-                else
-                        dir_free(dir);
-        }
 }
 
 static void redirector_free(struct connection *c)
@@ -391,7 +417,7 @@ static void redirector_free(struct connection *c)
         notify_free(r->notify_job);
         device_close(r);
         if (r->pool)
-                free_open_things(r);
+                forget_old_session(r); /* their closes end with the pool */
         smb_pool_free(r->pool);
         while ((op = TAILQ_FIRST(&r->ops)))
                 op_free(op);
@@ -406,6 +432,7 @@ const struct redirector_ops *redirector_ops(const struct redirector_settings *se
 {
         static const struct redirector_ops ops = {
                 .start = redirector_start,
+                .mounting = redirector_mounting,
                 .freeze = redirector_freeze,
                 .thaw = redirector_thaw,
                 .opens_waiting = redirector_opens_waiting,

@@ -21,6 +21,7 @@
 #define DRAIN_MAX_USEC (30 * 1000000ULL)
 #define NO_PROGRESS_USEC (500 * 1000ULL)
 #define INVALIDATE_NO_PROGRESS_USEC (300 * 1000ULL)
+#define INVALIDATE_MAX_USEC (2 * 1000000ULL) /* without progress: the kernel is made to let go */
 #define STEP_USEC (2 * 1000ULL)
 #define DETACH_TIMEOUT_USEC (5 * 1000000ULL)
 
@@ -37,6 +38,7 @@ void revoke_answer(struct redirector *r, bool all)
                 fuse_req_interrupt_func(fuse, NULL, NULL);
                 fuse_reply_err(fuse, EIO);
         }
+        device_resume(r); /* a write that waited for a slot does so no longer */
 }
 
 static size_t n_changes_under_way(const struct redirector *r)
@@ -69,7 +71,8 @@ static void detach(struct redirector *r)
         int error;
 
         revoke_answer(r, true);
-        (void) mount_abort(r->device_minor);
+        if (r->session)
+                (void) mount_abort(r->device_minor);
         notify_free(r->notify_job);
         r->notify_job = NULL;
         device_close(r); /* its last descriptor: an abort too */
@@ -100,6 +103,8 @@ static int on_invalidating(sd_event_source *source, uint64_t usec, void *userdat
             (now - r->progress_usec > INVALIDATE_NO_PROGRESS_USEC || now > r->step_deadline_usec)) {
                 r->gave_up = true; /* the notification waits for dirty pages: these end with EIO too, and it goes on */
                 revoke_answer(r, true);
+                if (now - r->progress_usec > INVALIDATE_MAX_USEC)
+                        (void) mount_abort(r->device_minor);
         }
         (void) redirector_step_after(r, STEP_USEC, on_invalidating);
         return 0;

@@ -5,8 +5,9 @@
  * sequential readers get windows ahead of them, growing up to AHEAD_MAX of WINDOW_MAX_BYTES; any other read gets a window of
  * just its own size.
  *
- * A window serves for WINDOW_LIFE_USEC at the most, so that what others change on the server is seen as soon as the attributes
- * say so; and it goes as soon as all of it has been handed out, or the file is changed from here.
+ * A window serves requests that arrive within WINDOW_LIFE_USEC, so that what others change on the server is seen as soon as the
+ * attributes say so; one that waited for it is served whenever it comes. It goes as soon as all of it has been handed out, or the
+ * file is changed from here.
  */
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 #define WINDOW_MIN_BYTES (128u << 10)
 #define WINDOW_MAX_BYTES MAX_TRANSFER_BYTES
 #define WINDOW_LIFE_USEC 1000000u
+#define SLOW_USEC 1000000u     /* a window that takes longer is too large for the link */
 #define AHEAD_MAX 4u           /* windows of one file, being read or waiting to be handed out */
 #define SPARE_SLOTS 8u         /* not used for reading ahead */
 #define BEHIND_BYTES (2u << 20) /* a window that lies so far behind the reader will not be asked for again */
@@ -25,7 +27,7 @@
 
 void stream_init(struct stream *stream)
 {
-        *stream = (struct stream){ 0 };
+        *stream = (struct stream){ .window_max_bytes = WINDOW_MAX_BYTES };
         TAILQ_INIT(&stream->windows);
         TAILQ_INIT(&stream->waiting);
 }
@@ -79,6 +81,8 @@ static void window_done(struct smb_request *request)
         }
         w->ready = true;
         w->ready_usec = redirector_now(r);
+        if (w->ready_usec - w->asked_usec > SLOW_USEC && file->stream.window_max_bytes > WINDOW_MIN_BYTES)
+                file->stream.window_max_bytes /= 2;
         TAILQ_INSERT_TAIL(&r->recent_windows, w, recent);
         serve_waiting(file);
 }
@@ -94,6 +98,7 @@ static int window_start(struct open_file *file, uint64_t offset, uint32_t length
         w->file = file;
         w->offset = offset;
         w->length = length;
+        w->asked_usec = redirector_now(r);
         w->request = (struct smb_request){
                 .op = SMB_OP_READ, .file = file->smb, .offset = offset, .length = length, .slot = SMB_NO_SLOT,
                 .done = window_done, .userdata = r,
@@ -174,7 +179,8 @@ static enum served try_serve(struct op *op, uint64_t *ret_missing)
                 struct window *w = window_at(file, at);
                 uint64_t skip, valid;
 
-                if (w && w->ready && redirector_now(r) - w->ready_usec > WINDOW_LIFE_USEC) {
+                if (w && w->ready && w->ready_usec < op->arrived_usec &&
+                    redirector_now(r) - w->ready_usec > WINDOW_LIFE_USEC) {
                         window_drop(w);
                         w = NULL;
                 }
@@ -226,12 +232,15 @@ static void read_ahead(struct open_file *file)
         while (stream->n_windows < AHEAD_MAX && at < file->node->size_bytes &&
                smb_pool_arena(file->redirector->pool)->n_free > SPARE_SLOTS) {
                 uint64_t left = file->node->size_bytes - at;
-                uint32_t length = left < stream->window_bytes ? (uint32_t) left : stream->window_bytes;
+                uint32_t length;
 
+                if (stream->window_bytes > stream->window_max_bytes)
+                        stream->window_bytes = stream->window_max_bytes;
+                length = left < stream->window_bytes ? (uint32_t) left : stream->window_bytes;
                 if (window_start(file, at, length) < 0)
                         return;
                 at += length;
-                if (stream->window_bytes < WINDOW_MAX_BYTES)
+                if (stream->window_bytes < stream->window_max_bytes)
                         stream->window_bytes *= 2;
         }
 }

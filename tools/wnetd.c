@@ -161,6 +161,25 @@ static int make_private(const char *path)
         return REPORTED;
 }
 
+/* The mount table shows paths without symbolic links; so must ours be, to be found there. */
+static int resolve_drives_dir(struct daemon *d)
+{
+        char *resolved;
+
+        if (mkdir(d->drives_dir, 0700) < 0 && errno != EEXIST) {
+                log_error("the folder of the drives, %s, cannot be made: %s", d->drives_dir, strerror(errno));
+                return REPORTED;
+        }
+        resolved = realpath(d->drives_dir, NULL);
+        if (!resolved) {
+                log_error("the folder of the drives, %s, cannot be used: %s", d->drives_dir, strerror(errno));
+                return REPORTED;
+        }
+        free(d->drives_dir);
+        d->drives_dir = resolved;
+        return on_wnet_drive("folder of the drives", d->drives_dir);
+}
+
 static int prepare(struct daemon *d)
 {
         struct wn_error err = { 0 };
@@ -194,7 +213,8 @@ static int prepare(struct daemon *d)
         d->drives_dir = expand_home(d->conf.drives && !getenv("WNET_DRIVES") ? d->conf.drives : d->paths.drives_dir);
         if (!d->drives_dir)
                 return -ENOMEM;
-        return on_wnet_drive("folder of the drives", d->drives_dir);
+        r = on_wnet_drive("folder of the drives", d->drives_dir);
+        return r != 0 ? r : resolve_drives_dir(d);
 }
 
 /* Away from whoever started us: nothing of theirs is held, nothing of theirs ends us. */

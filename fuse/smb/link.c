@@ -38,6 +38,11 @@ void link_init(struct smb_link *link, struct smb_pool *pool, unsigned index)
 
 static void link_close(struct smb_link *link)
 {
+        if (link->child_source) { /* stays, without us, until the process is reaped */
+                (void) sd_event_source_set_userdata(link->child_source, NULL);
+                (void) sd_event_source_set_floating(link->child_source, true);
+                link->child_source = sd_event_source_unref(link->child_source);
+        }
         link->reply_source = sd_event_source_disable_unref(link->reply_source);
         link->setup_source = sd_event_source_disable_unref(link->setup_source);
         link->deadline_source = sd_event_source_disable_unref(link->deadline_source);
@@ -58,29 +63,39 @@ static void link_close(struct smb_link *link)
 void link_kill(struct smb_link *link)
 {
         if (link->pid > 0)
-                kill(link->pid, SIGKILL); /* not reaped before its child source runs: the id is still its own */
+                kill(link->pid, SIGKILL); /* not reaped yet: the id is still its own */
         link->pid = 0;
         link->state = LINK_DOWN;
         link_close(link);
 }
 
+/* Kills the process; what it had been asked is dealt with when it is gone, which its socket's end says. */
 static void link_died(struct smb_link *link, const struct wn_error *err, bool timed_out)
 {
-        bool was_up = link->state == LINK_UP;
-
-        link_kill(link);
-        pool_link_died(link, err, was_up, timed_out);
+        link->death = *err;
+        link->death_was_up = link->state == LINK_UP;
+        link->death_timed_out = timed_out;
+        link->state = LINK_DYING;
+        (void) sd_event_source_set_enabled(link->reply_source, SD_EVENT_OFF);
+        (void) sd_event_source_set_enabled(link->deadline_source, SD_EVENT_OFF);
+        if (link->pid > 0)
+                kill(link->pid, SIGKILL);
 }
 
 /* Reaps; that the worker is gone has been noticed by its socket's end already, or will be. */
 static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata)
 {
-        (void) userdata;
+        struct smb_link *link = userdata; /* NULL: it has another process by now, or is gone */
+
         if (si->si_code == CLD_EXITED && si->si_status != 0)
                 log_info("worker %d ended with exit code %d", (int) si->si_pid, si->si_status);
         else if (si->si_code != CLD_EXITED && si->si_status != SIGKILL)
                 log_warning("worker %d was ended by signal %d", (int) si->si_pid, si->si_status);
-        sd_event_source_disable_unref(source); /* the event loop's reference: it was floating */
+        if (link) {
+                link->pid = 0;
+                link->child_source = NULL;
+        }
+        sd_event_source_disable_unref(source); /* the link's reference, or the event loop's when it was floating */
         return 0;
 }
 
@@ -219,15 +234,13 @@ static int take_replies(struct smb_link *link)
 {
         uint32_t generation = link->generation, index;
 
-        while (link->state != LINK_DOWN && link->generation == generation &&
+        while (link->state != LINK_DOWN && link->state != LINK_DYING && link->generation == generation &&
                smb_ring_take(&link->channel->replies, &link->replies_read, &index)) {
                 int r = take_reply(link, index);
 
                 if (r < 0)
                         return r;
         }
-        if (link->state != LINK_DOWN)
-                link_dispatch(link);
         return 0;
 }
 
@@ -239,7 +252,8 @@ static int on_replies(sd_event_source *source, int fd, uint32_t revents, void *u
         (void) source;
         (void) revents;
         (void) eventfd_read(fd, &count);
-        (void) take_replies(link);
+        if (take_replies(link) == 0)
+                link_dispatch(link);
         return 0;
 }
 
@@ -251,10 +265,15 @@ static int on_setup_closed(sd_event_source *source, int fd, uint32_t revents, vo
         (void) source;
         (void) fd;
         (void) revents;
-        if (take_replies(link) < 0)
+        if (link->state != LINK_DYING && take_replies(link) == 0) { /* nothing more is handed over: it would be lost */
+                error_set(&err, ERROR_EXTENDED_ERROR, EPIPE, "worker", "the worker process ended");
+                link_died(link, &err, false);
+        }
+        if (link->state != LINK_DYING)
                 return 0;
-        error_set(&err, ERROR_EXTENDED_ERROR, EPIPE, "worker", "the worker process ended");
-        link_died(link, &err, false);
+        err = link->death;
+        link_kill(link);
+        pool_link_died(link, &err, link->death_was_up, link->death_timed_out);
         return 0;
 }
 
@@ -363,15 +382,12 @@ static int spawn_worker(struct smb_link *link, int channel_fd, int setup_fd)
 static int watch_worker(struct smb_link *link)
 {
         sd_event *event = pool_config(link->pool)->event;
-        sd_event_source *child = NULL;
-        int r = sd_event_add_child(event, &child, link->pid, WEXITED, on_child, NULL);
+        int r = sd_event_add_child(event, &link->child_source, link->pid, WEXITED, on_child, link);
 
         if (r < 0)
                 return r;
         /* Not one-shot, as it would be: sd-event can lose such an event between its two polls. */
-        (void) sd_event_source_set_enabled(child, SD_EVENT_ON);
-        (void) sd_event_source_set_floating(child, true); /* outlives the link, until the process is reaped */
-        sd_event_source_unref(child);
+        (void) sd_event_source_set_enabled(link->child_source, SD_EVENT_ON);
         r = sd_event_add_io(event, &link->reply_source, link->reply_fd, EPOLLIN, on_replies, link);
         if (r >= 0)
                 r = sd_event_add_io(event, &link->setup_source, link->setup_fd, EPOLLRDHUP, on_setup_closed, link);

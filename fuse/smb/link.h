@@ -14,7 +14,8 @@
 
 #define LINK_DEPTH 4u /* handed over at once: enough to keep a worker busy, few enough to let urgent ones pass */
 
-enum smb_link_state { LINK_DOWN, LINK_STARTING, LINK_UP };
+/* DYING: killed, and not known to be gone yet: until then it may still write into the slots that it was given. */
+enum smb_link_state { LINK_DOWN, LINK_STARTING, LINK_UP, LINK_DYING };
 
 TAILQ_HEAD(smb_request_list, smb_request);
 
@@ -23,7 +24,7 @@ struct smb_link {
         unsigned index;
         enum smb_link_state state;
         uint32_t generation; /* counts the processes */
-        pid_t pid;
+        pid_t pid;           /* 0: reaped, or none */
         int request_fd, reply_fd, setup_fd;
         struct smb_channel *channel;
         uint32_t replies_read;
@@ -31,9 +32,11 @@ struct smb_link {
         unsigned n_under_way;
         struct smb_request_list sent;    /* under way, in order; CONNECT is not a request */
         struct smb_request_list pending; /* not handed over yet */
-        sd_event_source *reply_source, *setup_source, *deadline_source;
+        sd_event_source *child_source, *reply_source, *setup_source, *deadline_source;
         uint64_t next_attempt_usec; /* CLOCK_MONOTONIC: not to be started again before */
         unsigned failures;          /* in a row */
+        struct wn_error death;      /* DYING: why, */
+        bool death_was_up, death_timed_out; /* and how */
 };
 
 void link_init(struct smb_link *link, struct smb_pool *pool, unsigned index);

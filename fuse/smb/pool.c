@@ -88,6 +88,11 @@ static int on_finish(sd_event_source *source, void *userdata)
                 TAILQ_REMOVE(&finished, request, queue);
                 call_done(pool, request);
         }
+        if (pool->slots_wanted && pool->arena.n_free > 0) {
+                pool->slots_wanted = false;
+                for (unsigned i = 0; i < pool->n_links; i++)
+                        link_dispatch(&pool->links[i]);
+        }
         return 0;
 }
 
@@ -151,11 +156,8 @@ bool pool_take_slot(struct smb_pool *pool, struct smb_request *request)
 void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot)
 {
         arena_give(&pool->arena, slot);
-        if (slot == SMB_NO_SLOT || !pool->slots_wanted)
-                return;
-        pool->slots_wanted = false;
-        for (unsigned i = 0; i < pool->n_links; i++)
-                link_dispatch(&pool->links[i]);
+        if (slot != SMB_NO_SLOT && pool->slots_wanted && pool->finish_source)
+                (void) sd_event_source_set_enabled(pool->finish_source, SD_EVENT_ONESHOT);
 }
 
 /* ---- files ---- */
@@ -339,14 +341,16 @@ void pool_link_connected(struct smb_link *link)
         pool->config.connected(pool->config.userdata, NO_ERROR, NULL);
 }
 
+static void plan_retry(struct smb_pool *pool);
+
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct smb_pool *pool = userdata;
 
         (void) source;
         (void) usec;
-        if (pool->links[NAMES_WORKER].state == LINK_DOWN)
-                (void) link_start(&pool->links[NAMES_WORKER]);
+        if (pool->links[NAMES_WORKER].state == LINK_DOWN && link_start(&pool->links[NAMES_WORKER]) < 0)
+                plan_retry(pool);
         return 0;
 }
 

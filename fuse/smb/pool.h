@@ -97,7 +97,7 @@ void smb_pool_free(struct smb_pool *pool);
 
 struct arena *smb_pool_arena(struct smb_pool *pool);
 
-/* Gives a slot back and lets a request that waits for one go on. */
+/* Gives a slot back; a request that waits for one goes on soon, not from within. */
 void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot);
 
 /* Takes a request in; done() is called later, never from within. */

@@ -11,7 +11,7 @@ import pytest
 
 from harness import LONG, alive, wait_until
 
-COMMANDS = ("add", "list", "files", "cancel", "get", "shutdown")
+COMMANDS = ("add", "list", "files", "cancel", "get", "restore", "shutdown")
 
 
 @pytest.mark.parametrize("program", ["wnet", "wnetd", "wnet-smb"])

@@ -156,6 +156,13 @@ static int answer_well(sd_bus_message *call, const char *member)
                                                   UINT64_C(1), UINT64_C(2), name, "cwd", 43U, 1001U, "sh", "/", "",
                                                   UINT64_C(0), UINT64_C(0), 0);
         }
+        if (strcmp(member, "Restore") == 0) {
+                if (!sd_bus_message_has_signature(call, "s") || sd_bus_message_read(call, "s", &name) < 0)
+                        return -EINVAL;
+                if (strcmp(name, "Y:") == 0)
+                        return sd_bus_reply_method_errorf(call, "org.wnet.Error.ALREADY_ASSIGNED", "Y: is there");
+                return sd_bus_reply_method_return(call, CONTROL_ADD_REPLY, name, "/home/user/Drives/Z");
+        }
         if (strcmp(member, "Shutdown") == 0)
                 return sd_bus_reply_method_return(call, CONTROL_OUTCOME, "NO_ERROR", "", UINT64_C(0), 0, 0);
         if (strcmp(member, "List") == 0)
@@ -172,7 +179,7 @@ static int answer_well(sd_bus_message *call, const char *member)
 
 static void check_good_answers(struct control_client *client)
 {
-        _cleanup_(control_added_done) struct control_added added = { 0 };
+        _cleanup_(control_added_done) struct control_added added = { 0 }, restored = { 0 }, refused = { 0 };
         _cleanup_(control_list_done) struct control_list list = { 0 };
         _cleanup_(control_files_done) struct control_files files = { 0 };
         _cleanup_(control_device_done) struct control_device device = { 0 };
@@ -186,6 +193,12 @@ static void check_good_answers(struct control_client *client)
         assert_int_equal(control_add(client, &request, &added, NULL), 0);
         assert_string_equal(added.device, "Z:");
         assert_string_equal(added.mountpoint, "/home/user/Drives/Z");
+
+        assert_int_equal(control_restore(client, "Z:", &restored, NULL), 0);
+        assert_string_equal(restored.device, "Z:");
+        assert_string_equal(restored.mountpoint, "/home/user/Drives/Z");
+        assert_int_equal(control_restore(client, "Y:", &refused, NULL), ERROR_ALREADY_ASSIGNED);
+        assert_null(refused.reply);
 
         assert_int_equal(control_list(client, &list, NULL), 0);
         assert_int_equal(list.n_items, 1);
@@ -264,6 +277,7 @@ static void check_all_fail(struct control_client *client)
         assert_int_equal(control_add(client, &request, &added, &err), ERROR_EXTENDED_ERROR);
         assert_int_equal(err.status, ERROR_EXTENDED_ERROR);
         assert_true(err.text[0] != '\0');
+        assert_int_equal(control_restore(client, "Z:", &added, NULL), ERROR_EXTENDED_ERROR);
         assert_int_equal(control_cancel(client, "Z:", 0, false, &outcome, NULL), ERROR_EXTENDED_ERROR);
         assert_int_equal(control_shutdown(client, true, &outcome, NULL), ERROR_EXTENDED_ERROR);
         assert_int_equal(control_list(client, &list, NULL), ERROR_EXTENDED_ERROR);
@@ -309,7 +323,7 @@ static int answer_too_long(sd_bus_message *call, const char *member)
         static char text[CONTROL_STRING_MAX_BYTES + 2];
 
         memset(text, 'x', sizeof text - 1);
-        if (strcmp(member, "Add") == 0)
+        if (strcmp(member, "Add") == 0 || strcmp(member, "Restore") == 0)
                 return sd_bus_reply_method_return(call, CONTROL_ADD_REPLY, "Z:", text);
         if (strcmp(member, "Cancel") == 0 || strcmp(member, "Shutdown") == 0)
                 return sd_bus_reply_method_return(call, CONTROL_OUTCOME, "NO_ERROR", "", UINT64_C(0), 0, 1, "Z:", text,
@@ -494,6 +508,7 @@ static void check_bad_arguments(struct control_client *client)
         assert_int_equal(secret_set(&password, "\x80"), 0);
         request.password = &password;
         assert_int_equal(control_add(client, &request, &added, NULL), ERROR_INVALID_PASSWORD);
+        assert_int_equal(control_restore(client, "\xff:", &added, NULL), ERROR_BAD_DEVICE);
         assert_int_equal(control_get(client, "\xff:", &device, NULL), ERROR_BAD_DEVICE);
         assert_int_equal(control_files(client, "\xff:", &files, NULL), ERROR_NOT_CONNECTED);
         check_good_answers(client); /* the connection has not suffered */

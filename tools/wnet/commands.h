@@ -25,6 +25,7 @@ extern const struct command command_cancel;
 extern const struct command command_files;
 extern const struct command command_get;
 extern const struct command command_list;
+extern const struct command command_restore;
 extern const struct command command_shutdown;
 
 /* `wnet help NAME`, to standard output. */

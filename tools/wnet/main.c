@@ -19,7 +19,8 @@
 #define OPTION_VALUE_MAX 31 /* of a command; what is above is a character, from '-x' */
 
 static const struct command *const commands[] = {
-        &command_add, &command_list, &command_files, &command_cancel, &command_get, &command_shutdown,
+        &command_add, &command_list, &command_files, &command_cancel,
+        &command_get, &command_restore, &command_shutdown,
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * core/attempt.c: what adding a connection answers, what is left behind when it fails, and when it is tried again. With a fake
+ * redirector and a real profile.
+ */
+
+#include "manager-driver.h"
+
+#define SHARE "\\\\srv\\share"
+#define OTHER "\\\\srv\\other"
+
+static void refused_at_once(void **state)
+{
+        static char long_path[4100];
+        static const struct {
+                struct add_request request;
+                int status;
+        } cases[] = {
+                { { .local = "Q", .remote = SHARE }, ERROR_BAD_DEVICE },
+                { { .local = "QQ:", .remote = SHARE }, ERROR_BAD_DEVICE },
+                { { .local = "1:", .remote = SHARE }, ERROR_BAD_DEVICE },
+                { { .local = "/mnt", .remote = SHARE }, ERROR_BAD_DEVICE },
+                { { .local = "**", .remote = SHARE }, ERROR_BAD_DEVICE },
+                { { .local = "Z:", .remote = "" }, ERROR_BAD_NET_NAME },
+                { { .local = "Z:", .remote = "\\\\srv" }, ERROR_BAD_NET_NAME },
+                { { .local = "Z:", .remote = "share" }, ERROR_BAD_NET_NAME },
+                { { .local = "Z:", .remote = "//srv/../share" }, ERROR_BAD_NET_NAME },
+                { { .local = "", .remote = "nothing" }, ERROR_BAD_NET_NAME },
+                { { .local = "*", .remote = "nothing" }, ERROR_BAD_NET_NAME },
+                { { .local = "Z:", .remote = SHARE, .type = RESOURCETYPE_PRINT }, ERROR_BAD_DEV_TYPE },
+                { { .local = "LPT1", .remote = SHARE, .type = RESOURCETYPE_DISK }, ERROR_BAD_DEV_TYPE },
+                { { .local = "Z:", .remote = SHARE, .type = 3 }, ERROR_INVALID_PARAMETER },
+                { { .local = "Z:", .remote = SHARE, .type = UINT32_MAX }, ERROR_INVALID_PARAMETER },
+                { { .local = "Z:", .remote = SHARE, .credentials_file = "not/absolute" }, ERROR_INVALID_PARAMETER },
+                { { .local = "Z:", .remote = SHARE, .credentials_file = long_path }, ERROR_INVALID_PARAMETER },
+        };
+        struct driver *d = *state;
+
+        memset(long_path, '/', sizeof long_path - 1);
+        for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+                struct answer *answer = begin_request(d, &cases[i].request);
+
+                assert_int_equal(answer->n, 1); /* there is nothing to wait for */
+                assert_int_equal(answer->status, cases[i].status);
+        }
+        assert_string_equal(fake_log(), "");
+        assert_true(TAILQ_EMPTY(&d->manager.connections));
+        assert_int_equal(count_entries(d->folder), 0);
+}
+
+static void connects(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer = begin_add(d, "z:", "//srv:4450/Share", false);
+        const struct connection *c = find(d, "Z:");
+
+        assert_string_equal(state_of(d, "Z:"), "connecting");
+        assert_int_equal(wait_for(answer), NO_ERROR);
+        assert_ptr_equal(answer->connection, c);
+        assert_string_equal(c->mountpoint, "/tmp/wnet-unit-drives/Z");
+        assert_string_equal(c->remote.share, "Share");
+        assert_int_equal(c->remote.port, 4450);
+        assert_false(c->remembered);
+        assert_string_equal(d->states, "Z: connecting\nZ: ok\n");
+        assert_string_equal(fake_log(), "start Z:\n");
+        assert_int_equal(count_entries(d->folder), 0); /* the profile is not even made */
+}
+
+static void deviceless(void **state)
+{
+        struct driver *d = *state;
+
+        assert_int_equal(add(d, "", "//srv/share/dir", true), NO_ERROR);
+        assert_string_equal(state_of(d, "\\\\srv\\share\\dir"), "ok");
+        assert_string_equal(find(d, "\\\\srv\\share\\dir")->mountpoint, "/tmp/wnet-unit-drives/UNC/srv/share%2Fdir");
+        assert_int_equal(count_rows(d), 0); /* never remembered */
+        assert_int_equal(add(d, "", "\\\\SRV\\share\\dir", false), ERROR_ALREADY_ASSIGNED);
+        assert_int_equal(add(d, "", "//srv/share", false), NO_ERROR); /* a resource of its own */
+        assert_int_equal(add(d, "Z:", "//srv/share", false), NO_ERROR);
+}
+
+static void already_connected(void **state)
+{
+        struct driver *d = *state;
+        struct answer *first = begin_add(d, "Z:", SHARE, false);
+
+        assert_int_equal(add(d, "Z:", SHARE, false), ERROR_ALREADY_ASSIGNED); /* while it is connecting */
+        assert_int_equal(wait_for(first), NO_ERROR);
+        assert_int_equal(add(d, "Z:", SHARE, false), ERROR_ALREADY_ASSIGNED);
+        assert_int_equal(add(d, "z:", OTHER, true), ERROR_ALREADY_ASSIGNED);
+        assert_int_equal(count_rows(d), 0);
+        assert_int_equal(add(d, "Y:", SHARE, false), NO_ERROR);
+        assert_int_equal(fake_plan("Z:")->n_starts, 1);
+}
+
+/* Z: is remembered for SHARE, and not connected. */
+static struct connection *make_unavailable(struct driver *d)
+{
+        put_row(d, "Z:", SHARE);
+        fake_plan("Z:")->start_result = ERROR_BAD_NETPATH;
+        manager_restore(&d->manager);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "unavailable") == 0 && fake_n_redirectors() == 0);
+        fake_plan("Z:")->start_result = 0;
+        return find(d, "Z:");
+}
+
+static void remembered(void **state)
+{
+        struct driver *d = *state;
+        struct connection *c = make_unavailable(d);
+
+        assert_int_equal(add(d, "Z:", OTHER, false), ERROR_DEVICE_ALREADY_REMEMBERED);
+        assert_int_equal(add(d, "Z:", OTHER, true), ERROR_DEVICE_ALREADY_REMEMBERED);
+        assert_int_equal(fake_plan("Z:")->n_starts, 1);
+        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR); /* the same: connected again */
+        assert_ptr_equal(find(d, "Z:"), c);
+        assert_true(c->remembered);
+        assert_int_equal(c->next_retry_usec, 0);
+        assert_int_equal(count_rows(d), 1);
+}
+
+static void remembered_by_somebody_else(void **state)
+{
+        struct driver *d = *state;
+
+        put_row(d, "Z:", SHARE); /* after the daemon's start */
+        assert_int_equal(add(d, "Z:", OTHER, true), ERROR_DEVICE_ALREADY_REMEMBERED);
+        assert_string_equal(fake_log(), "");
+        assert_int_equal(count_rows(d), 1);
+        assert_string_equal(state_of(d, "Z:"), "none");
+        assert_int_equal(add(d, "Z:", SHARE, true), NO_ERROR);
+        assert_int_equal(count_rows(d), 1);
+}
+
+static void failures(void **state)
+{
+        static const int statuses[] = { ERROR_BAD_NETPATH, ERROR_NO_NET_OR_BAD_PATH, ERROR_BAD_NET_NAME, ERROR_LOGON_FAILURE,
+                                        ERROR_INVALID_PASSWORD, ERROR_ACCESS_DENIED, ERROR_EXTENDED_ERROR };
+        struct driver *d = *state;
+        struct fake_plan *plan = fake_plan("Z:");
+
+        plan->start_text = "as the server said";
+        for (size_t i = 0; i < N_ELEMENTS(statuses); i++) {
+                struct answer *answer;
+
+                plan->start_result = statuses[i];
+                answer = begin_add(d, "Z:", SHARE, true);
+                assert_string_equal(state_of(d, "Z:"), "connecting");
+                assert_int_equal(wait_for(answer), statuses[i]);
+                assert_non_null(strstr(answer->err.text, "as the server said"));
+                assert_string_equal(state_of(d, "Z:"), "none");
+                LOOP_UNTIL(d->event, TAILQ_EMPTY(&d->manager.connections));
+                assert_int_equal(fake_n_redirectors(), 0);
+                assert_false(plan->folder);
+                assert_int_equal(count_rows(d), 0); /* the row comes after success only */
+        }
+        plan->start_result = 0;
+        plan->refuse_start = -ENOMEM;
+        assert_int_equal(add(d, "Z:", SHARE, false), ERROR_EXTENDED_ERROR);
+        assert_string_equal(state_of(d, "Z:"), "none");
+        plan->refuse_start = 0;
+        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR);
+}
+
+static void row_is_written(void **state)
+{
+        struct driver *d = *state;
+        struct add_request request = {
+                .local = "Y:", .remote = "//srv:4450/share/dir", .type = RESOURCETYPE_ANY, .persistent = true, .read_only = true,
+                .credentials_file = "/home/me/cred",
+        };
+        struct profile_rows rows;
+        struct answer *answer;
+
+        request.credentials.user = (char *) "me";
+        request.credentials.domain = (char *) "DOM";
+        assert_int_equal(secret_set(&request.credentials.password, "s3cret"), 0);
+        fake_plan("Y:")->start_stops = true;
+        answer = begin_request(d, &request);
+        secret_done(&request.credentials.password);
+        LOOP_UNTIL(d->event, fake_plan("Y:")->n_starts == 1);
+        loop_for(d->event, 20000);
+        assert_int_equal(count_rows(d), 0); /* not before it has succeeded */
+        assert_string_equal(find(d, "Y:")->credentials.password.bytes, "s3cret");
+        fake_go_on(find(d, "Y:"), 0);
+        assert_int_equal(wait_for(answer), NO_ERROR);
+        assert_true(answer->connection->remembered);
+
+        assert_int_equal(profile_load(d->profile, &rows, NULL), 0);
+        assert_int_equal(rows.n_items, 1);
+        assert_string_equal(rows.items[0].device, "Y:");
+        assert_string_equal(rows.items[0].remote, "\\\\srv:4450\\share\\dir");
+        assert_int_equal(rows.items[0].type, RESOURCETYPE_DISK);
+        assert_string_equal(rows.items[0].user, "me");
+        assert_string_equal(rows.items[0].domain, "DOM");
+        assert_true(rows.items[0].read_only);
+        assert_int_equal(rows.items[0].secret, PROFILE_SECRET_FILE);
+        assert_string_equal(rows.items[0].credentials_file, "/home/me/cred");
+        assert_true(rows.items[0].since_usec > 1600000000000000);
+        profile_rows_done(&rows);
+}
+
+static void bad_profile(void **state)
+{
+        struct driver *d = *state;
+        static struct bytes before;
+
+        break_profile(d);
+        read_bytes(d->profile, &before);
+        assert_int_equal(add(d, "Z:", SHARE, true), ERROR_BAD_PROFILE);
+        assert_string_equal(state_of(d, "Z:"), "none");
+        assert_string_equal(fake_log(), ""); /* checked first */
+        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR); /* who does not ask for it is not bothered by it */
+        assert_file_is(d->profile, &before);
+
+        block_profile(d);
+        assert_int_equal(add(d, "Y:", SHARE, true), ERROR_CANNOT_OPEN_PROFILE);
+        assert_string_equal(state_of(d, "Y:"), "none");
+        assert_int_equal(add(d, "Y:", SHARE, false), NO_ERROR);
+        assert_int_equal(count_entries(d->profile), 0);
+        assert_int_equal(rmdir(d->profile), 0);
+}
+
+/* The row cannot be written after all: the mount goes again. */
+static void profile_breaks_meanwhile(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+
+        fake_plan("Z:")->start_stops = true;
+        answer = begin_add(d, "Z:", SHARE, true);
+        LOOP_UNTIL(d->event, fake_plan("Z:")->n_starts == 1);
+        break_profile(d);
+        fake_go_on(find(d, "Z:"), 0);
+        assert_int_equal(wait_for(answer), ERROR_BAD_PROFILE);
+        LOOP_UNTIL(d->event, fake_n_redirectors() == 0);
+        assert_string_equal(fake_log(), "start Z:\nrevoke Z:\nfree Z:\n");
+        assert_string_equal(state_of(d, "Z:"), "none");
+        assert_false(fake_plan("Z:")->mounted);
+        assert_false(fake_plan("Z:")->folder);
+}
+
+static void profile_locked_for_a_moment(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+        void *lock;
+
+        put_row(d, "A:", SHARE);
+        lock = lock_profile(d);
+        answer = begin_add(d, "Z:", SHARE, true);
+        loop_for(d->event, 200000);
+        assert_int_equal(answer->n, 0);
+        unlock_profile(lock);
+        assert_int_equal(wait_for(answer), NO_ERROR);
+        assert_true(has_row(d, "Z:"));
+}
+
+static void profile_stays_locked(void **state)
+{
+        struct driver *d = *state;
+        void *lock;
+
+        put_row(d, "A:", SHARE);
+        lock = lock_profile(d);
+        assert_int_equal(add(d, "Z:", SHARE, true), ERROR_CANNOT_OPEN_PROFILE); /* in bounded time */
+        assert_string_equal(state_of(d, "Z:"), "none");
+        assert_string_equal(fake_log(), "");
+        unlock_profile(lock);
+        assert_false(has_row(d, "Z:"));
+}
+
+static struct answer *add_as(struct driver *d, const char *local, const char *remote, const char *user, const char *password)
+{
+        struct add_request request = { .local = local, .remote = remote, .type = RESOURCETYPE_DISK };
+        struct answer *answer;
+
+        request.credentials.user = (char *) user;
+        assert_int_equal(secret_set(&request.credentials.password, password), 0);
+        answer = begin_request(d, &request);
+        secret_done(&request.credentials.password);
+        (void) wait_for(answer);
+        return answer;
+}
+
+static void credential_conflict(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+
+        assert_int_equal(add_as(d, "Z:", SHARE, "alice", "one")->status, NO_ERROR);
+        answer = add_as(d, "Y:", OTHER, "bob", "two");
+        assert_int_equal(answer->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_non_null(strstr(answer->err.text, "Z:"));
+        assert_string_equal(state_of(d, "Y:"), "none");
+        assert_int_equal(add_as(d, "Y:", "\\\\SRV\\other", "alice", "two")->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_int_equal(add_as(d, "", OTHER, "bob", "two")->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_int_equal(add_as(d, "Y:", OTHER, "alice", "one")->status, NO_ERROR);
+        assert_int_equal(add_as(d, "X:", "//srv:4450/share", "bob", "two")->status, NO_ERROR); /* another server */
+        assert_int_equal(add_as(d, "W:", SHARE, NULL, NULL)->status, NO_ERROR); /* none: those of the session */
+        assert_string_equal(find(d, "W:")->credentials.user, "alice");
+        assert_string_equal(find(d, "W:")->credentials.password.bytes, "one");
+
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+        assert_int_equal(cancel(d, "W:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR); /* with the last one the session went */
+}
+
+static uint64_t realtime(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t) now.tv_sec * 1000000;
+}
+
+static void retries(void **state)
+{
+        static const int never[] = { ERROR_LOGON_FAILURE, ERROR_INVALID_PASSWORD, ERROR_ACCESS_DENIED, ERROR_BAD_USERNAME,
+                                     ERROR_INVALID_PARAMETER };
+        static const int later[] = { ERROR_BAD_NETPATH, ERROR_NO_NET_OR_BAD_PATH, ERROR_NO_NETWORK, ERROR_EXTENDED_ERROR };
+        struct driver *d = *state;
+        struct connection *c = make_unavailable(d);
+        struct fake_plan *plan = fake_plan("Z:");
+        uint64_t distance = c->next_retry_usec - realtime();
+
+        assert_in_range(distance, 3000000, 7000000);
+        assert_string_equal(c->reason, "planned");
+        for (size_t i = 0; i < N_ELEMENTS(later); i++) { /* twice as long each time */
+                plan->start_result = later[i];
+                manager_reconnect(c);
+                assert_int_equal(c->next_retry_usec, 0);
+                LOOP_UNTIL(d->event, c->state == CONNECTION_UNAVAILABLE);
+                assert_in_range(c->next_retry_usec - realtime(), distance * 3 / 2, distance * 5 / 2);
+                distance = c->next_retry_usec - realtime();
+                LOOP_UNTIL(d->event, !c->redirector);
+        }
+        c->retries = 1000;
+        manager_plan_retry(c);
+        assert_in_range(c->next_retry_usec - realtime(), 200000000, 301000000); /* but not for ever longer */
+
+        for (size_t i = 0; i < N_ELEMENTS(never); i++) {
+                plan->start_result = never[i];
+                c->retry_wanted = true;
+                manager_reconnect(c);
+                LOOP_UNTIL(d->event, c->state == CONNECTION_UNAVAILABLE && !c->redirector);
+                assert_int_equal(c->next_retry_usec, 0);
+        }
+        plan->start_result = 0;
+        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR);
+        assert_int_equal(c->retries, 0);
+        assert_int_equal(c->next_retry_usec, 0);
+        assert_int_equal(count_rows(d), 1);
+}
+
+static void unmounted_meanwhile(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+
+        fake_plan("Z:")->start_stops = true;
+        answer = begin_add(d, "Z:", SHARE, true);
+        LOOP_UNTIL(d->event, fake_plan("Z:")->n_starts == 1);
+        fake_go_on(find(d, "Z:"), 0);
+        connection_unmounted(find(d, "Z:")); /* before the row could be written */
+        assert_int_equal(wait_for(answer), ERROR_EXTENDED_ERROR);
+        assert_int_equal(count_rows(d), 0);
+        assert_string_equal(state_of(d, "Z:"), "none");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, manager_setup, manager_teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(refused_at_once),
+                TEST(connects),
+                TEST(deviceless),
+                TEST(already_connected),
+                TEST(remembered),
+                TEST(remembered_by_somebody_else),
+                TEST(failures),
+                TEST(row_is_written),
+                TEST(bad_profile),
+                TEST(profile_breaks_meanwhile),
+                TEST(profile_locked_for_a_moment),
+                TEST(profile_stays_locked),
+                TEST(credential_conflict),
+                TEST(retries),
+                TEST(unmounted_meanwhile),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* core/manager.c: the choice of letters, restoring what is remembered, planned attempts. */
+
+#include "manager-driver.h"
+
+#define SHARE "\\\\srv\\share"
+
+static void letters(void **state)
+{
+        struct driver *d = *state;
+        char name[3] = "Z:";
+
+        put_row(d, "Y:", SHARE); /* remembered, not connected */
+        fake_plan("Y:")->start_result = ERROR_LOGON_FAILURE;
+        manager_restore(&d->manager);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Y:"), "unavailable") == 0);
+        assert_int_equal(add(d, "X:", SHARE, false), NO_ERROR);
+        for (; name[0] >= 'A'; name[0]--) {
+                struct answer *answer;
+
+                if (name[0] == 'Y' || name[0] == 'X')
+                        continue;
+                answer = begin_add(d, "*", SHARE, false);
+                assert_int_equal(wait_for(answer), NO_ERROR);
+                assert_string_equal(answer->connection->name, name);
+        }
+        assert_int_equal(add(d, "*", SHARE, false), ERROR_ALREADY_ASSIGNED);
+        assert_int_equal(cancel(d, "M:", 0, false), NO_ERROR);
+        assert_int_equal(add(d, "*", SHARE, true), NO_ERROR);
+        assert_true(has_row(d, "M:"));
+        assert_string_equal(find(d, "Y:")->remote.share, "share");
+}
+
+static void restores(void **state)
+{
+        struct driver *d = *state;
+        struct profile_row row = {
+                .device = (char *) "Z:", .remote = (char *) "\\\\srv:4450\\share", .type = RESOURCETYPE_DISK,
+                .user = (char *) "me", .domain = (char *) "DOM", .provider = (char *) "wnet", .read_only = true,
+                .secret = PROFILE_SECRET_FILE, .credentials_file = (char *) "/home/me/cred",
+        };
+        struct profile_change *change = NULL;
+        struct connection *c;
+
+        assert_int_equal(profile_stage_put(d->profile, &row, &change, NULL), 0);
+        assert_int_equal(profile_commit(change, NULL), 0);
+        put_row(d, "Y:", SHARE);
+        fake_plan("Y:")->start_result = ERROR_BAD_NETPATH;
+        manager_restore(&d->manager);
+        c = find(d, "Z:");
+        assert_int_equal(c->state, CONNECTION_CONNECTING);
+        assert_true(c->remembered && c->read_only);
+        assert_int_equal(c->remote.port, 4450);
+        assert_string_equal(c->credentials.user, "me");
+        assert_string_equal(c->credentials.domain, "DOM");
+        assert_string_equal(c->credentials_file, "/home/me/cred");
+        assert_true(fake_plan("Z:")->folder); /* it is there at once, and says so itself when it is not */
+        assert_true(fake_plan("Y:")->folder);
+        LOOP_UNTIL(d->event, c->state == CONNECTION_OK && strcmp(state_of(d, "Y:"), "unavailable") == 0);
+        assert_true(find(d, "Y:")->next_retry_usec > 0);
+        assert_int_equal(count_rows(d), 2);
+}
+
+static void nothing_to_restore(void **state)
+{
+        struct driver *d = *state;
+
+        manager_restore(&d->manager);
+        assert_int_equal(count_entries(d->folder), 0);
+        break_profile(d);
+        manager_restore(&d->manager);
+        block_profile(d);
+        manager_restore(&d->manager);
+        loop_for(d->event, 50000);
+        assert_true(TAILQ_EMPTY(&d->manager.connections));
+        assert_string_equal(fake_log(), "");
+        assert_int_equal(rmdir(d->profile), 0);
+}
+
+/* Locked by another program at the start: tried again, and what was connected meanwhile stays. */
+static void restores_later(void **state)
+{
+        struct driver *d = *state;
+        struct connection *c;
+        void *lock;
+
+        put_row(d, "Z:", SHARE);
+        put_row(d, "Y:", SHARE);
+        lock = lock_profile(d);
+        manager_restore(&d->manager);
+        assert_null(find(d, "Z:"));
+        assert_int_equal(add(d, "Z:", "//srv/other", false), NO_ERROR);
+        c = find(d, "Z:");
+        loop_for(d->event, 600000);
+        unlock_profile(lock);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Y:"), "ok") == 0);
+        assert_ptr_equal(find(d, "Z:"), c);
+        assert_string_equal(c->remote.share, "other");
+        assert_int_equal(fake_plan("Z:")->n_starts, 1);
+}
+
+static void planned_attempts(void **state)
+{
+        struct driver *d = *state;
+        struct connection *z, *y;
+
+        put_row(d, "Z:", SHARE);
+        put_row(d, "Y:", SHARE);
+        fake_plan("Z:")->start_result = fake_plan("Y:")->start_result = ERROR_BAD_NETPATH;
+        manager_restore(&d->manager);
+        z = find(d, "Z:");
+        y = find(d, "Y:");
+        LOOP_UNTIL(d->event, z->state == CONNECTION_UNAVAILABLE && y->state == CONNECTION_UNAVAILABLE);
+        assert_true(z->next_retry_usec > 0 && y->next_retry_usec > 0);
+        fake_plan("Z:")->start_result = 0;
+        z->next_retry_usec = 1; /* its time has come */
+        y->retry_wanted = false;
+        manager_plan_retry(y);
+        assert_int_equal(y->next_retry_usec, 0);
+        LOOP_UNTIL(d->event, z->state == CONNECTION_OK);
+        assert_int_equal(y->state, CONNECTION_UNAVAILABLE);
+        assert_int_equal(fake_plan("Y:")->n_starts, 1);
+
+        d->manager.shutting_down = true; /* then nothing is planned */
+        y->retry_wanted = true;
+        manager_plan_retry(y);
+        assert_int_equal(y->next_retry_usec, 0);
+        d->manager.shutting_down = false;
+}
+
+static int restore_device(struct driver *d, const char *name)
+{
+        struct wn_error err = { 0 };
+        int r = manager_restore_device(&d->manager, name, NULL, NULL, &err);
+
+        assert_int_equal(err.status, r);
+        return r;
+}
+
+static void restores_one(void **state)
+{
+        struct driver *d = *state;
+
+        assert_int_equal(add(d, "Z:", SHARE, true), NO_ERROR);
+        assert_int_equal(restore_device(d, "Z"), ERROR_BAD_DEVICE);
+        assert_int_equal(restore_device(d, "Y:"), ERROR_NOT_CONNECTED);
+        assert_int_equal(restore_device(d, "Z:"), ERROR_ALREADY_ASSIGNED);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(restore_device(d, "z:"), 0);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "ok") == 0);
+        assert_true(find(d, "Z:")->retry_wanted);
+        assert_int_equal(count_rows(d), 1);
+}
+
+static void end_of_everything(void **state)
+{
+        struct driver *d = *state;
+
+        put_row(d, "Z:", SHARE);
+        fake_plan("Z:")->start_result = ERROR_BAD_NETPATH;
+        manager_restore(&d->manager);
+        assert_int_equal(add(d, "Y:", SHARE, false), NO_ERROR);
+        fake_plan("X:")->start_stops = true;
+        (void) begin_add(d, "X:", SHARE, false);
+        d->states[0] = '\0';
+        manager_done(&d->manager);
+        d->manager_done = true;
+        assert_string_equal(d->states, ""); /* nobody is told any more */
+        assert_int_equal(fake_n_redirectors(), 0);
+        assert_int_equal(d->answers[1].status, ERROR_CANCELLED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, manager_setup, manager_teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(letters),          TEST(restores),     TEST(nothing_to_restore), TEST(restores_later),
+                TEST(planned_attempts), TEST(restores_one), TEST(end_of_everything),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -162,7 +162,7 @@ static void refuse(struct cancel *x, int status)
                 if (c->mount_lost)
                         let_go(c, false);
                 else if (c->state == CONNECTION_CANCELLING) {
-                        connection_set_state(c, c->state_before_cancel, "");
+                        connection_set_state(c, c->state_before_cancel, c->reason);
                         c->since_usec = c->since_before_cancel_usec;
                 }
                 c->cancel = NULL;
@@ -310,7 +310,7 @@ static void freeze(struct cancel *x)
 
                 c->state_before_cancel = c->state;
                 c->since_before_cancel_usec = c->since_usec;
-                connection_set_state(c, CONNECTION_CANCELLING, "");
+                connection_set_state(c, CONNECTION_CANCELLING, c->reason);
         }
         if (x->force) {
                 revoke_all(x);

@@ -90,7 +90,8 @@ void connection_set_state(struct connection *c, enum connection_state state, con
         clock_gettime(CLOCK_REALTIME, &now);
         c->state = state;
         c->since_usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
-        snprintf(c->reason, sizeof(c->reason), "%s", reason);
+        if (reason != c->reason)
+                snprintf(c->reason, sizeof(c->reason), "%s", reason);
         c->reason[utf8_cut_bytes(c->reason, strlen(c->reason))] = '\0'; /* no half character at its end */
         if (state != CONNECTION_UNAVAILABLE)
                 c->next_retry_usec = 0;
@@ -108,9 +109,10 @@ void connection_health(struct connection *c, bool up, const char *reason)
 {
         enum connection_state state = up ? CONNECTION_OK : CONNECTION_RECONNECTING;
 
-        if (c->state == CONNECTION_CANCELLING)
+        if (c->state == CONNECTION_CANCELLING) {
                 c->state_before_cancel = state;
-        else if (c->state == CONNECTION_OK || c->state == CONNECTION_RECONNECTING)
+                snprintf(c->reason, sizeof(c->reason), "%s", reason);
+        } else if (c->state == CONNECTION_OK || c->state == CONNECTION_RECONNECTING)
                 connection_set_state(c, state, reason);
 }
 

@@ -57,3 +57,9 @@ int child_spawn(char *const argv[], char *const environment[], const struct chil
         posix_spawnattr_destroy(&attributes);
         return r;
 }
+
+void child_source_keep(sd_event_source *source)
+{
+        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF); /* without this step the epoll set would not be changed */
+        (void) sd_event_source_set_enabled(source, SD_EVENT_ON);
+}

@@ -160,7 +160,7 @@ int helper_run(sd_event *event, char *const argv[], bool want_fd, uint64_t timeo
                 kill(helper->pid, SIGKILL);
                 goto fail;
         }
-        (void) sd_event_source_set_enabled(child, SD_EVENT_ON); /* a one-shot child event can be lost: see link.c */
+        child_source_keep(child);
         (void) sd_event_source_set_destroy_callback(child, helper_free);
         (void) sd_event_source_set_floating(child, true); /* the helper lives as long as its child */
         sd_event_source_unref(child);

@@ -82,23 +82,6 @@ static void link_died(struct smb_link *link, const struct wn_error *err, bool ti
                 kill(link->pid, SIGKILL);
 }
 
-/* Reaps; that the worker is gone has been noticed by its socket's end already, or will be. */
-static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata)
-{
-        struct smb_link *link = userdata; /* NULL: it has another process by now, or is gone */
-
-        if (si->si_code == CLD_EXITED && si->si_status != 0)
-                log_info("worker %d ended with exit code %d", (int) si->si_pid, si->si_status);
-        else if (si->si_code != CLD_EXITED && si->si_status != SIGKILL)
-                log_warning("worker %d was ended by signal %d", (int) si->si_pid, si->si_status);
-        if (link) {
-                link->pid = 0;
-                link->child_source = NULL;
-        }
-        sd_event_source_disable_unref(source); /* the link's reference, or the event loop's when it was floating */
-        return 0;
-}
-
 /* ---- time ---- */
 
 static uint64_t now_usec(const struct smb_link *link)
@@ -167,6 +150,8 @@ static int take_connect_reply(struct smb_link *link, const struct smb_message *m
         }
         memcpy(text, m->text, sizeof(text));
         text[sizeof(text) - 1] = '\0';
+        if (!text[0])
+                snprintf(text, sizeof(text), "the server cannot be reached");
         error_set(&err, status > 0 ? status : ERROR_EXTENDED_ERROR, (int) m->cause, "connect", "%s", text);
         link_died(link, &err, false);
         return -ECONNREFUSED;
@@ -257,23 +242,47 @@ static int on_replies(sd_event_source *source, int fd, uint32_t revents, void *u
         return 0;
 }
 
-static int on_setup_closed(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+/* The process is gone, or has closed its socket (and, ending, its memory before): what is left in the ring counts, nothing more is
+ * handed over to it. */
+static void worker_gone(struct smb_link *link)
 {
-        struct smb_link *link = userdata;
         struct wn_error err;
 
-        (void) source;
-        (void) fd;
-        (void) revents;
-        if (link->state != LINK_DYING && take_replies(link) == 0) { /* nothing more is handed over: it would be lost */
+        if (link->state != LINK_DYING && take_replies(link) == 0) {
                 error_set(&err, ERROR_EXTENDED_ERROR, EPIPE, "worker", "the worker process ended");
                 link_died(link, &err, false);
         }
         if (link->state != LINK_DYING)
-                return 0;
+                return;
         err = link->death;
         link_kill(link);
         pool_link_died(link, &err, link->death_was_up, link->death_timed_out);
+}
+
+static int on_setup_closed(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        (void) source;
+        (void) fd;
+        (void) revents;
+        worker_gone(userdata);
+        return 0;
+}
+
+static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata)
+{
+        struct smb_link *link = userdata; /* NULL: it has another process by now, or is gone */
+
+        if (si->si_code == CLD_EXITED && si->si_status != 0)
+                log_info("worker %d ended with exit code %d", (int) si->si_pid, si->si_status);
+        else if (si->si_code != CLD_EXITED && si->si_status != SIGKILL)
+                log_warning("worker %d was ended by signal %d", (int) si->si_pid, si->si_status);
+        if (link) {
+                link->pid = 0;
+                link->child_source = NULL;
+        }
+        sd_event_source_disable_unref(source); /* the link's reference, or the event loop's when it was floating */
+        if (link)
+                worker_gone(link);
         return 0;
 }
 
@@ -386,8 +395,7 @@ static int watch_worker(struct smb_link *link)
 
         if (r < 0)
                 return r;
-        /* Not one-shot, as it would be: sd-event can lose such an event between its two polls. */
-        (void) sd_event_source_set_enabled(link->child_source, SD_EVENT_ON);
+        child_source_keep(link->child_source);
         r = sd_event_add_io(event, &link->reply_source, link->reply_fd, EPOLLIN, on_replies, link);
         if (r >= 0)
                 r = sd_event_add_io(event, &link->setup_source, link->setup_fd, EPOLLRDHUP, on_setup_closed, link);

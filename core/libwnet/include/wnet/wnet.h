@@ -366,7 +366,7 @@ DWORD WINAPI WNetGetConnectionW(LPCWSTR lpLocalName, LPWSTR lpRemoteName, LPDWOR
  *
  *   lpName      a local device or a remote name that is connected; NULL: tells the login name of the caller
  *   lpUserName  receives the user's name, without a domain: the one that was given to connect, or the login name where
- *               none was; may be NULL when *lpnLength is 0
+ *               none was (or only a credentials file, which is not looked into); may be NULL when *lpnLength is 0
  *   lpnLength   in: the buffer's size in characters; changed by ERROR_MORE_DATA alone, to the size that is needed, its
  *               NUL counted
  *

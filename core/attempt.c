@@ -385,6 +385,8 @@ static int resolve_device(struct manager *m, const struct add_request *request, 
 {
         bool print;
 
+        if (strcmp(request->local, "*") == 0 && request->type == RESOURCETYPE_PRINT)
+                return error_set(err, ERROR_BAD_DEV_TYPE, 0, "resolve", "a printer does not go on a drive letter");
         if (strcmp(request->local, "*") == 0)
                 return choose_device(m, ret_device, err);
         if (device_parse(request->local, ret_device) != 0)

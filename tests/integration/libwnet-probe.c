@@ -4,8 +4,8 @@
  *
  *   libwnet-probe CALL ARGUMENT... [-- CALL ARGUMENT...]...
  *
- * A text is NULL, @stdin (the next line of standard input) or itself, where %XX is a byte of the narrow form and %uXXXX a
- * code unit of the wide one. A buffer is N (of N characters or bytes, its size passed), NULL (neither buffer nor size),
+ * A text is NULL, @stdin (the next line of standard input) or itself, where %XX is a byte of the narrow form and
+ * %uXXXX a code unit of the wide one. A buffer is N (of N characters or bytes, its size passed), NULL (neither buffer nor size),
  * NULL:N (no buffer, size N) or N:NULL (no size). The same source is built narrow, wide (UNICODE), and, as far as the
  * syntax, against Windows' own headers.
  */
@@ -14,6 +14,9 @@
 #include <windows.h>
 #include <winnetwk.h>
 #else
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <wnet/wnet.h>
 #endif
 
@@ -27,6 +30,8 @@
 #define UNTOUCHED 0xa5
 
 static char **arguments; /* of the call; always ARGUMENTS_MAX, "NULL" where not given */
+static void *texts[ARGUMENTS_MAX]; /* of the call */
+static int n_texts;
 static HANDLE enumeration;
 static int n_printed;
 
@@ -53,7 +58,7 @@ static unsigned long code_point(const char **p)
         return c;
 }
 
-/* An argument as the form that is built takes it. It lives as long as the program. */
+/* An argument as the form that is built takes it. It lives as long as the call. */
 static LPTSTR text(int n)
 {
         const char *p = arguments[n];
@@ -69,8 +74,9 @@ static LPTSTR text(int n)
                 p = line;
         }
         result = out = calloc(2 * strlen(p) + 1, sizeof *result);
-        if (!result)
+        if (!result || n_texts == ARGUMENTS_MAX)
                 exit(3);
+        texts[n_texts++] = result;
         while (*p) {
                 if (*p == '%') {
                         p++;
@@ -377,6 +383,60 @@ static DWORD call_wait(void)
         return NO_ERROR;
 }
 
+#ifndef _WIN32
+#define THREADS 8
+#define ROUNDS 25
+
+/* Calls that fail, each with its own code, and one that succeeds. Returns NULL, or where an answer was another one's. */
+static void *ask(void *userdata)
+{
+        static const TCHAR connected[] = { 'Z', ':', 0 }, other[] = { 'Y', ':', 0 }, malformed[] = { 'Z', 0 };
+        DWORD wanted[] = { NO_ERROR, ERROR_NOT_CONNECTED, ERROR_BAD_DEVICE, ERROR_NOT_CONNECTED };
+
+        for (int i = 0; i < ROUNDS; i++) {
+                TCHAR name[300], text_of[600], provider[8];
+                DWORD size = 300, error, codes[4];
+
+                codes[0] = WNetGetConnection(connected, name, &size);
+                codes[1] = WNetGetConnection(other, name, &size);
+                codes[2] = WNetRestoreConnection(NULL, malformed);
+                codes[3] = WNetCancelConnection2(other, 0, TRUE);
+                if (memcmp(codes, wanted, sizeof codes) != 0 || GetLastError() != wanted[3] ||
+                    WNetGetLastError(&error, text_of, 600, provider, 8) != NO_ERROR || error != wanted[3])
+                        return userdata;
+        }
+        return NULL;
+}
+
+/* threads: what Z: is connected to is asked for in many threads, and in children that are forked meanwhile */
+static DWORD call_threads(void)
+{
+        pthread_t threads[THREADS];
+        unsigned long wrong = 0;
+
+        for (int i = 0; i < THREADS; i++)
+                if (pthread_create(&threads[i], NULL, ask, &enumeration) != 0)
+                        exit(3);
+        for (int i = 0; i < THREADS; i++) {
+                pid_t pid = fork();
+                int status = 1;
+
+                if (pid == 0)
+                        _exit(ask(&enumeration) ? 1 : 0);
+                wrong += pid < 0 || waitpid(pid, &status, 0) != pid || status != 0;
+        }
+        for (int i = 0; i < THREADS; i++) {
+                void *result;
+
+                pthread_join(threads[i], &result);
+                wrong += result != NULL;
+        }
+        print_number("wrong", wrong);
+        SetLastError(NO_ERROR);
+        return NO_ERROR;
+}
+#endif
+
 static const struct {
         const char *name;
         DWORD (*call)(void);
@@ -387,6 +447,9 @@ static const struct {
         { "open", call_open },       { "next", call_next },       { "close", call_close },
         { "handle", call_handle },   { "error", call_error },     { "wait", call_wait },
         { "universal", call_universal },
+#ifndef _WIN32
+        { "threads", call_threads },
+#endif
 };
 
 static int run(const char *name)
@@ -404,6 +467,8 @@ static int run(const char *name)
                 print_number("last", GetLastError());
                 puts("}");
                 fflush(stdout);
+                while (n_texts > 0)
+                        free(texts[--n_texts]);
                 return 0;
         }
         fprintf(stderr, "there is no call %s\n", name);

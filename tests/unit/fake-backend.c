@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The backend of the fake server: each function logs itself, lets a fault strike, then works on the tree. Owns its mapping
- * of the server until the process ends.
+ * The backend of the fake server: each function logs itself, lets a fault strike, then works on the tree. Owns its
+ * mapping of the server until the process ends.
  */
 
 #include "fake-backend.h"
@@ -26,11 +26,11 @@ struct smb_open_list {
 static struct fake_server *server; /* one per process */
 
 /* What a call begins with: a fault may be its result already. */
-#define ENTER(op, path)                                                                                                         \
-        do {                                                                                                                   \
-                int64_t result_;                                                                                               \
-                if (!fake_enter(server, op, path, &result_))                                                                                \
-                        return (int) result_;                                                                                  \
+#define ENTER(op, path)                                                                                                \
+        do {                                                                                                           \
+                int64_t result_;                                                                                       \
+                if (!fake_enter(server, op, path, &result_))                                                           \
+                        return (int) result_;                                                                          \
         } while (0)
 
 /* ---- the tree ---- */
@@ -212,7 +212,8 @@ static int64_t fake_read(struct smb_backend *b, struct smb_open_file *file, void
         return (int64_t) size;
 }
 
-static int64_t fake_write(struct smb_backend *b, struct smb_open_file *file, const void *data, size_t size, uint64_t offset)
+static int64_t fake_write(struct smb_backend *b, struct smb_open_file *file, const void *data, size_t size,
+                          uint64_t offset)
 {
         struct fake_node *node = node_of(file);
         int64_t result;
@@ -265,7 +266,8 @@ static int fake_list(struct smb_backend *b, const char *path, struct smb_open_li
         return 0;
 }
 
-static int fake_list_next(struct smb_backend *b, struct smb_open_list *list, const char **ret_name, struct smb_attr *ret_attr)
+static int fake_list_next(struct smb_backend *b, struct smb_open_list *list, const char **ret_name,
+                          struct smb_attr *ret_attr)
 {
         (void) b;
         while (list->next < FAKE_NODES) {
@@ -366,7 +368,8 @@ static int fake_set_dos(struct smb_backend *b, const char *path, uint32_t dos)
         return r;
 }
 
-static int fake_set_times(struct smb_backend *b, const char *path, const struct smb_time *atime, const struct smb_time *mtime)
+static int fake_set_times(struct smb_backend *b, const char *path, const struct smb_time *atime,
+                          const struct smb_time *mtime)
 {
         struct fake_node *node;
         int r;
@@ -385,7 +388,9 @@ static int fake_statfs(struct smb_backend *b, struct smb_space *ret_space)
 {
         (void) b;
         ENTER(FAKE_STATFS, "");
-        *ret_space = (struct smb_space) { .block_bytes = 4096, .blocks = 1000, .blocks_free = 600, .blocks_available = 500 };
+        *ret_space = (struct smb_space) {
+                .block_bytes = 4096, .blocks = 1000, .blocks_free = 600, .blocks_available = 500,
+        };
         return 0;
 }
 

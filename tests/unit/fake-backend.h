@@ -4,8 +4,8 @@
 
 /*
  * A server in shared memory, and a backend of the worker that serves from it. Several workers and the test map the same
- * file, whose path travels as the share's name: so a test prepares files, says what shall go wrong, and looks at what the
- * workers did. Nothing is locked: tests do not change the tree from two workers at once.
+ * file, whose path travels as the share's name: so a test prepares files, says what shall go wrong, and looks at what
+ * the workers did. Nothing is locked: tests do not change the tree from two workers at once.
  */
 
 #include <stdatomic.h>
@@ -22,8 +22,8 @@
 
 /* The backend's functions. */
 enum fake_op {
-        FAKE_ANY, FAKE_CONNECT, FAKE_STAT, FAKE_OPEN, FAKE_CLOSE, FAKE_FSTAT, FAKE_READ, FAKE_WRITE, FAKE_TRUNCATE, FAKE_LIST,
-        FAKE_UNLINK, FAKE_MKDIR, FAKE_RMDIR, FAKE_RENAME, FAKE_SET_DOS, FAKE_SET_TIMES, FAKE_STATFS,
+        FAKE_ANY, FAKE_CONNECT, FAKE_STAT, FAKE_OPEN, FAKE_CLOSE, FAKE_FSTAT, FAKE_READ, FAKE_WRITE, FAKE_TRUNCATE,
+        FAKE_LIST, FAKE_UNLINK, FAKE_MKDIR, FAKE_RMDIR, FAKE_RENAME, FAKE_SET_DOS, FAKE_SET_TIMES, FAKE_STATFS,
 };
 
 enum fake_act {
@@ -33,6 +33,7 @@ enum fake_act {
         FAKE_EXIT,       /* ends the worker with exit code value */
         FAKE_ABORT,      /* ends it by a signal */
         FAKE_HANG,       /* never comes back */
+        FAKE_LEAVE,      /* ends the worker, and leaves a process behind that holds all its descriptors */
         /* What a worker that the server has taken over might do. All but the last then go on as if nothing were. */
         FAKE_BAD_INDEX,   /* a reply with index value */
         FAKE_BAD_COUNTER, /* the reply ring's counter goes up by value */
@@ -81,12 +82,13 @@ struct fake_server {
         uint32_t connect_cause;
         char connect_text[128];
         struct smb_setup setup; /* as it came */
+        _Atomic pid_t left_behind;
 };
 
 /* ---- for tests ---- */
 
-/* An empty server. path is the name of its file, to be put into smb_setup.share. */
-struct fake_server *fake_server_new(const char *path);
+/* An empty server, or NULL. ret_path is the name of its file, to be put into smb_setup.share. */
+struct fake_server *fake_server_new(char ret_path[64]);
 void fake_server_free(struct fake_server *s, const char *path);
 
 /* Adds a file (text NULL: a directory). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Owns the plans and the log of the test that runs. Each redirector does one step at a time; its completion comes from a timer
- * of the event loop, never from within the call.
+ * Owns the plans and the log of the test that runs. Each redirector does one step at a time; its completion comes from
+ * a timer of the event loop, never from within the call.
  */
 
 #include "fake-redirector.h"
@@ -87,7 +87,16 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-static void begin(struct connection *c, const char *what, enum step step, uint64_t usec, int result, struct completion done)
+static void set_timer(struct redirector *r, uint64_t usec)
+{
+        int n = sd_event_add_time_relative(the_event, &r->timer, CLOCK_MONOTONIC, usec, 1, on_time, r);
+
+        assert_true(n >= 0);
+}
+
+/* usec UINT64_MAX: until fake_go_on(). */
+static void begin(struct connection *c, const char *what, enum step step, uint64_t usec, int result,
+                  struct completion done)
 {
         struct redirector *r = c->redirector;
 
@@ -99,15 +108,14 @@ static void begin(struct connection *c, const char *what, enum step step, uint64
         r->result = result;
         r->done = done;
         if (usec != UINT64_MAX)
-                assert_true(sd_event_add_time_relative(the_event, &r->timer, CLOCK_MONOTONIC, usec, 1, on_time, r) >= 0);
+                set_timer(r, usec);
 }
 
 void fake_go_on(struct connection *c, int result)
 {
         assert_int_equal(c->redirector->step, STEP_START);
         c->redirector->result = result;
-        assert_true(sd_event_add_time_relative(the_event, &c->redirector->timer, CLOCK_MONOTONIC, 0, 1, on_time,
-                                               c->redirector) >= 0);
+        set_timer(c->redirector, 0);
 }
 
 /* ---- the interface ---- */

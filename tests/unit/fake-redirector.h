@@ -3,8 +3,8 @@
 #define TESTS_FAKE_REDIRECTOR_H
 
 /*
- * A redirector that mounts nothing: it does what a test has planned for a connection's name, writes down what it was asked,
- * and fails the test where core breaks the interface's rules (core/redirector.h).
+ * A redirector that mounts nothing: it does what a test has planned for a connection's name, writes down what it was
+ * asked, and fails the test where core breaks the interface's rules (core/redirector.h).
  */
 
 #include <limits.h>

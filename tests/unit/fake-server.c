@@ -12,11 +12,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-struct fake_server *fake_server_new(const char *path)
+struct fake_server *fake_server_new(char ret_path[64])
 {
-        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         struct fake_server *s;
+        int fd;
 
+        snprintf(ret_path, 64, "/tmp/wnet-unit-server-XXXXXX");
+        fd = mkostemp(ret_path, O_CLOEXEC);
         if (fd < 0)
                 return NULL;
         if (ftruncate(fd, sizeof *s) < 0) {
@@ -35,6 +37,8 @@ struct fake_server *fake_server_new(const char *path)
 
 void fake_server_free(struct fake_server *s, const char *path)
 {
+        if (s->left_behind > 0)
+                (void) kill(s->left_behind, SIGKILL);
         munmap(s, sizeof *s);
         (void) unlink(path);
 }
@@ -124,9 +128,10 @@ unsigned fake_open_handles(struct fake_server *s)
 
 static void misbehave(enum fake_act act, int64_t value)
 {
-        struct smb_channel *channel = mmap(NULL, sizeof *channel, PROT_READ | PROT_WRITE, MAP_SHARED, SMB_FD_CHANNEL, 0);
+        struct smb_channel *channel;
         uint64_t one = 1;
 
+        channel = mmap(NULL, sizeof *channel, PROT_READ | PROT_WRITE, MAP_SHARED, SMB_FD_CHANNEL, 0);
         if (channel == MAP_FAILED)
                 _exit(98);
         if (act == FAKE_BAD_INDEX)
@@ -140,6 +145,18 @@ static void misbehave(enum fake_act act, int64_t value)
                 for (;;)
                         pause();
         munmap(channel, sizeof *channel);
+}
+
+static void leave_somebody(struct fake_server *s)
+{
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                alarm(60);
+                for (;;)
+                        pause();
+        }
+        atomic_store(&s->left_behind, pid);
 }
 
 static bool strikes(struct fake_fault *fault, enum fake_op op, const char *path)
@@ -181,6 +198,9 @@ bool fake_enter(struct fake_server *s, enum fake_op op, const char *path, int64_
                 case FAKE_HANG:
                         for (;;)
                                 pause();
+                case FAKE_LEAVE:
+                        leave_somebody(s);
+                        _exit(0);
                 default:
                         misbehave(fault->act, fault->value);
                 }

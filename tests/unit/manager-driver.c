@@ -186,7 +186,8 @@ void close_file(struct connection *c, struct handle *handle)
 void put_row(struct driver *d, const char *device, const char *remote)
 {
         const struct profile_row row = {
-                .device = (char *) device, .remote = (char *) remote, .type = RESOURCETYPE_DISK, .provider = (char *) "wnet",
+                .device = (char *) device, .remote = (char *) remote, .type = RESOURCETYPE_DISK,
+                .provider = (char *) "wnet",
         };
         struct profile_change *change = NULL;
 

@@ -61,7 +61,7 @@ const char *state_of(struct driver *d, const char *name);
 void open_file(struct connection *c, struct handle *handle);
 void close_file(struct connection *c, struct handle *handle);
 
-/* The profile: rows that another logon has left, how many there are now (-1: it cannot be read), whether name has one. */
+/* The profile: a row that another logon has left, how many there are now (-1: it cannot be read), those of a device. */
 void put_row(struct driver *d, const char *device, const char *remote);
 int count_rows(struct driver *d);
 bool has_row(struct driver *d, const char *device);

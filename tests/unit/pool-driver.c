@@ -60,20 +60,18 @@ static void on_done(struct smb_request *request)
 int pool_setup(void **state)
 {
         struct driver *d = calloc(1, sizeof *d);
-        static unsigned counter;
 
         if (!d)
                 return -1;
         n_asks = 0;
         d->event = loop_new();
-        snprintf(d->server_path, sizeof d->server_path, "/tmp/wnet-unit-server-%d-%u", (int) getpid(), counter++);
         d->server = fake_server_new(d->server_path);
         if (!d->server)
                 return -1;
         d->config = (struct smb_pool_config) {
                 .event = d->event, .worker_program = FAKE_WORKER, .connect_usec = POOL_OPERATION_USEC,
-                .operation_usec = POOL_OPERATION_USEC, .n_file_workers = 1, .connected = on_connected, .health = on_health,
-                .reclaim_slot = on_reclaim, .userdata = d,
+                .operation_usec = POOL_OPERATION_USEC, .n_file_workers = 1, .connected = on_connected,
+                .health = on_health, .reclaim_slot = on_reclaim, .userdata = d,
         };
         snprintf(d->config.setup.share, sizeof d->config.setup.share, "%s", d->server_path);
         snprintf(d->config.setup.password, sizeof d->config.setup.password, "s3cret");

@@ -68,7 +68,7 @@ static void memory(void **state)
         arena_done(&arena);
 }
 
-/* Whoever has the descriptor could otherwise cut the file short, and the next touch of a slot would end the other side. */
+/* Whoever has the descriptor could otherwise cut the file short: the next touch of a slot would end the other side. */
 static void cannot_be_cut(void **state)
 {
         struct arena arena;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * core/attempt.c: what adding a connection answers, what is left behind when it fails, and when it is tried again. With a fake
- * redirector and a real profile.
+ * core/attempt.c: what adding a connection answers, what is left behind when it fails, and when it is tried again. With
+ * a fake redirector and a real profile.
  */
 
 #include "manager-driver.h"
@@ -135,8 +135,10 @@ static void remembered_by_somebody_else(void **state)
 
 static void failures(void **state)
 {
-        static const int statuses[] = { ERROR_BAD_NETPATH, ERROR_NO_NET_OR_BAD_PATH, ERROR_BAD_NET_NAME, ERROR_LOGON_FAILURE,
-                                        ERROR_INVALID_PASSWORD, ERROR_ACCESS_DENIED, ERROR_EXTENDED_ERROR };
+        static const int statuses[] = {
+                ERROR_BAD_NETPATH, ERROR_NO_NET_OR_BAD_PATH, ERROR_BAD_NET_NAME, ERROR_LOGON_FAILURE,
+                ERROR_INVALID_PASSWORD, ERROR_ACCESS_DENIED, ERROR_EXTENDED_ERROR,
+        };
         struct driver *d = *state;
         struct fake_plan *plan = fake_plan("Z:");
 
@@ -167,8 +169,8 @@ static void row_is_written(void **state)
 {
         struct driver *d = *state;
         struct add_request request = {
-                .local = "Y:", .remote = "//srv:4450/share/dir", .type = RESOURCETYPE_ANY, .persistent = true, .read_only = true,
-                .credentials_file = "/home/me/cred",
+                .local = "Y:", .remote = "//srv:4450/share/dir", .type = RESOURCETYPE_ANY, .persistent = true,
+                .read_only = true, .credentials_file = "/home/me/cred",
         };
         struct profile_rows rows;
         struct answer *answer;
@@ -271,7 +273,8 @@ static void profile_stays_locked(void **state)
         assert_false(has_row(d, "Z:"));
 }
 
-static struct answer *add_as(struct driver *d, const char *local, const char *remote, const char *user, const char *password)
+static struct answer *add_as(struct driver *d, const char *local, const char *remote, const char *user,
+                             const char *password)
 {
         struct add_request request = { .local = local, .remote = remote, .type = RESOURCETYPE_DISK };
         struct answer *answer;
@@ -306,7 +309,8 @@ static void credential_conflict(void **state)
         assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
         assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
         assert_int_equal(cancel(d, "W:", 0, false), NO_ERROR);
-        assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR); /* with the last one the session went */
+        /* With the last one the session went. */
+        assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR);
 }
 
 static uint64_t realtime(void)
@@ -319,9 +323,13 @@ static uint64_t realtime(void)
 
 static void retries(void **state)
 {
-        static const int never[] = { ERROR_LOGON_FAILURE, ERROR_INVALID_PASSWORD, ERROR_ACCESS_DENIED, ERROR_BAD_USERNAME,
-                                     ERROR_INVALID_PARAMETER };
-        static const int later[] = { ERROR_BAD_NETPATH, ERROR_NO_NET_OR_BAD_PATH, ERROR_NO_NETWORK, ERROR_EXTENDED_ERROR };
+        static const int never[] = {
+                ERROR_LOGON_FAILURE, ERROR_INVALID_PASSWORD, ERROR_ACCESS_DENIED, ERROR_BAD_USERNAME,
+                ERROR_INVALID_PARAMETER,
+        };
+        static const int later[] = {
+                ERROR_BAD_NETPATH, ERROR_NO_NET_OR_BAD_PATH, ERROR_NO_NETWORK, ERROR_EXTENDED_ERROR,
+        };
         struct driver *d = *state;
         struct connection *c = make_unavailable(d);
         struct fake_plan *plan = fake_plan("Z:");

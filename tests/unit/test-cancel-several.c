@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * core/cancel.c where more than one thing goes on: a resource with several connections, connections that are still being made,
- * cancels of the same connection, and the daemon's end. With a fake redirector and a real profile.
+ * core/cancel.c where more than one thing goes on: a resource with several connections, connections that are still
+ * being made, cancels of the same connection, and the daemon's end. With a fake redirector and a real profile.
  */
 
 #include "manager-driver.h"
@@ -99,29 +99,32 @@ static void put_back(void **state)
         assert_four(d);
 }
 
-/* One cannot be put back. It is gone in truth, and whatever happens meanwhile finds it so. */
+/* Some cannot be put back. They are gone in truth, and whatever happens meanwhile finds them so. */
 static void put_back_fails(void **state)
 {
+        static const char *const names[] = { "Z:", "Y:", "W:", "V:" };
         struct driver *d = *state;
         struct answer *answer;
 
-        connect_four(d);
-        fake_plan(SHARE)->unmount_result = -EBUSY;
-        fake_plan(SHARE)->n_unmount_fails = UINT_MAX;
-        fake_plan("Z:")->remount_result = -EIO;
+        for (size_t i = 0; i < N_ELEMENTS(names); i++)
+                assert_int_equal(add(d, names[i], SHARE, i == 2), NO_ERROR);
+        fake_plan("V:")->unmount_result = -EBUSY;
+        fake_plan("V:")->n_unmount_fails = UINT_MAX;
+        fake_plan("W:")->remount_result = -EIO; /* remembered */
         fake_plan("Y:")->remount_result = -EIO;
         fake_plan("Z:")->step_usec = 100000;
         answer = begin_cancel(d, SHARE, 0, false);
-        LOOP_UNTIL(d->event, strstr(fake_log(), "remount Z:"));
-        assert_int_equal(add(d, "W:", OTHER, false), NO_ERROR); /* lets go of what can be let go of */
+        LOOP_UNTIL(d->event, strstr(fake_log(), "remount W:\nremount Y:\nremount Z:\n"));
+        assert_int_equal(add(d, "X:", OTHER, false), NO_ERROR); /* lets go of what can be let go of */
         assert_int_equal(answer->n, 0);
         assert_int_equal(wait_for(answer), ERROR_DEVICE_IN_USE);
-        assert_string_equal(state_of(d, "Z:"), "none");
-        assert_string_equal(state_of(d, "Y:"), "unavailable");
-        assert_string_equal(state_of(d, SHARE), "ok");
-        assert_true(has_row(d, "Y:"));
-        LOOP_UNTIL(d->event, fake_n_redirectors() == 3); /* SHARE, X:, W: */
-        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR);
+        assert_string_equal(state_of(d, "Z:"), "ok");
+        assert_string_equal(state_of(d, "Y:"), "none");
+        assert_string_equal(state_of(d, "W:"), "unavailable");
+        assert_string_equal(state_of(d, "V:"), "ok");
+        assert_true(has_row(d, "W:"));
+        LOOP_UNTIL(d->event, fake_n_redirectors() == 3);
+        assert_int_equal(add(d, "Y:", SHARE, false), NO_ERROR);
 }
 
 static void still_connecting(void **state)
@@ -291,6 +294,7 @@ static void added_while_forgotten(void **state)
 {
         struct driver *d = *state;
         struct answer *cancelled, *added;
+        struct wn_error err = { 0 };
         void *lock;
 
         put_row(d, "Z:", SHARE);
@@ -304,7 +308,8 @@ static void added_while_forgotten(void **state)
         find(d, "Z:")->next_retry_usec = 1; /* its planned attempt comes due just now */
         manager_plan_retry(add(d, "Y:", OTHER, false) == NO_ERROR ? find(d, "Y:") : NULL);
         added = begin_add(d, "Z:", SHARE, false);
-        loop_for(d->event, 100000);
+        assert_int_not_equal(manager_restore_device(&d->manager, "Z:", NULL, NULL, &err), 0);
+        loop_for(d->event, 500000); /* timers are not exact */
         unlock_profile(lock);
         assert_int_equal(wait_for(cancelled), NO_ERROR);
         assert_int_not_equal(wait_for(added), NO_ERROR);

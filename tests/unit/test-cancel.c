@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * core/cancel.c: the rows of WNetCancelConnection2's table for one device, as far as core decides them. With a fake redirector
- * and a real profile.
+ * core/cancel.c: the rows of WNetCancelConnection2's table for one device, as far as core decides them. With a fake
+ * redirector and a real profile.
  */
 
 #include "manager-driver.h"
@@ -71,7 +71,8 @@ static void row_only(void **state)
         put_row(d, "Y:", SHARE);
         fake_plan("Z:")->start_result = fake_plan("Y:")->start_result = ERROR_BAD_NETPATH;
         manager_restore(&d->manager);
-        LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "unavailable") == 0 && strcmp(state_of(d, "Y:"), "unavailable") == 0);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "unavailable") == 0);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Y:"), "unavailable") == 0);
         LOOP_UNTIL(d->event, fake_n_redirectors() == 0);
         fake_forget_log();
         assert_int_equal(cancel(d, SHARE, 0, false), ERROR_NOT_CONNECTED); /* a remote name with rows only */
@@ -88,8 +89,10 @@ static void row_only(void **state)
 
 static void unknown_names(void **state)
 {
-        static const char *const names[] = { "", "Z", "Y:", "nothing", "/mnt", "\\\\srv", "\\\\srv\\other", "\\\\srv\\share\\dir",
-                                             "LPT1", "*", "\\\\srv:4450\\share" };
+        static const char *const names[] = {
+                "", "Z", "Y:", "nothing", "/mnt", "\\\\srv", "\\\\srv\\other", "\\\\srv\\share\\dir", "LPT1", "*",
+                "\\\\srv:4450\\share",
+        };
         struct driver *d = *state;
 
         assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* core/connection.c: what a connection is called and where it appears, its changes of state, and the redirector's events. */
+/* core/connection.c: what a connection is called and where it appears, changes of state, the redirector's events. */
 
 #include "manager-driver.h"
 
@@ -117,6 +117,7 @@ static void unmounted(void **state)
         assert_ptr_equal(find(d, "Z:"), c);
         assert_int_equal(c->state, CONNECTION_UNAVAILABLE);
         assert_int_equal(c->next_retry_usec, 0); /* on purpose, so it seems */
+        assert_false(c->retry_wanted);
         assert_true(has_row(d, "Z:"));
         assert_true(fake_plan("Z:")->folder);
         assert_null(find(d, "Y:"));

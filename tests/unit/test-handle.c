@@ -45,7 +45,8 @@ static void modes(void **state)
                 const char *mode;
         } cases[] = {
                 { O_RDONLY, "r" }, { O_WRONLY, "w" }, { O_RDWR, "rw" }, { O_RDONLY | O_DIRECTORY, "r" },
-                { O_WRONLY | O_CREAT | O_TRUNC, "w" }, { O_RDWR | O_APPEND, "rw" }, { 0x8020, "r" }, /* a program that runs */
+                { O_WRONLY | O_CREAT | O_TRUNC, "w" }, { O_RDWR | O_APPEND, "rw" },
+                { 0x8020, "r" }, /* a program that runs */
         };
 
         (void) state;

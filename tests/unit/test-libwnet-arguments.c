@@ -38,7 +38,11 @@ static TCHAR *long_text(void)
 
 static NETRESOURCE resource(LPCTSTR local, LPCTSTR remote)
 {
-        return (NETRESOURCE) { .dwType = RESOURCETYPE_DISK, .lpLocalName = (LPTSTR) local, .lpRemoteName = (LPTSTR) remote };
+        return (NETRESOURCE) {
+                .dwType = RESOURCETYPE_DISK,
+                .lpLocalName = (LPTSTR) local,
+                .lpRemoteName = (LPTSTR) remote,
+        };
 }
 
 static const TCHAR *const bad_devices[] = { TEXT("Z"), TEXT("ZZ:"), TEXT("1:"), TEXT("LPT0"), TEXT("LPT10"), TEXT("*"),
@@ -136,7 +140,8 @@ static void test_use_buffers(void **state)
         assert_int_equal(use(TEXT("lpt1:"), remote, RESOURCETYPE_PRINT, 0, name, &size), ERROR_MORE_DATA);
         assert_int_equal(size, 5);
         size = 14;
-        assert_int_equal(use(TEXT(""), TEXT("smb://server/share/"), RESOURCETYPE_DISK, 0, name, &size), ERROR_MORE_DATA);
+        assert_int_equal(use(TEXT(""), TEXT("smb://server/share/"), RESOURCETYPE_DISK, 0, name, &size),
+                         ERROR_MORE_DATA);
         assert_int_equal(size, 15);
         size = 2;
         assert_int_equal(use(NULL, TEXT("//server/\u00e4"), RESOURCETYPE_DISK, 0, name, &size), ERROR_MORE_DATA);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * fuse/smb/listing.c: entries put and taken, and buffers as a hostile worker fills them. Each buffer is as large as it says,
- * and no larger: the sanitizer sees a byte read outside.
+ * fuse/smb/listing.c: entries put and taken, and buffers as a hostile worker fills them. Each buffer is as large as it
+ * says, and no larger: the sanitizer sees a byte read outside.
  */
 
 #include "unit.h"
@@ -11,7 +11,9 @@
 
 #define MUTATIONS 100000
 
-static const char *const names[] = { "a", "seven77", "eight888", "nine99999", "gr\xc3\xbc\xc3\x9f", "\xf0\x9f\x98\x80" };
+static const char *const names[] = {
+        "a", "seven77", "eight888", "nine99999", "gr\xc3\xbc\xc3\x9f", "\xf0\x9f\x98\x80",
+};
 
 static struct smb_attr attr_of(size_t i)
 {
@@ -164,7 +166,8 @@ static void bad_names(void **state)
                 { " ", 1, true },        { "a\\b", 3, true },         { "\n", 1, true },        { "\xc3\xa4", 2, true },
                 { "", 0, false },        { ".", 1, false },           { "..", 2, false },       { "/", 1, false },
                 { "a/b", 3, false },     { "../x", 4, false },        { "a\0b", 3, false },     { "\0", 1, false },
-                { ".\0a", 3, false },    { "\xff", 1, false },        { "a\xc3", 2, false },    { "\xc0\xaf", 2, false },
+                { ".\0a", 3, false },    { "\xff", 1, false },        { "a\xc3", 2, false },
+                { "\xc0\xaf", 2, false },
                 { "\xed\xa0\x80", 3, false }, { "\x80" "a", 2, false }, { "\xf4\x90\x80\x80", 4, false },
         };
 

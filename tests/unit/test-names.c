@@ -185,7 +185,8 @@ static void assert_survives(const char *name)
         size_t length;
 
         assert_true(names_append_path(url, sizeof url, 0, name) > 0);
-        assert_int_equal(strspn(url, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~%/"), strlen(url));
+        assert_int_equal(strspn(url, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~%/"),
+                         strlen(url));
         unescape(url + 1, wire);
         length = strlen(wire);
         assert_int_equal(strcspn(wire, "\\:*?\"<>|"), length);

@@ -233,18 +233,21 @@ static void many(void **state)
 {
         enum { N = 10000 };
         struct node_table *t = *state;
-        struct node *dir = lookup(t, t->root, "dir");
+        struct node *dir = lookup(t, t->root, "dir"), *gone;
         uint64_t *inos = calloc(N, sizeof *inos);
         char name[16];
 
         assert_non_null(inos);
-        for (unsigned i = 0; i < N; i++) {
+        inos[0] = lookup(t, t->root, "f0")->ino;
+        gone = lookup(t, dir, "f1");
+        inos[1] = gone->ino;
+        node_unlink(t, gone); /* before the table grows */
+        for (unsigned i = 2; i < N; i++) {
                 snprintf(name, sizeof name, "f%u", i);
                 inos[i] = lookup(t, i % 2 ? dir : t->root, name)->ino;
         }
         assert_int_equal(t->n, N + 2);
         assert_true(t->n_buckets >= N / 2);
-        node_unlink(t, node_child(t, dir, "f1"));
         for (unsigned i = 0; i < N; i++) {
                 struct node *node = node_find(t, inos[i]);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * fuse/smb/pool.c, fuse/smb/link.c: workers that die, hang, lose their server, or are taken over by a hostile one; files that
- * are opened again.
+ * fuse/smb/pool.c, fuse/smb/link.c: workers that die, hang, lose their server, or are taken over by a hostile one; and
+ * files that are opened again.
  */
 
 #include "pool-driver.h"
@@ -47,10 +47,12 @@ static void not_repeated(void **state)
                 enum fake_op fake;
                 const char *path2;
         } cases[] = {
-                { SMB_OP_MKDIR, FAKE_MKDIR, NULL }, { SMB_OP_UNLINK, FAKE_UNLINK, NULL }, { SMB_OP_RMDIR, FAKE_RMDIR, NULL },
-                { SMB_OP_RENAME, FAKE_RENAME, "y" },
+                { SMB_OP_MKDIR, FAKE_MKDIR, NULL }, { SMB_OP_UNLINK, FAKE_UNLINK, NULL },
+                { SMB_OP_RMDIR, FAKE_RMDIR, NULL }, { SMB_OP_RENAME, FAKE_RENAME, "y" },
         };
         struct driver *d = *state;
+        struct smb_file *file;
+        struct ask *open;
 
         assert_int_equal(pool_start(d), NO_ERROR);
         for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
@@ -62,6 +64,14 @@ static void not_repeated(void **state)
                 assert_int_equal(pool_wait(ask), -EIO);
                 assert_int_equal(fake_count(d->server, cases[i].fake, "x"), 1);
         }
+        file = smb_file_new(d->pool, "x", O_RDWR | O_CREAT);
+        open = pool_ask(d, SMB_OP_OPEN, "x", file, 0, 0);
+        open->request.flags = O_RDWR | O_CREAT;
+        fake_break(d->server, FAKE_OPEN, "x", FAKE_EXIT, 0, 1);
+        submit(open);
+        assert_int_equal(pool_wait(open), -EIO);
+        assert_int_equal(fake_count(d->server, FAKE_OPEN, "x"), 1);
+        smb_file_unref(file);
         assert_int_equal(pool_do(d, SMB_OP_STAT, ""), 0);
 }
 
@@ -335,6 +345,18 @@ static void hostile_cut(void **state)
         assert_int_equal(pool_do(d, SMB_OP_STAT, ""), 0);
 }
 
+/* What counts is that the worker has ended, not who else has its socket. */
+static void somebody_left_behind(void **state)
+{
+        struct driver *d = *state;
+
+        d->config.operation_usec = POOL_SHORT_USEC;
+        assert_int_equal(pool_start(d), NO_ERROR);
+        fake_break(d->server, FAKE_STAT, "", FAKE_LEAVE, 0, 1);
+        (void) pool_do(d, SMB_OP_STAT, "");
+        assert_int_equal(pool_do(d, SMB_OP_STAT, ""), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pool_setup, pool_teardown)
 
 int main(void)
@@ -356,6 +378,7 @@ int main(void)
                 TEST(hostile_lengths),
                 TEST(hostile_while_connecting),
                 TEST(hostile_cut),
+                TEST(somebody_left_behind),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

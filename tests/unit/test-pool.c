@@ -94,7 +94,8 @@ static void operations(void **state)
         smb_pool_give_slot(d->pool, ask->request.slot);
         pool_assert_text(d, "texture");
 
-        assert_int_not_equal(fake_pid(d->server, FAKE_READ, "*"), fake_pid(d->server, FAKE_STAT, "*")); /* workers apart */
+        /* Two workers. */
+        assert_int_not_equal(fake_pid(d->server, FAKE_READ, "*"), fake_pid(d->server, FAKE_STAT, "*"));
         assert_int_equal(fake_open_handles(d->server), 1);
         assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->file, 0, 0)), 0);
         assert_int_equal(fake_open_handles(d->server), 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * fuse/smb/worker.c: requests that make no sense are answered with an error and touch nothing; how a worker ends, and what it
- * still does then.
+ * fuse/smb/worker.c: requests that make no sense are answered with an error and touch nothing; how a worker ends, and
+ * what it still does then.
  */
 
 #include "worker-driver.h"
@@ -13,7 +13,9 @@
 
 static void wrong_handles(void **state)
 {
-        static const enum smb_op ops[] = { SMB_OP_CLOSE, SMB_OP_READ, SMB_OP_WRITE, SMB_OP_LIST_NEXT, SMB_OP_LIST_CLOSE };
+        static const enum smb_op ops[] = {
+                SMB_OP_CLOSE, SMB_OP_READ, SMB_OP_WRITE, SMB_OP_LIST_NEXT, SMB_OP_LIST_CLOSE,
+        };
         struct driver *d = *state;
         uint64_t file, list, wrong[6];
 
@@ -120,12 +122,11 @@ static void wrong_transfers(void **state)
         assert_int_equal(driver_ask(d, SMB_OP_LIST, ""), 0);
         list = driver_reply(d)->reply_fh;
         for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
-                assert_int_equal(driver_transfer(d, SMB_OP_READ, file, cases[i].slot, cases[i].slot_offset, cases[i].length, 0),
-                                 EINVAL);
-                assert_int_equal(driver_transfer(d, SMB_OP_WRITE, file, cases[i].slot, cases[i].slot_offset, cases[i].length, 0),
-                                 EINVAL);
-                assert_int_equal(driver_transfer(d, SMB_OP_LIST_NEXT, list, cases[i].slot, cases[i].slot_offset,
-                                                 cases[i].length, 0), EINVAL);
+                uint32_t slot = cases[i].slot, slot_offset = cases[i].slot_offset, length = cases[i].length;
+
+                assert_int_equal(driver_transfer(d, SMB_OP_READ, file, slot, slot_offset, length, 0), EINVAL);
+                assert_int_equal(driver_transfer(d, SMB_OP_WRITE, file, slot, slot_offset, length, 0), EINVAL);
+                assert_int_equal(driver_transfer(d, SMB_OP_LIST_NEXT, list, slot, slot_offset, length, 0), EINVAL);
         }
         assert_int_equal(fake_count(d->server, FAKE_READ, "*"), 0);
         assert_int_equal(fake_count(d->server, FAKE_WRITE, "*"), 0);
@@ -267,6 +268,7 @@ static void last_writes(void **state)
         driver_message(d, 4, SMB_OP_MKDIR, "d", NULL);
         driver_message(d, 5, SMB_OP_UNLINK, "f", NULL);
         driver_message(d, 6, SMB_OP_CLOSE, "", NULL)->fh = fh;
+        driver_settle(d);
         driver_put(d, 4); /* without a wake: the worker notices them with the end */
         for (uint32_t i = 1; i <= 3; i++)
                 driver_put(d, i);
@@ -290,6 +292,7 @@ static void last_writes_fail(void **state)
         driver_connect(d);
         fh = driver_open(d, "f", O_RDWR);
         fake_break(d->server, FAKE_WRITE, "f", FAKE_FAIL, ECONNABORTED, -1);
+        driver_settle(d);
         for (uint32_t i = 1; i <= 3; i++) {
                 struct smb_message *m = driver_message(d, i, SMB_OP_WRITE, "", NULL);
 

@@ -96,11 +96,9 @@ void driver_restart(struct driver *d, size_t setup_bytes)
 int driver_setup(void **state)
 {
         struct driver *d = calloc(1, sizeof *d);
-        static unsigned counter;
 
         if (!d)
                 return -1;
-        snprintf(d->server_path, sizeof d->server_path, "/tmp/wnet-unit-server-%d-%u", (int) getpid(), counter++);
         d->server = fake_server_new(d->server_path);
         if (!d->server)
                 return -1;
@@ -121,7 +119,8 @@ int driver_teardown(void **state)
         return code;
 }
 
-struct smb_message *driver_message(struct driver *d, uint32_t index, enum smb_op op, const char *path, const char *path2)
+struct smb_message *driver_message(struct driver *d, uint32_t index, enum smb_op op, const char *path,
+                                   const char *path2)
 {
         struct smb_message *m = &d->channel->messages[index];
 
@@ -149,6 +148,20 @@ void driver_put(struct driver *d, uint32_t index)
 void driver_wake(struct driver *d)
 {
         assert_int_equal(eventfd_write(d->request_fd, 1), 0);
+}
+
+void driver_settle(const struct driver *d)
+{
+        char path[64], line[512];
+        struct bytes stat;
+
+        snprintf(path, sizeof path, "/proc/%d/stat", (int) d->pid);
+        do {
+                usleep(1000);
+                read_bytes(path, &stat);
+                snprintf(line, sizeof line, "%.*s", (int) stat.size_bytes, stat.data);
+                assert_non_null(strrchr(line, ')'));
+        } while (strncmp(strrchr(line, ')'), ") S", 3) != 0);
 }
 
 uint32_t driver_take(struct driver *d)

@@ -3,8 +3,8 @@
 #define TESTS_WORKER_DRIVER_H
 
 /*
- * wnetd's side of a worker's channel, for tests: the worker runs in a child process in front of a fake server, and the test
- * writes its messages by hand.
+ * wnetd's side of a worker's channel, for tests: the worker runs in a child process in front of a fake server, and the
+ * test writes its messages by hand.
  */
 
 #include "unit.h"
@@ -22,8 +22,8 @@ struct driver {
         uint32_t replies_read;
 };
 
-/* cmocka's setup: a worker that has not been asked anything; *state is the driver. Teardown: ends it, and expects that it
- * ends well if it lives. */
+/* cmocka's setup: a worker that has not been asked anything; *state is the driver. Teardown: ends it, and expects that
+ * it ends well if it lives. */
 int driver_setup(void **state);
 int driver_teardown(void **state);
 
@@ -31,10 +31,14 @@ int driver_teardown(void **state);
 void driver_restart(struct driver *d, size_t setup_bytes);
 
 /* An empty message to be filled, with path and second path (may be NULL). */
-struct smb_message *driver_message(struct driver *d, uint32_t index, enum smb_op op, const char *path, const char *path2);
+struct smb_message *driver_message(struct driver *d, uint32_t index, enum smb_op op, const char *path,
+                                   const char *path2);
 
 void driver_put(struct driver *d, uint32_t index);
 void driver_wake(struct driver *d);
+
+/* Waits until the worker sleeps: it has nothing to do. */
+void driver_settle(const struct driver *d);
 
 /* Waits for the next reply and returns its index. */
 uint32_t driver_take(struct driver *d);

@@ -433,12 +433,12 @@ static bool credentials_conflict(const struct connection *c, const struct add_re
 }
 
 /* A live connection to the same server, whose session's credentials count. */
-static struct connection *find_session(struct manager *m, const struct remote_name *remote, const struct connection *but)
+static struct connection *find_session(struct manager *m, const struct remote_name *remote)
 {
         struct connection *c;
 
         TAILQ_FOREACH(c, &m->connections, entry)
-                if (c != but && connection_is_live(c) && remote_name_same_server(&c->remote, remote))
+                if (connection_is_live(c) && remote_name_same_server(&c->remote, remote))
                         return c;
         return NULL;
 }
@@ -460,19 +460,11 @@ static int set_credentials(struct connection *c, const struct credentials *crede
         return 0;
 }
 
-/* Finds the connection that the request is for, or makes it. */
-static int find_or_make(struct manager *m, const struct device_name *device, struct remote_name *remote,
-                        struct connection **ret_c, struct wn_error *err)
+/* Whether a device that has a connection, live or remembered, may be connected to remote. */
+static int check_device(const struct connection *c, const struct remote_name *remote, struct wn_error *err)
 {
-        struct connection *c = device ? manager_find_device(m, device) : NULL;
-        _cleanup_free_ char *resource = NULL;
+        _cleanup_free_ char *resource = remote_name_to_unc(&c->remote);
 
-        if (!c) {
-                c = connection_new(m, device, remote);
-                *ret_c = c;
-                return c ? 0 : -ENOMEM;
-        }
-        resource = remote_name_to_unc(&c->remote);
         if (connection_is_live(c))
                 return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already connected to %s", c->name, resource);
         if (c->cancel)
@@ -480,8 +472,6 @@ static int find_or_make(struct manager *m, const struct device_name *device, str
         if (!remote_name_equal(&c->remote, remote))
                 return error_set(err, ERROR_DEVICE_ALREADY_REMEMBERED, 0, "resolve",
                                  "%s is remembered for %s; forget it first: wnet cancel %s --forget", c->name, resource, c->name);
-        c->next_retry_usec = 0;
-        *ret_c = c;
         return 0;
 }
 
@@ -501,7 +491,7 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
         _cleanup_(remote_name_done) struct remote_name remote = { 0 };
         struct device_name device;
         bool deviceless = request->local[0] == '\0';
-        struct connection *c = NULL, *session;
+        struct connection *c, *session;
         int r;
 
         manager_release(m);
@@ -518,20 +508,28 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
                                  "%.80s is not a share's name; write //server/share", request->remote);
         if (deviceless && find_deviceless(m, &remote))
                 return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%.80s is already connected", request->remote);
-        session = find_session(m, &remote, NULL);
+        c = deviceless ? NULL : manager_find_device(m, &device);
+        r = c ? check_device(c, &remote, err) : 0;
+        if (r != 0)
+                return r;
+        session = find_session(m, &remote);
         if (session && has_credentials(request) && credentials_conflict(session, request))
                 return error_set(err, ERROR_SESSION_CREDENTIAL_CONFLICT, 0, "resolve",
                                  "%s is connected to the same server with other credentials; disconnect it first", session->name);
-        r = find_or_make(m, deviceless ? NULL : &device, &remote, &c, err);
-        if (r > 0)
-                return r;
+        if (!c && !(c = connection_new(m, deviceless ? NULL : &device, &remote)))
+                r = -ENOMEM;
         if (r == 0 && has_credentials(request))
                 r = set_credentials(c, &request->credentials, request->credentials_file);
         else if (r == 0 && session)
                 r = set_credentials(c, &session->credentials, session->credentials_file);
         if (r == 0) {
+                c->next_retry_usec = 0;
                 c->read_only = c->read_only || request->read_only;
                 r = begin(c, request->persistent && !deviceless, done, userdata);
+        }
+        if (r < 0 && c && !c->remembered) {
+                connection_set_state(c, CONNECTION_GONE, "");
+                manager_release_later(c);
         }
         return r < 0 ? error_set(err, ERROR_EXTENDED_ERROR, -r, "resolve", "wnetd is out of memory") : 0;
 }

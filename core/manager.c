@@ -100,8 +100,12 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
         TAILQ_FOREACH(c, &m->connections, entry) {
                 if (c->next_retry_usec == 0 || c->retry_at_usec > now)
                         continue;
+                if (c->cancel || m->shutting_down) { /* both may be refused yet */
+                        c->retry_at_usec = now + RETRY_MIN_USEC;
+                        continue;
+                }
                 c->next_retry_usec = 0;
-                if (c->state == CONNECTION_UNAVAILABLE && !c->cancel && !m->shutting_down)
+                if (c->state == CONNECTION_UNAVAILABLE)
                         manager_reconnect(c);
         }
         arm_retry(m);

@@ -305,8 +305,9 @@ static void added_while_forgotten(void **state)
         lock = lock_profile(d);
         cancelled = begin_cancel(d, "Z:", FORGET, false);
         loop_for(d->event, 20000);
-        find(d, "Z:")->next_retry_usec = 1; /* its planned attempt comes due just now */
-        manager_plan_retry(add(d, "Y:", OTHER, false) == NO_ERROR ? find(d, "Y:") : NULL);
+        assert_int_equal(add(d, "Y:", OTHER, false), NO_ERROR);
+        find(d, "Z:")->retry_at_usec = 1; /* its planned attempt comes due just now */
+        manager_plan_retry(find(d, "Y:"));
         added = begin_add(d, "Z:", SHARE, false);
         assert_int_not_equal(manager_restore_device(&d->manager, "Z:", NULL, NULL, &err), 0);
         loop_for(d->event, 500000); /* timers are not exact */

@@ -261,18 +261,27 @@ static void bad_profile(void **state)
 static void locked_profile(void **state)
 {
         struct driver *d = *state;
-        struct answer *answer, *other;
+        struct answer *answer, *other, *row_only;
         void *lock;
 
+        put_row(d, "X:", OTHER);
+        fake_plan("X:")->start_result = ERROR_BAD_NETPATH;
+        manager_restore(&d->manager);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "X:"), "unavailable") == 0 && fake_n_redirectors() == 0);
         assert_int_equal(add(d, "Z:", SHARE, true), NO_ERROR);
         assert_int_equal(add(d, "Y:", SHARE, false), NO_ERROR);
         lock = lock_profile(d);
         answer = begin_cancel(d, "Z:", FORGET, false);
+        row_only = begin_cancel(d, "X:", FORGET, false);
+        find(d, "X:")->retry_at_usec = 1; /* its planned attempt comes due meanwhile */
+        manager_plan_retry(find(d, "Y:"));
         other = begin_cancel(d, "Y:", FORGET, false);
         assert_int_equal(wait_for(other), NO_ERROR); /* nobody else waits */
         assert_int_equal(answer->n, 0);
         assert_int_equal(wait_for(answer), ERROR_CANNOT_OPEN_PROFILE); /* in bounded time */
         assert_untouched(d, "Z:");
+        assert_int_equal(wait_for(row_only), ERROR_CANNOT_OPEN_PROFILE);
+        assert_true(find(d, "X:")->next_retry_usec > 0); /* a refusal changes nothing: it is tried again later */
 
         answer = begin_cancel(d, "Z:", FORGET, false);
         loop_for(d->event, 200000);
@@ -280,7 +289,8 @@ static void locked_profile(void **state)
         assert_untouched(d, "Z:");
         unlock_profile(lock);
         assert_int_equal(wait_for(answer), NO_ERROR);
-        assert_int_equal(count_rows(d), 0);
+        assert_false(has_row(d, "Z:"));
+        assert_true(has_row(d, "X:"));
 }
 
 static void row_gone_already(void **state)

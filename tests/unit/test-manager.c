@@ -114,7 +114,7 @@ static void planned_attempts(void **state)
         LOOP_UNTIL(d->event, z->state == CONNECTION_UNAVAILABLE && y->state == CONNECTION_UNAVAILABLE);
         assert_true(z->next_retry_usec > 0 && y->next_retry_usec > 0);
         fake_plan("Z:")->start_result = 0;
-        z->next_retry_usec = 1; /* its time has come */
+        z->retry_at_usec = 1; /* its time has come */
         y->retry_wanted = false;
         manager_plan_retry(y);
         assert_int_equal(y->next_retry_usec, 0);

@@ -129,6 +129,7 @@ static void file_opened_again(void **state)
         loop_for(d->event, 50000);
         pool_assert_text(d, "next");
         assert_int_equal(fake_open_handles(d->server), 1);
+        fake_break(d->server, FAKE_CLOSE, "f", FAKE_EXIT, 1, 1); /* which closes it, too */
         assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->file, 0, 0)), 0);
         assert_int_equal(fake_open_handles(d->server), 0);
         assert_int_equal(d->n_down, 0); /* the worker for names lives */

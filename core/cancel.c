@@ -49,6 +49,7 @@ struct cancel {
         bool waiting;       /* for another cancel or an attempt to end: cancel_wake() */
         struct connection **targets;
         size_t n_targets;
+        bool revive;        /* it would have been tried again: so it is when the cancel is refused */
         bool ended_attempt; /* a connection attempt was ended: there was something to cancel */
         size_t n_unmounted; /* targets before this one have no mount any more */
         unsigned n_waiting; /* completions that are to come */
@@ -166,6 +167,10 @@ static void refuse(struct cancel *x, int status)
                         c->since_usec = c->since_before_cancel_usec;
                 }
                 c->cancel = NULL;
+                if (x->revive && c->state == CONNECTION_UNAVAILABLE) {
+                        c->retry_wanted = true;
+                        manager_plan_retry(c);
+                }
         }
         manager_release(x->manager);
         if (!x->name)
@@ -432,6 +437,7 @@ static bool end_attempts(struct cancel *x)
                 struct connection *c = x->targets[i];
 
                 if (c->attempt) {
+                        x->revive = x->revive || c->retry_wanted;
                         c->retry_wanted = false;
                         x->ended_attempt = true;
                         if (!attempt_cancel(c))

@@ -425,9 +425,9 @@ static unsigned long ask_in_children(void)
 
 /* AddressSanitizer's allocator does not survive a fork beside other threads: there, the children come first. */
 #ifdef __SANITIZE_ADDRESS__
-#define FORK_BESIDE_THREADS false
+#define FORK_BESIDE_THREADS 0
 #else
-#define FORK_BESIDE_THREADS true
+#define FORK_BESIDE_THREADS 1
 #endif
 
 /* threads: what Z: is connected to is asked for in many threads, and in children that are forked meanwhile */

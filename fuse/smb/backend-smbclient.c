@@ -30,15 +30,20 @@
 #define URL_MAX_BYTES 32768u /* a path of SMB_PATH_MAX_BYTES, each byte escaped, and some */
 #define ERRNO_MAX 133        /* EHWPOISON: Linux's highest */
 
-/* What libsmbclient would otherwise take from the user's and the system's smb.conf. */
-static const char configuration[] = "[global]\n"
-                                    "client min protocol = SMB2_02\n"
-                                    "client max protocol = SMB3_11\n"
-                                    "map archive = yes\n"
-                                    "map system = yes\n"
-                                    "map hidden = yes\n"
-                                    "name resolve order = host\n"
-                                    "log level = 0\n";
+/* What libsmbclient would otherwise take from the system's smb.conf, and how connections are signed. */
+#define CONFIGURATION                                                                                                   \
+        "[global]\n"                                                                                                    \
+        "client min protocol = SMB2_02\n"                                                                               \
+        "client max protocol = SMB3_11\n"                                                                               \
+        "client smb encrypt = if_required\n"                                                                            \
+        "map archive = yes\n"                                                                                           \
+        "map system = yes\n"                                                                                            \
+        "map hidden = yes\n"                                                                                            \
+        "name resolve order = host\n"                                                                                   \
+        "log level = 0\n"
+
+static const char configuration_signed[] = CONFIGURATION "client signing = required\n";
+static const char configuration_usual[] = CONFIGURATION "client signing = if_required\n";
 
 struct smb_open_file {
         SMBCFILE *handle;
@@ -56,6 +61,7 @@ struct smbclient {
         struct smb_setup credentials;
         SMBCFILE *root; /* for statfs, opened at the first one */
         uint32_t last_ntstatus;
+        bool login_failed; /* the session, not the share, was refused */
         size_t share_url_length; /* up to the connection's root */
         char url[URL_MAX_BYTES];
         char url2[URL_MAX_BYTES];
@@ -135,31 +141,30 @@ static void note_ntstatus(void *userdata, int level, const char *message)
         (void) level;
         if (code && sscanf(code, "32 bit codes: code=%x", &value) == 1)
                 s->last_ntstatus = value;
+        if (strstr(message, "SPNEGO login failed"))
+                s->login_failed = true;
 }
 
-/* Hands our configuration to the library through a memfd, and hides the user's. */
-static int set_configuration(void)
+/* Lays our configuration over what the library has loaded, through a memfd. */
+static int set_configuration(struct smbclient *s, const char *text)
 {
-        _cleanup_close_ int fd = memfd_create("smb.conf", 0);
+        _cleanup_close_ int fd = memfd_create("smb.conf", MFD_CLOEXEC);
+        size_t size = strlen(text);
         char path[64];
 
         if (fd < 0)
                 return -errno;
-        if (write(fd, configuration, sizeof(configuration) - 1) != (ssize_t) sizeof(configuration) - 1)
+        if (write(fd, text, size) != (ssize_t) size)
                 return -EIO;
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        if (setenv("SMB_CONF_PATH", path, 1) < 0 || setenv("HOME", "/nonexistent", 1) < 0)
-                return -errno;
-        (void) TAKE_FD(fd); /* read when the context is made */
-        return 0;
+        errno = 0;
+        return smbc_setConfiguration(s->context, path) < 0 ? last_errno() : 0;
 }
 
 static int make_context(struct smbclient *s, const struct smb_setup *setup)
 {
-        int r = set_configuration();
-
-        if (r < 0)
-                return r;
+        if (setenv("HOME", "/nonexistent", 1) < 0) /* no smb.conf of the user's */
+                return -errno;
         s->context = smbc_new_context();
         if (!s->context)
                 return -ENOMEM;
@@ -177,7 +182,7 @@ static int make_context(struct smbclient *s, const struct smb_setup *setup)
         smbc_setLogCallback(s->context, s, note_ntstatus);
         if (!smbc_init_context(s->context))
                 return -ENOMEM;
-        return 0;
+        return set_configuration(s, setup->has_password ? configuration_signed : configuration_usual);
 }
 
 /* Which status a failed connection attempt is; the NTSTATUS where it is known, else errno. */
@@ -233,10 +238,37 @@ static const char *connect_reason(int status, const struct smb_setup *setup)
         }
 }
 
+/* Asks for the root's attributes, which connects. 0, or the errno. */
+static int try_root(struct smbclient *s)
+{
+        struct stat st;
+        int r;
+
+        smbc_setDebug(s->context, 10); /* for note_ntstatus() */
+        errno = 0;
+        r = smbc_getFunctionStat(s->context)(s->context, s->url, &st);
+        if (r < 0)
+                r = errno ? errno : EIO;
+        smbc_setDebug(s->context, 0);
+        return r != 0 ? r : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+}
+
+/* Connects; with a password in two steps. A server may answer a wrong password with a guest's session and not say so. Only one that
+ * knows the password can sign; so the first session has to be signed, and gives way to a usual one when it was accepted. */
+static int connect_root(struct smbclient *s, const struct smb_setup *setup)
+{
+        int error = try_root(s);
+
+        if (error != 0 || !setup->has_password)
+                return error;
+        if (smbc_getFunctionPurgeCachedServers(s->context)(s->context) != 0 || set_configuration(s, configuration_usual) < 0)
+                return EIO;
+        return try_root(s);
+}
+
 static int smbclient_connect(struct smb_backend *b, const struct smb_setup *setup, struct wn_error *err)
 {
         struct smbclient *s = smbclient_of(b);
-        struct stat st;
         int r, error;
 
         s->credentials = *setup;
@@ -249,17 +281,10 @@ static int smbclient_connect(struct smb_backend *b, const struct smb_setup *setu
         if (r < 0)
                 return error_set(err, ERROR_BAD_NET_NAME, -r, "connect", "the name is too long");
         s->share_url_length = (size_t) r;
-
-        smbc_setDebug(s->context, 10);
-        errno = 0;
-        r = smbc_getFunctionStat(s->context)(s->context, s->url, &st);
-        error = errno;
-        smbc_setDebug(s->context, 0);
-        if (r == 0 && S_ISDIR(st.st_mode))
+        error = connect_root(s, setup);
+        if (error == 0)
                 return 0;
-        if (r == 0)
-                error = ENOTDIR;
-        r = connect_status(s->last_ntstatus, error);
+        r = s->login_failed ? ERROR_LOGON_FAILURE : connect_status(s->last_ntstatus, error);
         if (connect_reason(r, setup))
                 return error_set(err, r, (int) s->last_ntstatus, "connect", "%s", connect_reason(r, setup));
         if (error == EINVAL) /* what the library says of a name that does not resolve */

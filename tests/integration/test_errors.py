@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What goes wrong is told in one line that says what, why and by which number; and nothing is left of the attempt."""
 
+import getpass
 import os
 import socket
 import subprocess
@@ -42,6 +43,18 @@ def test_a_wrong_password_is_never_a_guest(wnet, server, user, password):
     assert_one_line(result)
     assert "(ERROR_LOGON_FAILURE, 1326)" in result.err or "(ERROR_INVALID_PASSWORD, 86)" in result.err
     assert_nothing_left(wnet)
+
+
+def test_a_server_that_takes_a_wrong_password_for_a_guest(wnet, make_server):
+    server = make_server(options={"map to guest": "bad password", "guest ok": "yes", "restrict anonymous": "0",
+                                  "guest account": getpass.getuser()})
+    (server.data / "f").write_text("x")
+    listing = subprocess.run(["smbclient", "-p", str(server.port), "-U", f"{ALICE}%wrong", "//127.0.0.1/data", "-c", "ls"],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert listing.returncode == 0, f"the server does not make guests: {listing.stdout}"
+    wnet.add_fails(1326, "Z:", server.url(), password="wrong")
+    assert_nothing_left(wnet)
+    wnet.add("Z:", server.url())
 
 
 def test_after_a_wrong_password_the_right_one_works(wnet, server):

@@ -118,14 +118,10 @@ static void *use_handles(void *userdata)
         return NULL;
 }
 
-static void test_threads_and_forks(void **state)
+static void use_handles_in_children(void)
 {
-        pthread_t threads[THREADS];
         int failed = 0;
 
-        (void) state;
-        for (int i = 0; i < THREADS; i++)
-                assert_int_equal(pthread_create(&threads[i], NULL, use_handles, &failed), 0);
         for (int i = 0; i < 20; i++) {
                 pid_t pid = fork();
                 int status;
@@ -138,6 +134,27 @@ static void test_threads_and_forks(void **state)
                 assert_int_equal(waitpid(pid, &status, 0), pid);
                 assert_int_equal(status, 0);
         }
+}
+
+/* AddressSanitizer's allocator does not survive a fork beside other threads: there, the children come first. */
+#ifdef __SANITIZE_ADDRESS__
+#define FORK_BESIDE_THREADS 0
+#else
+#define FORK_BESIDE_THREADS 1
+#endif
+
+static void test_threads_and_forks(void **state)
+{
+        pthread_t threads[THREADS];
+        int failed = 0;
+
+        (void) state;
+        if (!FORK_BESIDE_THREADS)
+                use_handles_in_children();
+        for (int i = 0; i < THREADS; i++)
+                assert_int_equal(pthread_create(&threads[i], NULL, use_handles, &failed), 0);
+        if (FORK_BESIDE_THREADS)
+                use_handles_in_children();
         for (int i = 0; i < THREADS; i++) {
                 void *result;
 

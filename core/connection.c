@@ -69,6 +69,13 @@ struct connection *connection_new(struct manager *manager, const struct device_n
         return c;
 }
 
+static void forget_session(struct connection *c)
+{
+        free(c->session_user);
+        free(c->session_domain);
+        c->session_user = c->session_domain = NULL;
+}
+
 void connection_free(struct connection *c)
 {
         assert(!c->redirector && !c->cancel && !c->attempt);
@@ -76,6 +83,7 @@ void connection_free(struct connection *c)
         remote_name_done(&c->remote);
         credentials_done(&c->credentials);
         free(c->credentials_file);
+        forget_session(c);
         free(c->name);
         free(c->mountpoint);
         free(c);
@@ -95,6 +103,8 @@ void connection_set_state(struct connection *c, enum connection_state state, con
         c->reason[utf8_cut_bytes(c->reason, strlen(c->reason))] = '\0'; /* no half character at its end */
         if (state != CONNECTION_UNAVAILABLE)
                 c->next_retry_usec = 0;
+        if (state == CONNECTION_CONNECTING)
+                forget_session(c);
         log_info("%s is %s%s%s", c->name, connection_state_name(state), *reason ? ": " : "", reason);
         if (c->manager->changed)
                 c->manager->changed(c->manager->userdata, c, connection_state_name(state));
@@ -103,6 +113,13 @@ void connection_set_state(struct connection *c, enum connection_state state, con
 bool connection_is_live(const struct connection *c)
 {
         return c->state != CONNECTION_UNAVAILABLE && c->state != CONNECTION_GONE;
+}
+
+void connection_authenticated(struct connection *c, const char *user, const char *domain)
+{
+        forget_session(c);
+        c->session_user = strdup(user);
+        c->session_domain = *domain ? strdup(domain) : NULL;
 }
 
 void connection_health(struct connection *c, bool up, const char *reason)

@@ -44,6 +44,8 @@ struct connection {
         struct remote_name remote;
         struct credentials credentials;
         char *credentials_file;      /* NULL: none; then credentials' password counts */
+        char *session_user;          /* as whom the server knows us: set when the first worker has been accepted, NULL before */
+        char *session_domain;        /* the same; NULL: none */
         bool read_only;
         bool remembered;             /* has a row, as far as the daemon knows */
 
@@ -82,6 +84,9 @@ void connection_set_state(struct connection *c, enum connection_state state, con
 bool connection_is_live(const struct connection *c);
 
 /* Events from the redirector. */
+
+/* The server has accepted user of domain ("": none), before the mount is made. A later attempt forgets it again. */
+void connection_authenticated(struct connection *c, const char *user, const char *domain);
 void connection_health(struct connection *c, bool up, const char *reason);
 void connection_unmounted(struct connection *c); /* by somebody else: fusermount3 -u, umount */
 

@@ -23,8 +23,8 @@
  *        lost:   s device or remote name, s path, t bytes: writes that were acknowledged and could not be sent (forced only)
  *  List()                                    → a(…)
  *        s device ("" deviceless), s remote (UNC), s state ("connecting" "ok" "reconnecting" "cancelling" "unavailable"),
- *        s reason (why it is in this state, "" where there is nothing to say), s user, s mountpoint, t since (CLOCK_REALTIME
- *        µs), t next retry (CLOCK_REALTIME µs, 0: none is planned), b persistent, b read-only
+ *        s reason (why it is in this state, "" where there is nothing to say), s user (DOMAIN\user where there is a domain: the session's, else the
+ *        one to connect as; "" where neither is known), s mountpoint, t since (CLOCK_REALTIME µs), t next retry (CLOCK_REALTIME µs, 0: none is planned), b persistent, b read-only
  *  Files(s name)                             → a(…); name "": of every connection
  *        s device or remote name, s kind ("file" "directory"), s path, u pid, u uid, s program, s mode ("r" "w" "rw"),
  *        t since (CLOCK_REALTIME µs), t bytes read, t bytes written

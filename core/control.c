@@ -262,15 +262,27 @@ static int on_shutdown(sd_bus_message *call, void *userdata, sd_bus_error *error
         return r < 0 ? r : 1;
 }
 
+/* As whom c is, or is to be, connected: "DOMAIN\\user", "user"; "" where nobody has said it and no server has accepted it yet.
+ * NULL: out of memory. */
+static char *connection_user(const struct connection *c)
+{
+        const char *user = c->session_user ? c->session_user : c->credentials.user;
+        const char *domain = c->session_user ? c->session_domain : c->credentials.domain;
+        char *text;
+
+        if (!user || !domain)
+                return strdup(user ? user : "");
+        return asprintf(&text, "%s\\%s", domain, user) < 0 ? NULL : text;
+}
+
 static int append_connection(sd_bus_message *reply, struct connection *c)
 {
-        _cleanup_free_ char *remote = remote_name_to_unc(&c->remote);
+        _cleanup_free_ char *remote = remote_name_to_unc(&c->remote), *user = connection_user(c);
 
-        if (!remote)
+        if (!remote || !user)
                 return -ENOMEM;
         return sd_bus_message_append(reply, "(" CONTROL_CONNECTION ")", c->has_device ? c->name : "", remote,
-                                     connection_state_name(c->state), c->reason, c->credentials.user ? c->credentials.user : "",
-                                     c->mountpoint, c->since_usec, c->next_retry_usec, (int) c->remembered, (int) c->read_only);
+                                     connection_state_name(c->state), c->reason, user, c->mountpoint, c->since_usec, c->next_retry_usec, (int) c->remembered, (int) c->read_only);
 }
 
 static int on_list(sd_bus_message *call, void *userdata, sd_bus_error *error)

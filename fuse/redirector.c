@@ -145,6 +145,13 @@ void redirector_mount(struct redirector *r)
 
 /* ---- starting ---- */
 
+static void on_authenticated(void *userdata, const char *user, const char *domain)
+{
+        struct redirector *r = userdata;
+
+        connection_authenticated(r->connection, user, domain);
+}
+
 static void on_connected(void *userdata, int status, const struct wn_error *err)
 {
         struct redirector *r = userdata;
@@ -222,6 +229,7 @@ static int redirector_start(struct connection *c, struct completion done)
                 .connect_usec = the_settings->connect_usec,
                 .operation_usec = the_settings->operation_usec,
                 .n_file_workers = FILE_WORKERS,
+                .authenticated = on_authenticated,
                 .connected = on_connected,
                 .health = on_health,
                 .reclaim_slot = on_reclaim,

@@ -21,6 +21,7 @@
 
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "core/utf8.h"
 #include "fuse/child.h"
 
 #define LISTING_DEADLINE_FACTOR 6 /* a listing of a million names is one call of libsmbclient */
@@ -134,6 +135,31 @@ static int broken_worker(struct smb_link *link, const char *what)
         return -EPROTO;
 }
 
+/* A user's or domain's name at text, with its NUL at most SMB_USER_MAX_BYTES behind: its bytes with that NUL; 0: it makes no sense. */
+static size_t checked_name_bytes(const char *text)
+{
+        size_t n = strnlen(text, SMB_USER_MAX_BYTES + 1);
+
+        return n <= SMB_USER_MAX_BYTES && utf8_is_clean(text, n) ? n + 1 : 0;
+}
+
+/* The server has accepted us: as whom, the reply says. */
+static int take_session(struct smb_link *link, const struct smb_message *m)
+{
+        char text[2 * (SMB_USER_MAX_BYTES + 1)];
+        size_t n;
+
+        memcpy(text, m->text, sizeof(text));
+        n = checked_name_bytes(text);
+        if (n == 0 || checked_name_bytes(text + n) == 0)
+                return broken_worker(link, "a user's name that makes no sense");
+        link->state = LINK_UP;
+        link->failures = 0;
+        arm_deadline(link);
+        pool_link_connected(link, text, text + n);
+        return 0;
+}
+
 /* The message that carries CONNECT: always the first. */
 static int take_connect_reply(struct smb_link *link, const struct smb_message *m)
 {
@@ -141,13 +167,8 @@ static int take_connect_reply(struct smb_link *link, const struct smb_message *m
         char text[sizeof(err.text)];
         int status = (int) m->status;
 
-        if (m->error == 0) {
-                link->state = LINK_UP;
-                link->failures = 0;
-                arm_deadline(link);
-                pool_link_connected(link);
-                return 0;
-        }
+        if (m->error == 0)
+                return take_session(link, m);
         memcpy(text, m->text, sizeof(text));
         text[sizeof(text) - 1] = '\0';
         if (!text[0])

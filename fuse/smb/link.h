@@ -51,7 +51,7 @@ void link_kill(struct smb_link *link);
 void link_dispatch(struct smb_link *link);
 
 /* Called by the link, implemented by the pool. */
-void pool_link_connected(struct smb_link *link);
+void pool_link_connected(struct smb_link *link, const char *user, const char *domain); /* as whom; domain may be "" */
 /* was_up: it had been connected; timed_out: by its deadline. */
 void pool_link_died(struct smb_link *link, const struct wn_error *err, bool was_up, bool timed_out);
 void pool_request_done(struct smb_link *link, struct smb_request *request);

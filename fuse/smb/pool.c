@@ -324,7 +324,7 @@ static void set_health(struct smb_pool *pool, bool up, const char *reason)
         pool->config.health(pool->config.userdata, up, reason);
 }
 
-void pool_link_connected(struct smb_link *link)
+void pool_link_connected(struct smb_link *link, const char *user, const char *domain)
 {
         struct smb_pool *pool = link->pool;
 
@@ -338,6 +338,7 @@ void pool_link_connected(struct smb_link *link)
         }
         pool->connected = pool->healthy = true;
         (void) link_start(&pool->links[1]); /* the first open shall not have to wait for it */
+        pool->config.authenticated(pool->config.userdata, user, domain);
         pool->config.connected(pool->config.userdata, NO_ERROR, NULL);
 }
 

@@ -80,6 +80,8 @@ struct smb_pool_config {
         struct smb_setup setup;       /* erased with the pool */
         uint64_t connect_usec, operation_usec;
         unsigned n_file_workers;      /* 1 … POOL_WORKERS_MAX - 1 */
+        /* The first worker was accepted as user of domain (which may be ""); connected() with 0 follows at once. */
+        void (*authenticated)(void *userdata, const char *user, const char *domain);
         /* The first connection attempt has ended: 0, or a status with err filled. */
         void (*connected)(void *userdata, int status, const struct wn_error *err);
         /* Later on: the server went away (reason says why), or is back. */

@@ -37,9 +37,10 @@
 #define SMB_PATH_MAX_BYTES 4096u         /* with its NUL, below the share, as the user sees it */
 #define SMB_TEXT_BYTES (2 * SMB_PATH_MAX_BYTES)
 #define SMB_NAME_MAX_BYTES 765u          /* 255 UTF-16 units of up to three bytes */
+#define SMB_USER_MAX_BYTES 256u          /* a user's name, and a domain's; a NUL follows */
 
 enum smb_op {
-        SMB_OP_CONNECT = 1, /* → status, text: what the server said */
+        SMB_OP_CONNECT = 1, /* → status, text: what the server said; on success, as whom: user and domain, each with its NUL */
         SMB_OP_STAT,        /* path → attr */
         SMB_OP_LIST,        /* path → fh of the listing */
         SMB_OP_LIST_NEXT,   /* fh, slot → length bytes of entries; 0: end, and fh is closed */
@@ -113,7 +114,7 @@ struct smb_message {
         uint32_t created;    /* OPEN with O_CREAT: the file did not exist before */
         struct smb_attr attr;
         struct smb_space space;
-        char text[SMB_TEXT_BYTES]; /* request: one or two paths with their NULs; reply of CONNECT: one line */
+        char text[SMB_TEXT_BYTES]; /* request: one or two paths with their NULs; reply of CONNECT: see there */
 };
 
 struct smb_ring {
@@ -133,8 +134,8 @@ struct smb_setup {
         char server[256];
         char share[256];
         char path[SMB_PATH_MAX_BYTES]; /* below the share; every request's path is below this one */
-        char user[257];
-        char domain[257];
+        char user[SMB_USER_MAX_BYTES + 1];
+        char domain[SMB_USER_MAX_BYTES + 1];
         char password[1025];
         char credentials_file[4096]; /* "": none; else user, domain and password come from it */
         uint16_t port;

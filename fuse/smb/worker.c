@@ -366,10 +366,13 @@ static int do_connect(struct worker *w, struct smb_message *m)
         }
         if (r == 0)
                 r = w->backend->ops->connect(w->backend, &w->setup, &err);
-        explicit_bzero(&w->setup, sizeof(w->setup));
         m->status = (uint32_t) status_from_result(r);
         m->cause = (uint32_t) err.cause;
-        snprintf(m->text, sizeof(m->text), "%s", err.text);
+        if (r == 0)
+                snprintf(m->text, sizeof(m->text), "%s%c%s", w->setup.user, '\0', w->setup.domain);
+        else
+                snprintf(m->text, sizeof(m->text), "%s", err.text);
+        explicit_bzero(&w->setup, sizeof(w->setup));
         return r == 0 ? 0 : -ECONNREFUSED;
 }
 

@@ -390,6 +390,9 @@ def test_get_user(lib, wnet, server):
     wnet.ok("cancel", "Z:")
     for name in ("Z:", "Y:", "", "nonsense", server.unc(), lib.bad_text):
         assert lib.code("user", name, 100) == 2250, name
+    wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials())  # only the worker reads that file
+    assert lib("user", "Z:", 100)["name"] == ALICE
+    wnet.ok("cancel", "Z:")
     assert lib.code("user", "Z:", "100:NULL") == 487
     assert lib.code("user", "Z:", "NULL:100") == 487
 

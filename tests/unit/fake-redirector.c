@@ -60,6 +60,18 @@ unsigned fake_n_redirectors(void)
 
 /* ---- steps ---- */
 
+static void authenticate(const struct redirector *r)
+{
+        const struct credentials *credentials = &r->connection->credentials;
+        const struct fake_plan *plan = r->plan;
+
+        if (plan->user)
+                connection_authenticated(r->connection, plan->user, plan->domain ? plan->domain : "");
+        else
+                connection_authenticated(r->connection, credentials->user ? credentials->user : "login",
+                                         credentials->domain ? credentials->domain : "");
+}
+
 static void complete(struct redirector *r)
 {
         struct completion done = r->done;
@@ -68,6 +80,8 @@ static void complete(struct redirector *r)
 
         r->timer = sd_event_source_disable_unref(r->timer);
         r->step = STEP_NONE;
+        if (r->result == 0 && step == STEP_START)
+                authenticate(r);
         if (r->result == 0)
                 r->plan->mounted = step == STEP_START || step == STEP_REMOUNT || step == STEP_FREEZE;
         if (step == STEP_REVOKE || step == STEP_REMOUNT)

@@ -22,6 +22,8 @@ struct fake_plan {
         uint64_t start_usec;    /* after so long; */
         bool start_stops;       /* or never, */
         bool mounting;          /* and then it says that it is mounting */
+        const char *user;       /* whom the server knows; NULL: the credentials', or "login" */
+        const char *domain;
         int unmount_result;     /* -EBUSY: so often, */
         unsigned n_unmount_fails; /* then 0 */
         int remount_result;

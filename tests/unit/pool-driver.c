@@ -11,6 +11,14 @@ static bool submitting;
 
 /* ---- callbacks ---- */
 
+static void on_authenticated(void *userdata, const char *user, const char *domain)
+{
+        struct driver *d = userdata;
+
+        assert_int_equal(d->n_connected, 0); /* known before the connection is used */
+        snprintf(d->session, sizeof d->session, "%s\\%s", domain, user);
+}
+
 static void on_connected(void *userdata, int status, const struct wn_error *err)
 {
         struct driver *d = userdata;
@@ -70,8 +78,8 @@ int pool_setup(void **state)
                 return -1;
         d->config = (struct smb_pool_config) {
                 .event = d->event, .worker_program = FAKE_WORKER, .connect_usec = POOL_OPERATION_USEC,
-                .operation_usec = POOL_OPERATION_USEC, .n_file_workers = 1, .connected = on_connected,
-                .health = on_health, .reclaim_slot = on_reclaim, .userdata = d,
+                .operation_usec = POOL_OPERATION_USEC, .n_file_workers = 1, .authenticated = on_authenticated,
+                .connected = on_connected, .health = on_health, .reclaim_slot = on_reclaim, .userdata = d,
         };
         snprintf(d->config.setup.share, sizeof d->config.setup.share, "%s", d->server_path);
         snprintf(d->config.setup.password, sizeof d->config.setup.password, "s3cret");

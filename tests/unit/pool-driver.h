@@ -21,6 +21,7 @@ struct driver {
         struct smb_pool_config config;
         struct smb_pool *pool;
 
+        char session[600]; /* "domain\user", as authenticated() told them */
         unsigned n_connected;
         int status;
         struct wn_error err;

@@ -79,6 +79,43 @@ static void states(void **state)
         assert_true(connection_is_live(c));
 }
 
+/* As whom the server knows us: told while connecting, forgotten when that begins anew. */
+static void session_user(void **state)
+{
+        struct add_request request = {
+                .local = "Y:", .remote = SHARE, .type = RESOURCETYPE_DISK,
+                .credentials = { .user = (char *) "me", .domain = (char *) "HOME" },
+        };
+        struct driver *d = *state;
+        struct connection *c;
+
+        fake_plan("Z:")->user = "alice";
+        fake_plan("Z:")->domain = "DOM";
+        fake_plan("Z:")->start_stops = true;
+        begin_add(d, "Z:", SHARE, false);
+        c = find(d, "Z:");
+        assert_null(c->session_user);
+        fake_go_on(c, 0);
+        LOOP_UNTIL(d->event, c->state == CONNECTION_OK);
+        assert_string_equal(c->session_user, "alice");
+        assert_string_equal(c->session_domain, "DOM");
+        connection_authenticated(c, "bob", "");
+        assert_string_equal(c->session_user, "bob");
+        assert_null(c->session_domain);
+        connection_set_state(c, CONNECTION_RECONNECTING, "the server is away");
+        assert_string_equal(c->session_user, "bob");
+        connection_set_state(c, CONNECTION_CONNECTING, "");
+        assert_null(c->session_user);
+        connection_set_state(c, CONNECTION_OK, "");
+
+        assert_int_equal(wait_for(begin_request(d, &request)), NO_ERROR);
+        assert_string_equal(find(d, "Y:")->session_user, "me");
+        assert_string_equal(find(d, "Y:")->session_domain, "HOME");
+        assert_int_equal(add(d, "X:", "//srv2/share", false), NO_ERROR);
+        assert_string_equal(find(d, "X:")->session_user, "login");
+        assert_null(find(d, "X:")->session_domain);
+}
+
 static void health(void **state)
 {
         struct driver *d = *state;
@@ -130,7 +167,7 @@ static void unmounted(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { TEST(names), TEST(states), TEST(health), TEST(unmounted) };
+        const struct CMUnitTest tests[] = { TEST(names), TEST(states), TEST(session_user), TEST(health), TEST(unmounted) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

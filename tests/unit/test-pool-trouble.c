@@ -334,6 +334,24 @@ static void hostile_while_connecting(void **state)
         assert_int_equal(pool_start(d), ERROR_EXTENDED_ERROR);
 }
 
+/* Whom a worker says that the server knows. */
+static void hostile_user(void **state)
+{
+        static const char *const names[] = { "a\tb", "\xff", "\xed\xa0\x80" };
+        struct driver *d = *state;
+
+        for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+                for (unsigned in_domain = 0; in_domain < 2; in_domain++) {
+                        snprintf(d->config.setup.user, sizeof d->config.setup.user, "%s", in_domain ? "me" : names[i]);
+                        snprintf(d->config.setup.domain, sizeof d->config.setup.domain, "%s", in_domain ? names[i] : "");
+                        assert_int_equal(pool_start(d), ERROR_EXTENDED_ERROR);
+                        assert_string_equal(d->session, "");
+                        pool_stop(d);
+                        d->n_connected = 0;
+                }
+        }
+}
+
 /* The channel's memory is made to vanish under the daemon. */
 static void hostile_cut(void **state)
 {
@@ -378,6 +396,7 @@ int main(void)
                 TEST(hostile_workers),
                 TEST(hostile_lengths),
                 TEST(hostile_while_connecting),
+                TEST(hostile_user),
                 TEST(hostile_cut),
                 TEST(somebody_left_behind),
         };

@@ -8,9 +8,12 @@ static void connects(void **state)
 {
         struct driver *d = *state;
 
+        snprintf(d->config.setup.user, sizeof d->config.setup.user, "alice");
+        snprintf(d->config.setup.domain, sizeof d->config.setup.domain, "DOM");
         assert_int_equal(pool_start(d), NO_ERROR);
         loop_for(d->event, 50000);
         assert_int_equal(d->n_connected, 1);
+        assert_string_equal(d->session, "DOM\\alice");
         assert_string_equal(d->server->setup.password, "s3cret");
         assert_int_equal(d->n_up + d->n_down, 0);
 }

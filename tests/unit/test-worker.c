@@ -19,6 +19,7 @@ static void connects(void **state)
         assert_int_equal(fake_count(d->server, FAKE_CONNECT, "*"), 1);
         assert_string_equal(d->server->setup.user, "me");
         assert_int_equal(d->server->setup.has_password, 0);
+        assert_memory_equal(driver_reply(d)->text, "me\0", 4); /* user, and no domain */
 }
 
 static void connect_refused(void **state)
@@ -56,6 +57,7 @@ static void credentials_file(void **state)
         assert_string_equal(d->server->setup.domain, "DOM");
         assert_string_equal(d->server->setup.password, "s3cret");
         assert_int_equal(d->server->setup.has_password, 1);
+        assert_memory_equal(driver_reply(d)->text, "alice\0DOM", 10);
         unlink(path);
 }
 

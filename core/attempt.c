@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "core/cleanup.h"
+#include "core/fault.h"
 #include "core/log.h"
 #include "core/manager.h"
 
@@ -116,6 +117,7 @@ static void attempt_succeeded(struct attempt *a)
         c->retries = 0;
         attempt_free(a);
         connection_set_state(c, CONNECTION_OK, "");
+        FAULT_POINT("add.answer");
         if (done)
                 done(userdata, NO_ERROR, NULL, c);
 }
@@ -198,6 +200,7 @@ static void check_profile(struct attempt *a)
         profile_rows_done(&rows);
         if (!profile_settled(a, &r))
                 return;
+        FAULT_POINT("add.checked");
         if (r != 0)
                 attempt_failed(a, r);
         else
@@ -235,10 +238,12 @@ static void write_row(struct attempt *a)
         clock_gettime(CLOCK_REALTIME, &now);
         row.since_usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
         r = remote ? profile_stage_put(c->manager->profile_path, &row, &change, &a->err) : -ENOMEM;
+        FAULT_POINT("add.staged");
         if (r == 0)
                 r = profile_commit(change, &a->err);
         if (!profile_settled(a, &r))
                 return;
+        FAULT_POINT("add.committed");
         if (r == 0) {
                 attempt_succeeded(a);
                 return;
@@ -263,6 +268,7 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
                 check_profile(a);
                 break;
         case ATTEMPT_CONNECT:
+                FAULT_POINT("add.mounted");
                 if (a->cancelled)
                         undo(a);
                 else if (a->status != NO_ERROR)

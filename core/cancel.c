@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
+#include "core/fault.h"
 #include "core/log.h"
 #include "core/manager.h"
 #include "core/mountinfo.h"
@@ -98,6 +99,7 @@ static struct completion completion(struct cancel *x)
 /* Ends a staged change: 0, or what profile_commit() answers. */
 static int commit_profile(struct cancel *x)
 {
+        FAULT_POINT("cancel.commit");
         x->manager->n_staged -= x->change != NULL;
         return profile_commit(TAKE_PTR(x->change), &x->outcome.err);
 }
@@ -129,6 +131,7 @@ static void finish(struct cancel *x)
                 error_set(&x->outcome.err, x->outcome.status, 0, "cancel", "%s", status_message(x->outcome.status));
         TAILQ_REMOVE(&m->cancels, x, entry);
         sd_event_source_disable_unref(x->step_source);
+        FAULT_POINT("cancel.answer");
         if (x->done)
                 x->done(x->userdata, &x->outcome);
         cancel_outcome_done(&x->outcome);
@@ -206,6 +209,7 @@ static void commit(struct cancel *x)
                 put_back(x);
                 return;
         }
+        FAULT_POINT("cancel.committed");
         if (!mounts_are_gone(x)) {
                 error_set(&x->outcome.err, ERROR_EXTENDED_ERROR, 0, "verify", "%s is still in the mount table; see wnetd's log",
                           x->targets[0]->name);
@@ -246,6 +250,7 @@ static void remounted(struct cancel *x)
 {
         struct connection *c = x->targets[--x->n_unmounted];
 
+        FAULT_POINT("cancel.remounted");
         if (x->result != 0) {
                 log_error("%s could not be mounted again and is disconnected", c->name);
                 let_go(c, false);
@@ -268,6 +273,7 @@ static void unmounted(struct cancel *x)
         struct connection *c = x->targets[x->n_unmounted];
 
         if (x->result == 0) {
+                FAULT_POINT("cancel.unmounted");
                 x->outcome.err = (struct wn_error){ 0 };
                 x->n_unmounted++;
                 x->deadline_usec = now_usec(x) + UNMOUNT_TRIES_USEC;
@@ -327,12 +333,14 @@ static void freeze(struct cancel *x)
 
 static void frozen(struct cancel *x)
 {
+        FAULT_POINT("cancel.frozen");
         for (size_t i = 0; i < x->n_targets; i++)
                 cancel_outcome_add_open(&x->outcome, x->targets[i]);
         if (x->outcome.status != NO_ERROR) {
                 put_back(x);
                 return;
         }
+        FAULT_POINT("cancel.counted");
         x->deadline_usec = now_usec(x) + UNMOUNT_TRIES_USEC;
         unmount_next(x);
 }
@@ -364,6 +372,7 @@ static void stage(struct cancel *x)
                 refuse(x, r == -EBUSY ? ERROR_CANNOT_OPEN_PROFILE : status_from_result(r));
                 return;
         }
+        FAULT_POINT("cancel.staged");
         if (!x->change) /* the row had gone already */
                 c->remembered = false;
         if (connection_is_live(c)) {
@@ -375,6 +384,7 @@ static void stage(struct cancel *x)
                 refuse(x, ERROR_EXTENDED_ERROR);
                 return;
         }
+        FAULT_POINT("cancel.committed");
         let_go(c, true);
         manager_release(x->manager);
         finish(x);
@@ -504,6 +514,7 @@ static void resolve(struct cancel *x)
         }
         for (size_t i = 0; i < x->n_targets; i++)
                 x->targets[i]->cancel = x;
+        FAULT_POINT("cancel.resolved");
         x->deadline_usec = now_usec(x) + PROFILE_WAIT_USEC;
         if (x->n_targets == 1 && to_forget(x, x->targets[0]))
                 stage(x);
@@ -534,6 +545,7 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
                 unmount_next(x);
                 break;
         case CANCEL_REVOKE:
+                FAULT_POINT("cancel.revoked");
                 x->n_unmounted = x->n_targets;
                 commit(x);
                 break;

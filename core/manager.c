@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/fault.h"
 #include "core/log.h"
 
 #define RETRY_MIN_USEC (5 * 1000000ULL)
@@ -157,6 +158,7 @@ static int adopt_row(struct manager *m, const struct profile_row *row)
             (row->secret == PROFILE_SECRET_FILE && !(c->credentials_file = strdup(row->credentials_file))))
                 return -ENOMEM;
         m->ops->folder(c, true);
+        FAULT_POINT("restore.folder");
         manager_reconnect(c);
         return 0;
 }
@@ -177,6 +179,7 @@ void manager_restore(struct manager *m)
                 log_warning("no drive can be restored: %s", err.text[0] ? err.text : strerror(-r));
                 return;
         }
+        FAULT_POINT("restore.loaded");
         for (size_t i = 0; i < rows.n_items; i++) {
                 r = adopt_row(m, &rows.items[i]);
                 if (r != 0)

@@ -14,6 +14,7 @@
 #include "core/profile.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -24,6 +25,7 @@
 #include <sys/stat.h>
 
 #include "core/cleanup.h"
+#include "core/fault.h"
 #include "core/name.h"
 #include "core/paths.h"
 #include "core/utf8.h"
@@ -31,6 +33,7 @@
 #define TEXT_MAX_BYTES 256           /* user, domain, provider */
 #define VALUE_MAX_BYTES (64 * 1024)  /* SQLite's limit for anything in the file or in a statement */
 #define HEADER_BYTES 100
+#define TEMPORARY ".new-XXXXXX" /* behind the name of a profile that is being made, as for mkostemp() */
 
 /* The file keeps this text; a profile whose text differs is not one. */
 #define SCHEMA                                                                                                     \
@@ -455,6 +458,23 @@ static int make_parent(const char *path, struct wn_error *err)
         return r == 0 || r == -ENOMEM ? r : cannot_open(path, -r, strerror(-r), err);
 }
 
+void profile_clean(const char *path)
+{
+        const char *name = strrchr(path, '/') + 1;
+        _cleanup_free_ char *folder = strndup(path, (size_t) (name - path)), *pattern = NULL;
+        DIR *dir = folder ? opendir(folder) : NULL;
+        const struct dirent *entry;
+
+        if (asprintf(&pattern, "%s" TEMPORARY, name) < 0)
+                pattern = NULL;
+        while (dir && pattern && (entry = readdir(dir)))
+                if (strlen(entry->d_name) == strlen(pattern) &&
+                    strncmp(entry->d_name, pattern, strlen(pattern) - 6) == 0)
+                        (void) unlinkat(dirfd(dir), entry->d_name, 0);
+        if (dir)
+                closedir(dir);
+}
+
 /* Makes an empty profile where there is none. */
 static int create_profile(const char *path, bool *ret_created, struct wn_error *err)
 {
@@ -463,7 +483,7 @@ static int create_profile(const char *path, bool *ret_created, struct wn_error *
 
         if (r != 0)
                 return r;
-        if (asprintf(&temporary, "%s.new-XXXXXX", path) < 0) {
+        if (asprintf(&temporary, "%s" TEMPORARY, path) < 0) {
                 temporary = NULL;
                 return -ENOMEM;
         }
@@ -476,12 +496,15 @@ static int create_profile(const char *path, bool *ret_created, struct wn_error *
                 return cannot_open(path, errno, strerror(errno), err);
         r = fchmod(fd, 0600) < 0 ? cannot_open(path, errno, strerror(errno), err) : 0; /* whatever the umask */
         close(fd);
+        FAULT_POINT("profile.made");
         if (r == 0)
                 r = write_empty(temporary, err);
+        FAULT_POINT("profile.written");
         if (r == 0) {
                 /* A journal whose profile somebody removed would be rolled back into the new one. */
                 unlink(journal);
                 r = publish(temporary, path);
+                FAULT_POINT("profile.published");
                 *ret_created = r == 0;
                 if (r == -EEXIST)
                         r = 0;
@@ -504,6 +527,7 @@ static void remove_created(sqlite3 *db, const char *path)
                 return;
         if (read_rows(db, &rows, path, NULL) == 0 && rows.n_items == 0)
                 unlink(path);
+        FAULT_POINT("profile.removed");
         profile_rows_done(&rows);
 }
 
@@ -529,6 +553,7 @@ int profile_commit(struct profile_change *change, struct wn_error *err)
         if (!change)
                 return 0;
         r = execute(change->db, "COMMIT", change->path, err);
+        FAULT_POINT("profile.committed");
         if (r != 0) {
                 profile_rollback(change);
                 return r;

@@ -55,6 +55,9 @@ void profile_rows_done(struct profile_rows *rows);
  * names, and rows beyond PROFILE_ROWS_MAX, make it ERROR_BAD_PROFILE: every text is checked with core/name.h. */
 int profile_load(const char *path, struct profile_rows *ret_rows, struct wn_error *err);
 
+/* Removes what a daemon that was killed has left of a profile that it was making. Only for who holds the daemon's lock. */
+void profile_clean(const char *path);
+
 /* A change that has been staged: everything that can fail has been done, only the commit remains. */
 struct profile_change;
 

@@ -33,7 +33,7 @@ static int make_folders(const char *path)
                 char kept = *p;
 
                 *p = '\0';
-                if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+                if (mkdir(copy, kept == '\0' ? MOUNT_FOLDER_CLOSED : 0700) < 0 && errno != EEXIST)
                         return -errno;
                 *p = kept;
                 if (kept == '\0')
@@ -107,7 +107,7 @@ int mount_folder_prepare(const char *path, int *ret_fd, struct wn_error *err)
         if (!is_empty(fd))
                 return error_set(err, ERROR_EXTENDED_ERROR, ENOTEMPTY, "mount",
                                  "the folder %s is not empty; move its contents away", path);
-        if (fchmod(fd, 0700) < 0)
+        if (fchmod(fd, MOUNT_FOLDER_OPEN) < 0)
                 return error_set(err, ERROR_EXTENDED_ERROR, errno, "mount", "the folder %s cannot be prepared: %s", path,
                                  strerror(errno));
         *ret_fd = TAKE_FD(fd);
@@ -118,7 +118,7 @@ void mount_folder_protect(int fd)
 {
         if (fd < 0)
                 return;
-        (void) fchmod(fd, 0500);
+        (void) fchmod(fd, MOUNT_FOLDER_CLOSED);
         close(fd);
 }
 
@@ -130,7 +130,7 @@ void mount_folder_keep(const char *path)
                 return;
         fd = open_folder(path);
         if (fd >= 0 && is_empty(fd))
-                (void) fchmod(fd, 0500);
+                (void) fchmod(fd, MOUNT_FOLDER_CLOSED);
 }
 
 void mount_folder_remove(const char *path, bool with_parent)

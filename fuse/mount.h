@@ -11,6 +11,11 @@
 
 #include "core/status.h"
 
+/* Modes of a drive's folder: the one it has, and the one while fusermount3 mounts on it. The latter's sticky bit has no other
+ * meaning than that the folder is ours, for whoever cleans up after a daemon that was killed just then. */
+#define MOUNT_FOLDER_CLOSED 0500
+#define MOUNT_FOLDER_OPEN 01700
+
 /* Makes path (and its parents) or checks that it is an empty directory of ours with nothing mounted on it, opens it and makes it
  * writable, as fusermount3 wants it. *ret_fd: to be closed by mount_folder_protect(). 0 or a status with err filled. */
 int mount_folder_prepare(const char *path, int *ret_fd, struct wn_error *err);

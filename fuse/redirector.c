@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/fault.h"
 #include "core/log.h"
 #include "fuse/internal.h"
 #include "fuse/mount.h"
@@ -83,6 +84,7 @@ static void on_mounted(void *userdata, int exit_code, const char *text, int fd)
         int error;
 
         r->helper = NULL;
+        FAULT_POINT("mount.helper");
         if (exit_code != 0 || fd < 0) {
                 if (fd >= 0)
                         close(fd);
@@ -102,6 +104,7 @@ static void on_mounted(void *userdata, int exit_code, const char *text, int fd)
 
 void redirector_initialized(struct redirector *r)
 {
+        FAULT_POINT("mount.initialized");
         r->phase = PHASE_SERVING;
         r->gave_up = false;
         redirector_complete(r, 0, NULL);
@@ -133,7 +136,9 @@ void redirector_mount(struct redirector *r)
         int error;
 
         forget_old_session(r);
+        FAULT_POINT("mount.connected");
         error = mount_folder_prepare(r->connection->mountpoint, &r->folder_fd, &err);
+        FAULT_POINT("mount.folder");
         if (error != 0) {
                 redirector_complete(r, error, &err);
                 return;

@@ -19,6 +19,7 @@
 #include "core/log.h"
 #include "core/mountinfo.h"
 #include "fuse/child.h"
+#include "fuse/mount.h"
 
 extern char **environ;
 
@@ -41,7 +42,12 @@ static bool below(const char *path, const char *folder)
         return strncmp(path, folder, length) == 0 && path[length] == '/';
 }
 
-/* Removes the folder of a drive that is no longer there: empty, and closed as only ours are. What is mounted there by others is
+static bool is_ours(mode_t mode)
+{
+        return (mode & 07777) == MOUNT_FOLDER_CLOSED || (mode & 07777) == MOUNT_FOLDER_OPEN;
+}
+
+/* Removes the folder of a drive that is no longer there: empty, and with a mode as only ours have. What is mounted there by others is
  * not touched: it might not answer. */
 static void remove_closed_folders(const struct mountinfo *table, const char *folder, unsigned depth)
 {
@@ -56,7 +62,7 @@ static void remove_closed_folders(const struct mountinfo *table, const char *fol
                         continue;
                 if (mountinfo_find(table, path) || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
                         continue;
-                if ((st.st_mode & 0777) == 0500)
+                if (is_ours(st.st_mode))
                         (void) rmdir(path);
                 else if (depth > 0)
                         remove_closed_folders(table, path, depth - 1);

@@ -31,6 +31,7 @@
 #include "core/manager.h"
 #include "core/mountinfo.h"
 #include "core/paths.h"
+#include "core/profile.h"
 #include "fuse/redirector.h"
 #include "fuse/stale.h"
 
@@ -365,6 +366,7 @@ static int run(struct daemon *d, bool background)
                 return fail("wnetd cannot start", r);
         log_info("wnetd " WNET_VERSION " serves %s", d->drives_dir);
         stale_clean(d->drives_dir);
+        profile_clean(d->paths.profile);
         manager_restore(&d->manager);
         (void) sd_notify(0, "READY=1");
         r = sd_event_loop(d->event);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What makes wnetd-fault of wnetd; see core/fault.h. */
+
+#include "core/fault.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+void fault_point(const char *name)
+{
+        const char *wanted = getenv("WNET_FAULT");
+        size_t length = strlen(name);
+        static int passed; /* how often the one that is wanted was passed */
+
+        if (!wanted || strncmp(wanted, name, length) != 0 || (wanted[length] != '\0' && wanted[length] != '#'))
+                return;
+        if (++passed >= (wanted[length] == '#' ? atoi(wanted + length + 1) : 1))
+                raise(SIGKILL);
+}

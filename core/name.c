@@ -232,31 +232,64 @@ static int parse_path(const char *cursor, bool url, struct remote_name *remote)
         return used > REMOTE_PATH_MAX_BYTES ? ERROR_BAD_NET_NAME : 0;
 }
 
-int remote_name_parse(const char *text, struct remote_name *ret_remote)
+/* What a remote name begins with, up to the separator behind the server, which *ret_cursor is set behind. */
+static int parse_begin(const char *text, const char **ret_cursor, bool *ret_url, struct remote_name *remote)
 {
-        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
-        const char *cursor = text;
-        bool url;
-        int r;
-
         if (!text || strnlen(text, REMOTE_TEXT_MAX_BYTES + 1) > REMOTE_TEXT_MAX_BYTES)
                 return ERROR_BAD_NET_NAME;
 
-        url = strncasecmp(text, "smb://", 6) == 0;
-        if (url)
-                cursor += 6;
+        *ret_url = strncasecmp(text, "smb://", 6) == 0;
+        if (*ret_url)
+                *ret_cursor = text + 6;
         else if (text[0] && strchr(SEPARATORS, text[0]) && text[1] && strchr(SEPARATORS, text[1]))
-                cursor += 2;
+                *ret_cursor = text + 2;
         else
                 return ERROR_BAD_NET_NAME;
+        return parse_server(ret_cursor, *ret_url, remote);
+}
 
-        r = parse_server(&cursor, url, &remote);
+bool remote_share_valid(const char *share)
+{
+        size_t n = strnlen(share, REMOTE_SHARE_MAX_BYTES + 1);
+
+        return n > 0 && n <= REMOTE_SHARE_MAX_BYTES && utf8_is_clean(share, n) && !strpbrk(share, SHARE_REFUSED) &&
+               strcmp(share, ".") != 0 && strcmp(share, "..") != 0;
+}
+
+int remote_server_parse(const char *text, struct remote_name *ret_server)
+{
+        _cleanup_(remote_name_done) struct remote_name server = { 0 };
+        const char *cursor;
+        bool url;
+        int r = parse_begin(text, &cursor, &url, &server);
+
+        if (r != 0)
+                return r;
+        if (*cursor)
+                return ERROR_BAD_NET_NAME;
+        server.share = strdup("");
+        server.path = strdup("");
+        if (!server.share || !server.path)
+                return -ENOMEM;
+
+        *ret_server = server;
+        server = (struct remote_name) { 0 };
+        return 0;
+}
+
+int remote_name_parse(const char *text, struct remote_name *ret_remote)
+{
+        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
+        const char *cursor;
+        bool url;
+        int r = parse_begin(text, &cursor, &url, &remote);
+
         if (r != 0)
                 return r;
         r = next_part(&cursor, url, &remote.share);
         if (r != 0)
                 return r;
-        if (strlen(remote.share) > REMOTE_SHARE_MAX_BYTES || strpbrk(remote.share, SHARE_REFUSED))
+        if (!remote_share_valid(remote.share))
                 return ERROR_BAD_NET_NAME;
         r = parse_path(cursor, url, &remote);
         if (r != 0)

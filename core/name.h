@@ -47,6 +47,14 @@ struct remote_name {
  * Returns 0, ERROR_BAD_NET_NAME, or -ENOMEM. The result is owned by the caller: remote_name_done(). */
 int remote_name_parse(const char *text, struct remote_name *ret_remote);
 
+/* Accepts a server alone: \\\\server, //server and smb://server, with :port behind it and one trailing separator; refuses what
+ * remote_name_parse() refuses. The result's share and path are "".
+ * Returns 0, ERROR_BAD_NET_NAME, or -ENOMEM. The result is owned by the caller: remote_name_done(). */
+int remote_server_parse(const char *text, struct remote_name *ret_server);
+
+/* Whether a share can have this name: valid UTF-8, not too long, without what remote_name_parse() refuses. */
+bool remote_share_valid(const char *share);
+
 /* Frees the parts; accepts a zeroed struct. */
 void remote_name_done(struct remote_name *remote);
 

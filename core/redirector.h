@@ -10,7 +10,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <systemd/sd-event.h>
 
+#include "core/credentials.h"
+#include "core/name.h"
 #include "core/status.h"
 
 struct connection;
@@ -28,6 +31,18 @@ struct lost_file {
         char *path;
         uint64_t bytes;
 };
+
+/* A share that a server offers. */
+struct share {
+        char *name;
+        uint32_t type; /* RESOURCETYPE_DISK, RESOURCETYPE_PRINT; RESOURCETYPE_ANY: another kind, as IPC$ and devices are */
+        char *comment; /* one line, "" where the server has none */
+};
+
+struct shares_job;
+
+/* status: NO_ERROR, or as connecting to the server ends, with err filled. shares are valid during the call; the job has ended. */
+typedef void (*shares_done_fn)(void *userdata, int status, const struct wn_error *err, const struct share *shares, size_t n);
 
 struct redirector_ops {
         /* Connects to c's resource and mounts it on c->mountpoint. */
@@ -65,6 +80,15 @@ struct redirector_ops {
         /* Ends everything at once: workers killed, session closed. Not to be called from a completion. c->redirector may be
          * NULL. */
         void (*free)(struct connection *c);
+
+        /* Lists a server's shares (hidden ones too), with a connection of its own that ends with it. server: share and path are "".
+         * credentials_file: NULL, or whose user and password count instead of credentials'. Takes at most the time-out of
+         * connecting and one of an operation. Returns 0, or a negative errno: then done is not called. */
+        int (*shares)(sd_event *event, const struct remote_name *server, const struct credentials *credentials,
+                      const char *credentials_file, shares_done_fn done, void *userdata, struct shares_job **ret_job);
+
+        /* Ends a job early: done is not called. Accepts NULL. */
+        void (*shares_cancel)(struct shares_job *job);
 };
 
 #endif

@@ -22,6 +22,8 @@
 #include "fuse/internal.h"
 #include "fuse/mount.h"
 #include "fuse/notify.h"
+#include "fuse/shares.h"
+#include "fuse/smb/setup.h"
 
 #define HELPER_TIMEOUT_USEC (10 * 1000000ULL)
 #define DEVICE_GONE_USEC (200 * 1000ULL) /* from a successful unmount to the device's end */
@@ -179,28 +181,6 @@ static bool on_reclaim(void *userdata)
         return stream_reclaim_slot(userdata);
 }
 
-static int copy_text(char *ret_text, size_t size, const char *text)
-{
-        return snprintf(ret_text, size, "%s", text ? text : "") < (int) size ? 0 : -ENAMETOOLONG;
-}
-
-static int fill_setup(const struct connection *c, uint64_t operation_usec, struct smb_setup *ret_setup)
-{
-        const struct credentials *credentials = &c->credentials;
-        if (copy_text(ret_setup->server, sizeof(ret_setup->server), c->remote.server) < 0 ||
-            copy_text(ret_setup->share, sizeof(ret_setup->share), c->remote.share) < 0 ||
-            copy_text(ret_setup->path, sizeof(ret_setup->path), c->remote.path) < 0 ||
-            copy_text(ret_setup->user, sizeof(ret_setup->user), credentials->user ? credentials->user : the_settings->login) < 0 ||
-            copy_text(ret_setup->domain, sizeof(ret_setup->domain), credentials->domain) < 0 ||
-            copy_text(ret_setup->password, sizeof(ret_setup->password), credentials->password.bytes) < 0 ||
-            copy_text(ret_setup->credentials_file, sizeof(ret_setup->credentials_file), c->credentials_file) < 0)
-                return -ENAMETOOLONG;
-        ret_setup->port = c->remote.port;
-        ret_setup->has_password = credentials->password.bytes != NULL;
-        ret_setup->timeout_msec = (uint32_t) (operation_usec / 1000);
-        return 0;
-}
-
 static struct redirector *redirector_new(struct connection *c)
 {
         struct redirector *r = calloc(1, sizeof(*r));
@@ -248,7 +228,9 @@ static int redirector_start(struct connection *c, struct completion done)
         config.userdata = r;
         error = node_table_init(&r->nodes);
         if (error == 0)
-                error = r->options ? fill_setup(c, the_settings->operation_usec, &config.setup) : -ENOMEM;
+                error = !r->options ? -ENOMEM
+                                    : setup_fill(&config.setup, &c->remote, &c->credentials, c->credentials_file,
+                                                 the_settings->login, the_settings->operation_usec);
         if (error == 0)
                 error = smb_pool_new(&config, &r->pool);
         explicit_bzero(&config.setup, sizeof(config.setup));
@@ -441,6 +423,12 @@ static void redirector_free(struct connection *c)
         free(r);
 }
 
+static int redirector_shares(sd_event *event, const struct remote_name *server, const struct credentials *credentials,
+                             const char *credentials_file, shares_done_fn done, void *userdata, struct shares_job **ret_job)
+{
+        return shares_start(the_settings, event, server, credentials, credentials_file, done, userdata, ret_job);
+}
+
 const struct redirector_ops *redirector_ops(const struct redirector_settings *settings)
 {
         static const struct redirector_ops ops = {
@@ -455,6 +443,8 @@ const struct redirector_ops *redirector_ops(const struct redirector_settings *se
                 .lost = redirector_lost,
                 .folder = redirector_folder,
                 .free = redirector_free,
+                .shares = redirector_shares,
+                .shares_cancel = shares_cancel,
         };
 
         the_settings = settings;

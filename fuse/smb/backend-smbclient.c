@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The SMB side of a worker: the one file that includes libsmbclient.h, and the one place that sees its errno. Owns the
- * context; every function answers with Linux's errno (clear_errno before, last_errno after each call: the library sometimes
+ * The SMB side of a worker: with backend-shares.c the one place that calls libsmbclient and sees its errno. Owns the context; every function answers with Linux's errno (clear_errno before, last_errno after each call: the library sometimes
  * fails without setting one, or sets a number that does not exist).
  *
  * libsmbclient shows DOS attributes as mode bits and takes them back the same way in chmod; our own configuration turns on
@@ -24,6 +23,7 @@
 
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "fuse/smb/backend-shares.h"
 #include "fuse/smb/listing.h"
 #include "fuse/smb/names.h"
 
@@ -42,8 +42,8 @@
         "name resolve order = host\n"                                                                                   \
         "log level = 0\n"
 
-static const char configuration_signed[] = CONFIGURATION "client signing = required\n";
-static const char configuration_usual[] = CONFIGURATION "client signing = if_required\n";
+static const char configuration_signed[] = CONFIGURATION "client signing = required\nclient ipc signing = required\n";
+static const char configuration_usual[] = CONFIGURATION "client signing = if_required\nclient ipc signing = if_required\n";
 
 struct smb_open_file {
         SMBCFILE *handle;
@@ -60,6 +60,8 @@ struct smbclient {
         SMBCCTX *context;
         struct smb_setup credentials;
         SMBCFILE *root; /* for statfs, opened at the first one */
+        struct share_list *shares; /* only where the connection is to a server alone, until the list's end */
+        bool shares_at_end;
         uint32_t last_ntstatus;
         bool login_failed; /* the session, not the share, was refused */
         size_t share_url_length; /* up to the connection's root */
@@ -230,7 +232,7 @@ static const char *connect_reason(int status, const struct smb_setup *setup)
         case ERROR_LOGON_FAILURE:
                 return setup->has_password ? "the user name or the password is wrong" : "it needs a password";
         case ERROR_ACCESS_DENIED:
-                return "this user may not use the share";
+                return setup->share[0] ? "this user may not use the share" : "this user may not list the shares";
         case ERROR_BAD_NET_NAME:
                 return setup->path[0] ? "the server has no such share or folder" : "the server has no such share";
         default:
@@ -266,6 +268,17 @@ static int connect_root(struct smbclient *s, const struct smb_setup *setup)
         return try_root(s);
 }
 
+/* Asks for the server's shares, which connects; signed all the time where there is a password. 0, or the errno. */
+static int connect_server(struct smbclient *s)
+{
+        int error;
+
+        smbc_setDebug(s->context, 10); /* for note_ntstatus() */
+        error = share_list_open(s->context, s->url, &s->shares);
+        smbc_setDebug(s->context, 0);
+        return error;
+}
+
 static int smbclient_connect(struct smb_backend *b, const struct smb_setup *setup, struct wn_error *err)
 {
         struct smbclient *s = smbclient_of(b);
@@ -281,14 +294,18 @@ static int smbclient_connect(struct smb_backend *b, const struct smb_setup *setu
         if (r < 0)
                 return error_set(err, ERROR_BAD_NET_NAME, -r, "connect", "the name is too long");
         s->share_url_length = (size_t) r;
-        error = connect_root(s, setup);
+        error = setup->share[0] ? connect_root(s, setup) : connect_server(s);
         if (error == 0)
                 return 0;
         r = s->login_failed ? ERROR_LOGON_FAILURE : connect_status(s->last_ntstatus, error);
+        if (r == ERROR_BAD_NET_NAME && !setup->share[0])
+                r = ERROR_BAD_NETPATH; /* it has no list of shares: it is no server for us */
         if (connect_reason(r, setup))
                 return error_set(err, r, (int) s->last_ntstatus, "connect", "%s", connect_reason(r, setup));
         if (error == EINVAL) /* what the library says of a name that does not resolve */
                 return error_set(err, r, EHOSTUNREACH, "connect", "no server of this name can be found");
+        if (error == ECONNREFUSED && !setup->share[0]) /* and this of a name that is asked for its shares */
+                return error_set(err, r, error, "connect", "no server of this name can be found, or it refuses connections");
         return error_set(err, r, error, "connect", "the server cannot be reached: %s",
                          error > 0 && error <= ERRNO_MAX ? strerror(error) : "no answer");
 }
@@ -604,6 +621,20 @@ static int smbclient_statfs(struct smb_backend *b, struct smb_space *ret_space)
         return 0;
 }
 
+static int smbclient_share_next(struct smb_backend *b, struct smb_share *ret_share)
+{
+        struct smbclient *s = smbclient_of(b);
+
+        if (!s->shares)
+                return s->shares_at_end ? 0 : -EINVAL;
+        if (share_list_next(s->shares, ret_share) == 1)
+                return 1;
+        share_list_close(s->shares);
+        s->shares = NULL;
+        s->shares_at_end = true;
+        return 0;
+}
+
 static const struct smb_backend_ops smbclient_ops = {
         .connect = smbclient_connect,
         .stat = smbclient_stat,
@@ -623,6 +654,7 @@ static const struct smb_backend_ops smbclient_ops = {
         .set_dos = smbclient_set_dos,
         .set_times = smbclient_set_times,
         .statfs = smbclient_statfs,
+        .share_next = smbclient_share_next,
 };
 
 struct smb_backend *backend_smbclient(void)

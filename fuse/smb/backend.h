@@ -19,7 +19,7 @@ struct smb_open_file; /* the backend's own */
 struct smb_open_list;
 
 struct smb_backend_ops {
-        /* Connects to setup's share. 0 or a status of core/status.h with *err filled; err->cause is the NTSTATUS. */
+        /* Connects to setup's share; to the server alone where share is "": then share_next() is all that may be called. 0 or a status of core/status.h with *err filled; err->cause is the NTSTATUS. */
         int (*connect)(struct smb_backend *b, const struct smb_setup *setup, struct wn_error *err);
 
         int (*stat)(struct smb_backend *b, const char *path, struct smb_attr *ret_attr);
@@ -44,6 +44,9 @@ struct smb_backend_ops {
         int (*set_dos)(struct smb_backend *b, const char *path, uint32_t dos);  /* the four settable SMB_ATTR_* */
         int (*set_times)(struct smb_backend *b, const char *path, const struct smb_time *atime, const struct smb_time *mtime);
         int (*statfs)(struct smb_backend *b, struct smb_space *ret_space);
+
+        /* The server's next share: 1, 0 at the end, or a negative errno. */
+        int (*share_next)(struct smb_backend *b, struct smb_share *ret_share);
 };
 
 struct smb_backend {

@@ -62,13 +62,19 @@ static uint64_t now_usec(const struct smb_pool *pool)
         return now;
 }
 
+/* Whether the worker puts its answer into a slot, which is taken for it when it is dispatched. */
+static bool fills_slot(const struct smb_request *request)
+{
+        return request->op == SMB_OP_READ || request->op == SMB_OP_LIST_NEXT || request->op == SMB_OP_SHARES;
+}
+
 /* ---- ends of requests ---- */
 
 static void call_done(struct smb_pool *pool, struct smb_request *request)
 {
         struct smb_file *file = request->file;
 
-        if ((request->op == SMB_OP_READ || request->op == SMB_OP_LIST_NEXT) && request->error < 0) {
+        if (fills_slot(request) && request->error < 0) {
                 smb_pool_give_slot(pool, request->slot);
                 request->slot = SMB_NO_SLOT;
         }
@@ -142,7 +148,7 @@ static bool repeatable(const struct smb_request *request)
 
 bool pool_take_slot(struct smb_pool *pool, struct smb_request *request)
 {
-        if (request->op != SMB_OP_READ && request->op != SMB_OP_LIST_NEXT)
+        if (!fills_slot(request))
                 return true;
         if (request->slot == SMB_NO_SLOT)
                 request->slot = arena_take(&pool->arena);
@@ -337,7 +343,8 @@ void pool_link_connected(struct smb_link *link, const char *user, const char *do
                 return;
         }
         pool->connected = pool->healthy = true;
-        (void) link_start(&pool->links[1]); /* the first open shall not have to wait for it */
+        if (pool->n_links > 1)
+                (void) link_start(&pool->links[1]); /* the first open shall not have to wait for it */
         pool->config.authenticated(pool->config.userdata, user, domain);
         pool->config.connected(pool->config.userdata, NO_ERROR, NULL);
 }
@@ -412,7 +419,7 @@ int smb_pool_new(const struct smb_pool_config *config, struct smb_pool **ret_poo
                 return -ENOMEM;
         pool->config = *config;
         pool->n_links = config->n_file_workers + 1;
-        assert(pool->n_links >= 2 && pool->n_links <= POOL_WORKERS_MAX);
+        assert(pool->n_links <= POOL_WORKERS_MAX);
         TAILQ_INIT(&pool->finished);
         for (unsigned i = 0; i < pool->n_links; i++)
                 link_init(&pool->links[i], pool, i);

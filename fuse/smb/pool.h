@@ -53,7 +53,7 @@ struct smb_request {
         struct smb_time atime, mtime;
         bool readonly;
         struct smb_file *file; /* READ, WRITE, CLOSE, SETATTR with a size; OPEN: the file that is being opened */
-        uint32_t slot;         /* WRITE: the submitter's, READ and LIST_NEXT: taken for it when it is dispatched; afterwards
+        uint32_t slot;         /* WRITE: the submitter's, READ, LIST_NEXT, SHARES: taken for it when it is dispatched; afterwards
                                   the submitter's, who gives it back. Else SMB_NO_SLOT */
         uint32_t slot_offset;
         unsigned worker;       /* LIST: where it ran; LIST_NEXT, LIST_CLOSE: where it must run, */
@@ -79,7 +79,7 @@ struct smb_pool_config {
         const char *worker_program;   /* path of wnet-smb */
         struct smb_setup setup;       /* erased with the pool */
         uint64_t connect_usec, operation_usec;
-        unsigned n_file_workers;      /* 1 … POOL_WORKERS_MAX - 1 */
+        unsigned n_file_workers;      /* 0 (no file is ever opened) … POOL_WORKERS_MAX - 1 */
         /* The first worker was accepted as user of domain (which may be ""); connected() with 0 follows at once. */
         void (*authenticated)(void *userdata, const char *user, const char *domain);
         /* The first connection attempt has ended: 0, or a status with err filled. */

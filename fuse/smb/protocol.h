@@ -37,6 +37,8 @@
 #define SMB_PATH_MAX_BYTES 4096u         /* with its NUL, below the share, as the user sees it */
 #define SMB_TEXT_BYTES (2 * SMB_PATH_MAX_BYTES)
 #define SMB_NAME_MAX_BYTES 765u          /* 255 UTF-16 units of up to three bytes */
+#define SMB_SHARE_MAX_BYTES 240u         /* 80 characters of up to three bytes */
+#define SMB_COMMENT_MAX_BYTES 767u       /* of a share: what is longer is cut */
 #define SMB_USER_MAX_BYTES 256u          /* a user's name, and a domain's; a NUL follows */
 
 enum smb_op {
@@ -55,6 +57,8 @@ enum smb_op {
         SMB_OP_RMDIR,       /* path */
         SMB_OP_RENAME,      /* path, second path, flags (RENAME_NOREPLACE) */
         SMB_OP_STATFS,      /* → space */
+        SMB_OP_SHARES,      /* offset (how many came before), slot → length bytes of struct smb_share; 0: these were all.
+                               Only of a worker that is connected to a server alone */
         SMB_OP_MAX
 };
 
@@ -89,6 +93,15 @@ struct smb_attr {
 
 struct smb_space {
         uint64_t block_bytes, blocks, blocks_free, blocks_available;
+};
+
+enum smb_share_kind { SMB_SHARE_DISK = 1, SMB_SHARE_PRINTER, SMB_SHARE_OTHER };
+
+/* A share that a server offers; both texts with their NULs. */
+struct smb_share {
+        uint32_t kind; /* enum smb_share_kind */
+        char name[SMB_SHARE_MAX_BYTES + 1];
+        char comment[SMB_COMMENT_MAX_BYTES + 1];
 };
 
 struct smb_message {
@@ -132,7 +145,7 @@ struct smb_channel {
 /* Whom to connect to, and as whom. Sent once; both sides erase it after use. Strings are NUL-terminated. */
 struct smb_setup {
         char server[256];
-        char share[256];
+        char share[256]; /* "": the server alone, for its list of shares */
         char path[SMB_PATH_MAX_BYTES]; /* below the share; every request's path is below this one */
         char user[SMB_USER_MAX_BYTES + 1];
         char domain[SMB_USER_MAX_BYTES + 1];

@@ -44,6 +44,7 @@ struct worker {
         uint32_t requests_read;
         struct open_handle **handles;
         uint32_t n_handles, first_free;
+        uint64_t n_shares; /* handed out */
         bool lost;
         struct smb_setup setup;
 };
@@ -290,6 +291,25 @@ static int do_list_close(struct worker *w, struct smb_message *m)
         return 0;
 }
 
+/* Its offset has to be where the last one ended: another process's list is not ours. */
+static int do_shares(struct worker *w, struct smb_message *m)
+{
+        unsigned char *data = transfer_memory(w, m);
+        struct smb_share share;
+        uint32_t used = 0;
+        int r = 1;
+
+        if (!data || m->length > SMB_SLOT_DATA_BYTES || m->length < sizeof(share) || m->offset != w->n_shares)
+                return -EINVAL;
+        while (m->length - used >= sizeof(share) && (r = w->backend->ops->share_next(w->backend, &share)) == 1) {
+                memcpy(data + used, &share, sizeof(share));
+                used += sizeof(share);
+                w->n_shares++;
+        }
+        m->reply_length = used;
+        return r < 0 ? r : 0;
+}
+
 static int set_size(struct worker *w, const struct smb_message *m)
 {
         const struct smb_backend_ops *ops = w->backend->ops;
@@ -407,6 +427,7 @@ static int perform(struct worker *w, struct smb_message *m)
         case SMB_OP_RMDIR: return ops->rmdir(w->backend, m->text);
         case SMB_OP_RENAME: return do_rename(w, m, second);
         case SMB_OP_STATFS: return ops->statfs(w->backend, &m->space);
+        case SMB_OP_SHARES: return do_shares(w, m);
         default: return -ENOSYS;
         }
 }

@@ -87,11 +87,12 @@ static void attr_of(const struct fake_node *node, struct smb_attr *ret_attr)
 
 static int fake_connect(struct smb_backend *b, const struct smb_setup *setup, struct wn_error *err)
 {
-        int fd = open(setup->share, O_RDWR | O_CLOEXEC);
+        const char *path = setup->share[0] ? setup->share : setup->server;
+        int fd = open(path, O_RDWR | O_CLOEXEC);
 
         (void) b;
         if (fd < 0)
-                return error_set(err, ERROR_BAD_NET_NAME, 0, "connect", "there is no share %s", setup->share);
+                return error_set(err, ERROR_BAD_NET_NAME, 0, "connect", "there is no %s", path);
         server = mmap(NULL, sizeof *server, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         close(fd);
         if (server == MAP_FAILED)
@@ -394,6 +395,18 @@ static int fake_statfs(struct smb_backend *b, struct smb_space *ret_space)
         return 0;
 }
 
+static int fake_share_next(struct smb_backend *b, struct smb_share *ret_share)
+{
+        static unsigned next; /* of the one connection of this process */
+
+        (void) b;
+        ENTER(FAKE_SHARE_NEXT, "");
+        if (next == server->n_shares)
+                return 0;
+        *ret_share = server->shares[next++ % FAKE_SHARES];
+        return 1;
+}
+
 struct smb_backend *fake_backend(void)
 {
         static const struct smb_backend_ops ops = {
@@ -401,7 +414,7 @@ struct smb_backend *fake_backend(void)
                 .read = fake_read, .write = fake_write, .truncate = fake_truncate, .list = fake_list,
                 .list_next = fake_list_next, .list_close = fake_list_close, .unlink = fake_unlink, .mkdir = fake_mkdir,
                 .rmdir = fake_rmdir, .rename = fake_rename, .set_dos = fake_set_dos, .set_times = fake_set_times,
-                .statfs = fake_statfs,
+                .statfs = fake_statfs, .share_next = fake_share_next,
         };
         static struct smb_backend backend = { .ops = &ops };
 

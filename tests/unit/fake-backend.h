@@ -4,7 +4,7 @@
 
 /*
  * A server in shared memory, and a backend of the worker that serves from it. Several workers and the test map the same
- * file, whose path travels as the share's name: so a test prepares files, says what shall go wrong, and looks at what
+ * file, whose path travels as the share's name (as the server's where the list of shares is asked for): so a test prepares files, says what shall go wrong, and looks at what
  * the workers did. Nothing is locked: tests do not change the tree from two workers at once.
  */
 
@@ -19,11 +19,13 @@
 #define FAKE_FAULTS 8
 #define FAKE_CALLS 512
 #define FAKE_PATH_BYTES 256
+#define FAKE_SHARES 4
 
 /* The backend's functions. */
 enum fake_op {
         FAKE_ANY, FAKE_CONNECT, FAKE_STAT, FAKE_OPEN, FAKE_CLOSE, FAKE_FSTAT, FAKE_READ, FAKE_WRITE, FAKE_TRUNCATE,
         FAKE_LIST, FAKE_UNLINK, FAKE_MKDIR, FAKE_RMDIR, FAKE_RENAME, FAKE_SET_DOS, FAKE_SET_TIMES, FAKE_STATFS,
+        FAKE_SHARE_NEXT,
 };
 
 enum fake_act {
@@ -81,6 +83,8 @@ struct fake_server {
         int connect_status; /* what connecting ends with */
         uint32_t connect_cause;
         char connect_text[128];
+        struct smb_share shares[FAKE_SHARES]; /* in turn, */
+        unsigned n_shares;                    /* until there are so many */
         struct smb_setup setup; /* as it came */
         _Atomic pid_t left_behind;
 };
@@ -90,6 +94,9 @@ struct fake_server {
 /* An empty server, or NULL. ret_path is the name of its file, to be put into smb_setup.share. */
 struct fake_server *fake_server_new(char ret_path[64]);
 void fake_server_free(struct fake_server *s, const char *path);
+
+/* Adds a share to the list. */
+void fake_add_share(struct fake_server *s, enum smb_share_kind kind, const char *name, const char *comment);
 
 /* Adds a file (text NULL: a directory). */
 struct fake_node *fake_add(struct fake_server *s, const char *path, const char *text);

@@ -61,6 +61,15 @@ struct fake_node *fake_add(struct fake_server *s, const char *path, const char *
         return node;
 }
 
+void fake_add_share(struct fake_server *s, enum smb_share_kind kind, const char *name, const char *comment)
+{
+        struct smb_share *share = &s->shares[s->n_shares++];
+
+        share->kind = kind;
+        snprintf(share->name, sizeof share->name, "%s", name);
+        snprintf(share->comment, sizeof share->comment, "%s", comment);
+}
+
 struct fake_node *fake_find(struct fake_server *s, const char *path)
 {
         for (unsigned i = 0; i < FAKE_NODES; i++)

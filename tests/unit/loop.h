@@ -32,6 +32,12 @@ static inline sd_event *loop_new(void)
         return event;
 }
 
+/* Whether every process that was started has ended and been waited for. */
+static inline bool loop_no_children(void)
+{
+        return waitid(P_ALL, 0, &(siginfo_t) { 0 }, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
+}
+
 /* Runs the loop until condition holds; fails when it does not come to that. */
 #define LOOP_UNTIL(event, condition)                                                                                   \
         do {                                                                                                           \

@@ -88,16 +88,11 @@ int pool_setup(void **state)
         return 0;
 }
 
-static bool no_children(void)
-{
-        return waitid(P_ALL, 0, &(siginfo_t) { 0 }, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
-}
-
 void pool_stop(struct driver *d)
 {
         smb_pool_free(d->pool);
         d->pool = NULL;
-        LOOP_UNTIL(d->event, no_children());
+        LOOP_UNTIL(d->event, loop_no_children());
 }
 
 int pool_teardown(void **state)

@@ -152,6 +152,58 @@ static void bad_remotes(void **state)
         }
 }
 
+static void servers(void **state)
+{
+        static const struct {
+                const char *text, *server;
+                unsigned port;
+        } cases[] = {
+                { "//srv", "srv", 445 }, { "\\\\srv", "srv", 445 }, { "\\\\Srv\\", "Srv", 445 }, { "//srv/", "srv", 445 },
+                { "smb://srv", "srv", 445 }, { "SMB://s%72v:4450/", "srv", 4450 }, { "//1.2.3.4:65535", "1.2.3.4", 65535 },
+                { "//[::1]", "::1", 445 }, { "\\\\[fe80::1]:1\\", "fe80::1", 1 },
+        };
+        static const char *const bad[] = {
+                NULL, "", "srv", "/srv", "\\srv", "//", "///", "smb://", "smb:///", "//srv//", "//srv/share", "\\\\srv\\share\\",
+                "//srv/ ", "//srv:", "//srv:0", "//srv:65536/", "//srv:1:2", "//.", "//..", "//-srv", "//sr v", "//u@srv", "//u:p@srv/",
+                "smb://u:p@srv", "//[::1", "//[]", "//[srv]", "//s\nrv", "//s\xff", "smb://srv%2Fshare", "smb://%", "http://srv",
+        };
+
+        (void) state;
+        for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+                struct remote_name server;
+
+                assert_int_equal(remote_server_parse(cases[i].text, &server), 0);
+                assert_string_equal(server.server, cases[i].server);
+                assert_int_equal(server.port, cases[i].port);
+                assert_string_equal(server.share, "");
+                assert_string_equal(server.path, "");
+                remote_name_done(&server);
+        }
+        for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
+                struct remote_name server = { .port = 4711 };
+
+                if (remote_server_parse(bad[i], &server) != ERROR_BAD_NET_NAME)
+                        fail_msg("\"%s\" was not refused", bad[i]);
+                assert_int_equal(server.port, 4711);
+        }
+}
+
+static void share_names(void **state)
+{
+        static const char *const bad[] = { "", ".", "..", "a/b", "a\\b", "a:b", "a*", "a?", "\"", "<", ">", "|", "a\n", "\x7f", "\xff" };
+        char name[REMOTE_SHARE_MAX_BYTES + 2] = "";
+
+        (void) state;
+        assert_true(remote_share_valid("IPC$"));
+        assert_true(remote_share_valid("Fotos \xc3\xa4"));
+        for (size_t i = 0; i < N_ELEMENTS(bad); i++)
+                assert_false(remote_share_valid(bad[i]));
+        memset(name, 'x', REMOTE_SHARE_MAX_BYTES + 1);
+        assert_false(remote_share_valid(name));
+        name[REMOTE_SHARE_MAX_BYTES] = '\0';
+        assert_true(remote_share_valid(name));
+}
+
 /* "//", server_chars × 's', "/", share_chars × 'h', and, where path_chars is not 0, "/" and path_chars × 'p'. */
 static int parse_sized(size_t server_chars, size_t share_chars, size_t path_chars)
 {
@@ -254,6 +306,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(devices), cmocka_unit_test(good_remotes), cmocka_unit_test(bad_remotes),
                 cmocka_unit_test(limits),  cmocka_unit_test(long_garbage), cmocka_unit_test(comparing),
+                cmocka_unit_test(servers), cmocka_unit_test(share_names),
         };
 
         return cmocka_run_group_tests_name("name", tests, NULL, NULL);

@@ -327,6 +327,41 @@ static void list_without_room(void **state)
         assert_int_equal(seen[0], 1);
 }
 
+static int ask_shares(struct driver *d, uint32_t length, uint64_t offset)
+{
+        return driver_transfer(d, SMB_OP_SHARES, 0, 1, 0, length, offset);
+}
+
+static void shares(void **state)
+{
+        struct driver *d = *state;
+        struct smb_share share;
+
+        fake_add_share(d->server, SMB_SHARE_DISK, "data", "all of it");
+        fake_add_share(d->server, SMB_SHARE_PRINTER, "laser", "");
+        fake_add_share(d->server, SMB_SHARE_OTHER, "IPC$", "");
+        driver_connect(d);
+        assert_int_equal(ask_shares(d, 2 * sizeof share + 1, 0), 0); /* two fit */
+        assert_int_equal(driver_reply(d)->reply_length, 2 * sizeof share);
+        memcpy(&share, driver_slot(d, 1) + sizeof share, sizeof share);
+        assert_int_equal(share.kind, SMB_SHARE_PRINTER);
+        assert_string_equal(share.name, "laser");
+        assert_int_equal(ask_shares(d, SMB_SLOT_DATA_BYTES, 0), EINVAL); /* would begin anew */
+        assert_int_equal(ask_shares(d, SMB_SLOT_DATA_BYTES, 2), 0);
+        assert_int_equal(driver_reply(d)->reply_length, sizeof share);
+        memcpy(&share, driver_slot(d, 1), sizeof share);
+        assert_string_equal(share.name, "IPC$");
+        assert_int_equal(ask_shares(d, SMB_SLOT_DATA_BYTES, 3), 0);
+        assert_int_equal(driver_reply(d)->reply_length, 0);
+
+        assert_int_equal(ask_shares(d, sizeof share - 1, 3), EINVAL); /* room for none would say that this was all */
+        assert_int_equal(ask_shares(d, SMB_SLOT_DATA_BYTES + 1, 3), EINVAL);
+        assert_int_equal(driver_transfer(d, SMB_OP_SHARES, 0, SMB_SLOTS, 0, SMB_SLOT_DATA_BYTES, 3), EINVAL);
+        assert_int_equal(driver_transfer(d, SMB_OP_SHARES, 0, 1, SMB_SLOT_BYTES, SMB_SLOT_DATA_BYTES, 3), EINVAL);
+        fake_break(d->server, FAKE_SHARE_NEXT, "*", FAKE_FAIL, EIO, 1);
+        assert_int_equal(ask_shares(d, SMB_SLOT_DATA_BYTES, 3), EIO);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driver_setup, driver_teardown)
 
 int main(void)
@@ -342,6 +377,7 @@ int main(void)
                 TEST(attributes),
                 TEST(lists),
                 TEST(list_without_room),
+                TEST(shares),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

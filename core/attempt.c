@@ -34,6 +34,7 @@ struct attempt {
         uint64_t profile_deadline_usec;
         int status; /* what the last step ended with */
         struct wn_error err;
+        struct caller caller;
         sd_event_source *step_source;
         add_done_fn done;
         void *userdata;
@@ -93,6 +94,8 @@ static void attempt_failed(struct attempt *a, int status)
         else
                 error_set(&err, status, reason.cause, reason.phase, "%s cannot be connected to %s: %s", c->name,
                           remote ? remote : "it", reason.text);
+        if (a->caller.pid || strcmp(c->reason, reason.text) != 0) /* not each of many retries */
+                manager_record(c, "failed", reason.text, &a->caller);
         attempt_free(a);
         if (c->remembered) {
                 c->retry_wanted = c->retry_wanted && may_pass(status);
@@ -112,6 +115,7 @@ static void attempt_succeeded(struct attempt *a)
         add_done_fn done = a->done;
         void *userdata = a->userdata;
 
+        manager_record(c, a->caller.pid ? "connected" : "restored", a->persistent ? "remembered" : "", &a->caller);
         c->remembered = c->remembered || a->persistent;
         c->retry_wanted = c->remembered;
         c->retries = 0;
@@ -322,7 +326,8 @@ void attempt_end(struct connection *c)
 
 /* ---- begin ---- */
 
-static int begin(struct connection *c, bool persistent, add_done_fn done, void *userdata)
+/* caller NULL: nobody asked. */
+static int begin(struct connection *c, bool persistent, const struct caller *caller, add_done_fn done, void *userdata)
 {
         struct attempt *a = calloc(1, sizeof(*a));
 
@@ -331,6 +336,8 @@ static int begin(struct connection *c, bool persistent, add_done_fn done, void *
                 return -ENOMEM;
         a->connection = c;
         a->persistent = persistent;
+        if (caller)
+                a->caller = *caller;
         a->done = done;
         a->userdata = userdata;
         a->phase = ATTEMPT_CHECK_PROFILE;
@@ -347,11 +354,12 @@ static int begin(struct connection *c, bool persistent, add_done_fn done, void *
 
 void manager_reconnect(struct connection *c)
 {
-        if (begin(c, false, NULL, NULL) < 0)
+        if (begin(c, false, NULL, NULL, NULL) < 0)
                 log_error("%s cannot be connected: out of memory", c->name);
 }
 
-int manager_restore_device(struct manager *m, const char *local, add_done_fn done, void *userdata, struct wn_error *err)
+int manager_restore_device(struct manager *m, const char *local, const struct caller *caller, add_done_fn done, void *userdata,
+                           struct wn_error *err)
 {
         struct device_name device;
         struct connection *c;
@@ -365,11 +373,12 @@ int manager_restore_device(struct manager *m, const char *local, add_done_fn don
         if (!c || m->shutting_down)
                 return error_set(err, ERROR_NOT_CONNECTED, 0, "resolve", "%s is not remembered", device.text);
         if (connection_is_live(c))
-                return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already connected", c->name);
+                return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already %s", c->name,
+                                 c->attempt ? "being connected" : "connected");
         if (c->cancel)
                 return error_set(err, ERROR_BUSY, 0, "resolve", "%s is just being forgotten; try again", c->name);
         c->next_retry_usec = 0;
-        r = begin(c, false, done, userdata);
+        r = begin(c, false, caller, done, userdata);
         return r < 0 ? error_set(err, ERROR_EXTENDED_ERROR, -r, "resolve", "wnetd is out of memory") : 0;
 }
 
@@ -472,7 +481,8 @@ static int check_device(const struct connection *c, const struct remote_name *re
         _cleanup_free_ char *resource = remote_name_to_unc(&c->remote);
 
         if (connection_is_live(c))
-                return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already connected to %s", c->name, resource);
+                return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already %s to %s", c->name,
+                                 c->attempt ? "being connected" : "connected", resource);
         if (c->cancel)
                 return error_set(err, ERROR_BUSY, 0, "resolve", "%s is just being forgotten; try again", c->name);
         if (!remote_name_equal(&c->remote, remote))
@@ -531,7 +541,7 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
         if (r == 0) {
                 c->next_retry_usec = 0;
                 c->read_only = c->read_only || request->read_only;
-                r = begin(c, request->persistent && !deviceless, done, userdata);
+                r = begin(c, request->persistent && !deviceless, &request->caller, done, userdata);
         }
         if (r < 0 && c && !c->remembered) {
                 connection_set_state(c, CONNECTION_GONE, "");

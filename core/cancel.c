@@ -25,6 +25,8 @@
 #define PROFILE_RETRY_USEC (50 * 1000ULL)
 #define UNMOUNT_TRIES_USEC (100 * 1000ULL) /* a mount that is busy for a moment: a look-up, a program that just ends */
 #define UNMOUNT_RETRY_USEC (10 * 1000ULL)
+#define WAIT_OPEN_USEC (100 * 1000ULL) /* between two looks whether the last holder has let go: at our own table, */
+#define WAIT_BUSY_USEC (1000 * 1000ULL) /* or by another attempt to unmount */
 
 enum cancel_phase {
         CANCEL_RESOLVE,
@@ -34,6 +36,7 @@ enum cancel_phase {
         CANCEL_UNMOUNT_AGAIN,
         CANCEL_REVOKE,
         CANCEL_PUT_BACK,
+        CANCEL_WAIT,
 };
 
 struct cancel {
@@ -42,6 +45,11 @@ struct cancel {
         char *name; /* NULL: everything, for the daemon's end */
         uint32_t flags;
         bool force;
+        bool forget_only; /* the row goes, a connection stays */
+        uint64_t give_up_usec; /* how long to wait for holders, CLOCK_MONOTONIC; 0: not at all */
+        struct caller caller;
+        const void *owner;
+        bool abandoned; /* nobody waits for the answer any more */
         cancel_done_fn done;
         void *userdata;
 
@@ -142,11 +150,15 @@ static void finish(struct cancel *x)
 }
 
 /* The connection has no mount any more: what it is from now on. */
-static void let_go(struct connection *c, bool forget)
+static void let_go(struct cancel *x, struct connection *c, bool forget)
 {
         c->cancel = NULL;
-        if (forget)
+        if (connection_is_live(c))
+                manager_record(c, "disconnected", x->force ? "by force" : c->mount_lost ? "unmounted by another program" : "", &x->caller);
+        if (forget) {
                 c->remembered = false;
+                manager_record(c, "forgotten", "", &x->caller);
+        }
         c->retry_wanted = false; /* nothing reconnects it behind the user's back */
         c->next_retry_usec = 0;
         if (c->remembered)
@@ -154,6 +166,18 @@ static void let_go(struct connection *c, bool forget)
         else
                 connection_set_state(c, CONNECTION_GONE, "");
         c->release_pending = true;
+}
+
+/* Refused because of its holders: whether to wait until they let go. Then everything is as it was before the first step. */
+static bool wait_for_holders(struct cancel *x)
+{
+        int status = x->outcome.status;
+
+        if ((status != ERROR_OPEN_FILES && status != ERROR_DEVICE_IN_USE) || now_usec(x) >= x->give_up_usec)
+                return false;
+        x->phase = CANCEL_WAIT;
+        step_after(x, status == ERROR_OPEN_FILES ? WAIT_OPEN_USEC : WAIT_BUSY_USEC);
+        return true;
 }
 
 static void refuse(struct cancel *x, int status)
@@ -164,7 +188,7 @@ static void refuse(struct cancel *x, int status)
                 struct connection *c = x->targets[i];
 
                 if (c->mount_lost)
-                        let_go(c, false);
+                        let_go(x, c, false);
                 else if (c->state == CONNECTION_CANCELLING) {
                         connection_set_state(c, c->state_before_cancel, c->reason);
                         c->since_usec = c->since_before_cancel_usec;
@@ -178,7 +202,29 @@ static void refuse(struct cancel *x, int status)
         manager_release(x->manager);
         if (!x->name)
                 x->manager->shutting_down = false;
-        finish(x);
+        if (wait_for_holders(x))
+                cancel_wake(x->manager);
+        else
+                finish(x);
+}
+
+static bool name_is_open(struct cancel *x);
+
+/* Still refused while a file is open, as far as our own table tells; else everything is asked anew. */
+static void look_again(struct cancel *x)
+{
+        if (x->abandoned) {
+                finish(x);
+                return;
+        }
+        if (name_is_open(x) && now_usec(x) < x->give_up_usec) {
+                step_after(x, WAIT_OPEN_USEC);
+                return;
+        }
+        cancel_outcome_done(&x->outcome);
+        x->phase = CANCEL_RESOLVE;
+        x->revive = x->ended_attempt = false;
+        step_after(x, 0);
 }
 
 /* ---- 6: commit, verify ---- */
@@ -217,7 +263,7 @@ static void commit(struct cancel *x)
         }
         for (size_t i = 0; i < x->n_targets; i++) {
                 cancel_outcome_add_lost(&x->outcome, x->targets[i]);
-                let_go(x->targets[i], forget);
+                let_go(x, x->targets[i], forget);
         }
         manager_release(x->manager);
         if (!x->device && x->outcome.status == NO_ERROR && x->n_targets > 0) { /* attempts that were put off */
@@ -253,7 +299,7 @@ static void remounted(struct cancel *x)
         FAULT_POINT("cancel.remounted");
         if (x->result != 0) {
                 log_error("%s could not be mounted again and is disconnected", c->name);
-                let_go(c, false);
+                let_go(x, c, false);
                 c->cancel = x; /* until refuse() has let go of all targets */
         }
         put_back(x);
@@ -375,7 +421,7 @@ static void stage(struct cancel *x)
         FAULT_POINT("cancel.staged");
         if (!x->change) /* the row had gone already */
                 c->remembered = false;
-        if (connection_is_live(c)) {
+        if (connection_is_live(c) && !x->forget_only) {
                 freeze(x);
                 return;
         }
@@ -385,7 +431,12 @@ static void stage(struct cancel *x)
                 return;
         }
         FAULT_POINT("cancel.committed");
-        let_go(c, true);
+        if (connection_is_live(c)) {
+                c->cancel = NULL;
+                c->remembered = c->retry_wanted = false;
+                manager_record(c, "forgotten", "", &x->caller);
+        } else
+                let_go(x, c, true);
         manager_release(x->manager);
         finish(x);
 }
@@ -425,9 +476,24 @@ static void find_targets(struct cancel *x)
                         (void) add_target(x, c);
 }
 
+/* Whether a file is open on what x->name stands for. */
+static bool name_is_open(struct cancel *x)
+{
+        bool open = false;
+
+        find_targets(x);
+        for (size_t i = 0; i < x->n_targets; i++)
+                open = open || x->targets[i]->handles.n > 0;
+        x->n_targets = 0;
+        return open;
+}
+
 static void not_connected(struct cancel *x, bool remembered)
 {
-        if (remembered)
+        if (x->forget_only)
+                error_set(&x->outcome.err, ERROR_NOT_CONNECTED, 0, "resolve",
+                          "%s is not remembered: there is nothing to forget; wnet list shows what is", x->name);
+        else if (remembered)
                 error_set(&x->outcome.err, ERROR_NOT_CONNECTED, 0, "resolve",
                           "%s is remembered, but not connected now; to forget it: wnet cancel %s --forget", x->name, x->name);
         else
@@ -482,7 +548,7 @@ static bool refuse_unknown(struct cancel *x)
                 not_connected(x, false);
                 return true;
         }
-        if (x->device && !connection_is_live(x->targets[0]) && !to_forget(x, x->targets[0])) {
+        if (x->device && (x->forget_only || !connection_is_live(x->targets[0])) && !to_forget(x, x->targets[0])) {
                 not_connected(x, x->targets[0]->remembered);
                 return true;
         }
@@ -552,6 +618,9 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
         case CANCEL_PUT_BACK:
                 remounted(x);
                 break;
+        case CANCEL_WAIT:
+                look_again(x);
+                break;
         }
         return 0;
 }
@@ -573,32 +642,59 @@ void cancel_end_all(struct manager *m)
 
 /* ---- begin ---- */
 
-static int begin(struct manager *m, const char *name, uint32_t flags, bool force, cancel_done_fn done, void *userdata)
+static int begin(struct manager *m, const struct cancel_request *request, bool forget_only, cancel_done_fn done, void *userdata)
 {
         struct cancel *x = calloc(1, sizeof(*x));
 
-        if (x && name)
-                x->name = strdup(name);
-        if (!x || (name && !x->name)) {
+        if (x && request->name)
+                x->name = strdup(request->name);
+        if (!x || (request->name && !x->name)) {
                 free(x);
                 return -ENOMEM;
         }
         x->manager = m;
-        x->flags = flags;
-        x->force = force;
+        x->flags = request->flags;
+        x->force = request->force;
+        x->forget_only = forget_only;
+        x->caller = request->caller;
+        x->owner = request->owner;
         x->done = done;
         x->userdata = userdata;
+        if (!x->force && request->wait_usec > 0)
+                x->give_up_usec = request->wait_usec > UINT64_MAX - now_usec(x) ? UINT64_MAX : now_usec(x) + request->wait_usec;
         TAILQ_INSERT_TAIL(&m->cancels, x, entry);
         step_after(x, 0);
         return 0;
 }
 
-int manager_cancel(struct manager *m, const char *name, uint32_t flags, bool force, cancel_done_fn done, void *userdata)
+int manager_cancel(struct manager *m, const struct cancel_request *request, cancel_done_fn done, void *userdata)
 {
-        return begin(m, name, flags, force, done, userdata);
+        return begin(m, request, false, done, userdata);
 }
 
-int manager_shutdown(struct manager *m, bool force, cancel_done_fn done, void *userdata)
+int manager_forget(struct manager *m, const char *local, const struct caller *caller, cancel_done_fn done, void *userdata)
 {
-        return begin(m, NULL, 0, force, done, userdata);
+        const struct cancel_request request = { .name = local, .flags = CONNECT_UPDATE_PROFILE, .caller = *caller };
+
+        return begin(m, &request, true, done, userdata);
+}
+
+int manager_shutdown(struct manager *m, bool force, const struct caller *caller, cancel_done_fn done, void *userdata)
+{
+        const struct cancel_request request = { .force = force, .caller = *caller };
+
+        return begin(m, &request, false, done, userdata);
+}
+
+void manager_abandon(struct manager *m, const void *owner)
+{
+        struct cancel *x;
+
+        TAILQ_FOREACH(x, &m->cancels, entry)
+                if (x->owner == owner) {
+                        x->abandoned = true;
+                        x->give_up_usec = 0;
+                        if (x->phase == CANCEL_WAIT)
+                                step_after(x, 0);
+                }
 }

@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/manager.h"
 #include "core/utf8.h"
+#include "core/watch.h"
 
 const char *connection_state_name(enum connection_state state)
 {
@@ -86,6 +87,7 @@ void connection_free(struct connection *c)
         forget_session(c);
         free(c->name);
         free(c->mountpoint);
+        watch_end(c->manager->watch, c);
         free(c);
 }
 
@@ -129,8 +131,11 @@ void connection_health(struct connection *c, bool up, const char *reason)
         if (c->state == CONNECTION_CANCELLING) {
                 c->state_before_cancel = state;
                 snprintf(c->reason, sizeof(c->reason), "%s", reason);
-        } else if (c->state == CONNECTION_OK || c->state == CONNECTION_RECONNECTING)
+        } else if (c->state == CONNECTION_OK || c->state == CONNECTION_RECONNECTING) {
+                if (c->state != state)
+                        manager_record(c, up ? "back" : "unreachable", reason, NULL);
                 connection_set_state(c, state, reason);
+        }
 }
 
 void connection_unmounted(struct connection *c)
@@ -140,6 +145,7 @@ void connection_unmounted(struct connection *c)
                 c->mount_lost = true;
                 return;
         }
+        manager_record(c, "unmounted", "by another program", NULL);
         if (c->remembered)
                 connection_set_state(c, CONNECTION_UNAVAILABLE, "unmounted by another program");
         else

@@ -57,6 +57,7 @@ struct connection {
         uint64_t next_retry_usec;    /* CLOCK_REALTIME, for people; 0: none planned */
         uint64_t retry_at_usec;      /* the same, CLOCK_MONOTONIC */
         unsigned retries;
+        int watch;                   /* of its folder, while it is unavailable; 0: none */
         bool retry_wanted;           /* false: disconnected on purpose, or hopeless */
 
         char *mountpoint;

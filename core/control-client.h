@@ -57,6 +57,7 @@ struct control_add_request {
         uint32_t type;                 /* RESOURCETYPE_* */
         bool persistent;
         bool read_only;
+        bool save_password;            /* in the Secret Service */
 };
 
 /* Connects a device. The password is copied into the message alone, which is erased when it is freed. */
@@ -73,9 +74,15 @@ int control_restore(struct control_client *client, const char *local, struct con
 int control_check_cancel(const char *name, uint32_t flags, struct wn_error *err);
 
 /* Breaks the connections that name stands for. 0 means that the daemon answered, and ret_outcome->status tells what: a
- * refusal is an answer, with the holders. A status means that there is no outcome. */
-int control_cancel(struct control_client *client, const char *name, uint32_t flags, bool force,
+ * refusal is an answer, with the holders. A status means that there is no outcome. A disconnection that is not forced and
+ * refused because something is in use waits for up to wait_usec (0: not at all; UINT64_MAX: without end) for that to end;
+ * closing the client, or its process's end, gives up. */
+int control_cancel(struct control_client *client, const char *name, uint32_t flags, bool force, uint64_t wait_usec,
                    struct control_outcome *ret_outcome, struct wn_error *err);
+
+/* Forgets a remembered device; where it is connected it stays so. ERROR_NOT_CONNECTED where nothing is remembered,
+ * ERROR_BAD_DEVICE for a malformed name, ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE. */
+int control_forget(struct control_client *client, const char *local, struct wn_error *err);
 
 /* Disconnects everything and ends the daemon; answers as control_cancel() does. A daemon of another protocol version
  * whose outcome cannot be decoded in full has its status decoded only. */
@@ -91,5 +98,24 @@ int control_files(struct control_client *client, const char *name, struct contro
 /* The remote resource behind a device. */
 int control_get(struct control_client *client, const char *local, struct control_device *ret_device,
                 struct wn_error *err);
+
+struct control_shares_request {
+        const char *server;            /* "//server", "\\\\server:port" */
+        const char *user;              /* these as in struct control_add_request */
+        const struct secret *password;
+        const char *credentials;
+};
+
+/* A server's shares. Codes as for connecting. */
+int control_shares(struct control_client *client, const struct control_shares_request *request,
+                   struct control_shares *ret_shares, struct wn_error *err);
+
+/* What happened, the latest first, at most n_max events; device NULL: to every one. */
+int control_history(struct control_client *client, const char *device, uint32_t n_max,
+                    struct control_history *ret_history, struct wn_error *err);
+
+/* The default of `wnet use /persistent`. */
+int control_get_persistence(struct control_client *client, bool *ret_persistent, struct wn_error *err);
+int control_set_persistence(struct control_client *client, bool persistent, struct wn_error *err);
 
 #endif

@@ -93,12 +93,17 @@ int control_no_answer(struct wn_error *err, int r, const char *call, uint64_t ti
 static int error_from_reply(struct wn_error *err, sd_bus_message *reply, const char *call)
 {
         const sd_bus_error *e = sd_bus_message_get_error(reply);
-        int status;
+        const char *text, *phase;
+        uint32_t cause;
+        int status, r;
 
         assert(e);
-        if (status_from_dbus_error(e->name, &status) == 0)
-                return error_set(err, status, 0, NULL, "%s",
-                                 e->message && e->message[0] ? e->message : status_message(status));
+        if (status_from_dbus_error(e->name, &status) == 0) {
+                r = control_error_decode(reply, &text, &cause, &phase);
+                if (r < 0)
+                        return control_no_answer(err, r, call, 0);
+                return error_set(err, status, (int) cause, phase, "%s", text[0] ? text : status_message(status));
+        }
         if (strcmp(e->name, SD_BUS_ERROR_NO_REPLY) == 0 || strcmp(e->name, SD_BUS_ERROR_DISCONNECTED) == 0)
                 return control_no_answer(err, -ECONNRESET, call, 0);
         return error_set(err, ERROR_EXTENDED_ERROR, 0, "call", "wnetd refused %s: %s (%s)", call,
@@ -128,7 +133,16 @@ static int call_within(struct control_client *client, sd_bus_message *message, u
 int control_call(struct control_client *client, sd_bus_message *message, sd_bus_message **ret_reply,
                  struct wn_error *err)
 {
-        return call_within(client, message, client->timeout_usec, ret_reply, err);
+        return control_call_waiting(client, message, 0, ret_reply, err);
+}
+
+int control_call_waiting(struct control_client *client, sd_bus_message *message, uint64_t wait_usec,
+                         sd_bus_message **ret_reply, struct wn_error *err)
+{
+        uint64_t timeout_usec = client->timeout_usec;
+
+        timeout_usec = wait_usec > UINT64_MAX / 2 - timeout_usec ? UINT64_MAX / 2 : timeout_usec + wait_usec;
+        return call_within(client, message, timeout_usec, ret_reply, err);
 }
 
 int control_new_call(struct control_client *client, const char *member, sd_bus_message **ret_message,

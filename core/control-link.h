@@ -20,6 +20,10 @@ int control_new_call(struct control_client *client, const char *member, struct s
 int control_call(struct control_client *client, struct sd_bus_message *message, struct sd_bus_message **ret_reply,
                  struct wn_error *err);
 
+/* The same for a call that is meant to take up to wait_usec more. */
+int control_call_waiting(struct control_client *client, struct sd_bus_message *message, uint64_t wait_usec,
+                         struct sd_bus_message **ret_reply, struct wn_error *err);
+
 /* Both in one, with arguments as sd_bus_message_append() takes them; types NULL: none. */
 int control_call_simple(struct control_client *client, const char *member, struct sd_bus_message **ret_reply,
                         struct wn_error *err, const char *types, ...);

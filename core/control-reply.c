@@ -149,6 +149,29 @@ static int read_file(sd_bus_message *reply, void *item)
         return check_strings(STRINGS(f->device, f->kind, f->path, f->program, f->mode));
 }
 
+static int read_share(sd_bus_message *reply, void *item)
+{
+        struct control_share *s = item;
+        int r;
+
+        r = read_result(sd_bus_message_read(reply, CONTROL_SHARE, &s->name, &s->type, &s->comment));
+        if (r < 0)
+                return r;
+        return check_strings(STRINGS(s->name, s->comment));
+}
+
+static int read_event(sd_bus_message *reply, void *item)
+{
+        struct control_event *e = item;
+        int r;
+
+        r = read_result(sd_bus_message_read(reply, CONTROL_EVENT, &e->when_usec, &e->device, &e->remote, &e->event,
+                                            &e->detail, &e->program, &e->pid));
+        if (r < 0)
+                return r;
+        return check_strings(STRINGS(e->device, e->remote, e->event, e->detail, e->program));
+}
+
 /* Reads a reply of exactly two strings. */
 static int two_strings(sd_bus_message *reply, const char **ret_first, const char **ret_second)
 {
@@ -225,10 +248,11 @@ int control_outcome_decode(sd_bus_message *reply, struct control_outcome *ret_ou
         r = check_signature(reply, CONTROL_OUTCOME);
         if (r < 0)
                 return r;
-        r = read_result(sd_bus_message_read(reply, "sst", &status, &outcome.text, &outcome.holders_total));
+        r = read_result(sd_bus_message_read(reply, "ssust", &status, &outcome.text, &outcome.cause, &outcome.phase,
+                                            &outcome.holders_total));
         if (r < 0)
                 return r;
-        r = check_strings(STRINGS(status, outcome.text));
+        r = check_strings(STRINGS(status, outcome.text, outcome.phase));
         if (r < 0)
                 return r;
         outcome.status = outcome_status(status);
@@ -261,7 +285,7 @@ int control_outcome_decode_foreign(sd_bus_message *reply, struct control_outcome
         r = read_result(sd_bus_message_read(reply, "s", &status));
         if (r < 0)
                 return r;
-        *ret_outcome = (struct control_outcome) { .status = outcome_status(status), .text = "" };
+        *ret_outcome = (struct control_outcome) { .status = outcome_status(status), .text = "", .phase = "" };
         return 0;
 }
 
@@ -295,6 +319,58 @@ int control_files_decode(sd_bus_message *reply, struct control_files *ret_files)
         if (r < 0)
                 return r;
         *ret_files = (struct control_files) { .reply = sd_bus_message_ref(reply), .items = items, .n_items = n_items };
+        return 0;
+}
+
+int control_shares_decode(sd_bus_message *reply, struct control_shares *ret_shares)
+{
+        void *items;
+        size_t n_items;
+        int r;
+
+        r = check_signature(reply, CONTROL_SHARES_REPLY);
+        if (r < 0)
+                return r;
+        r = array_decode(reply, CONTROL_SHARE, sizeof *ret_shares->items, CONTROL_ITEMS_MAX, read_share, &items, &n_items);
+        if (r < 0)
+                return r;
+        *ret_shares = (struct control_shares) { .reply = sd_bus_message_ref(reply), .items = items, .n_items = n_items };
+        return 0;
+}
+
+int control_history_decode(sd_bus_message *reply, struct control_history *ret_history)
+{
+        void *items;
+        size_t n_items;
+        int r;
+
+        r = check_signature(reply, CONTROL_HISTORY_REPLY);
+        if (r < 0)
+                return r;
+        r = array_decode(reply, CONTROL_EVENT, sizeof *ret_history->items, CONTROL_ITEMS_MAX, read_event, &items, &n_items);
+        if (r < 0)
+                return r;
+        *ret_history = (struct control_history) { .reply = sd_bus_message_ref(reply), .items = items, .n_items = n_items };
+        return 0;
+}
+
+int control_error_decode(sd_bus_message *reply, const char **ret_text, uint32_t *ret_cause, const char **ret_phase)
+{
+        const char *text = "", *phase = "";
+        uint32_t cause = 0;
+        int r = 0;
+
+        if (check_signature(reply, CONTROL_ERROR) == 0)
+                r = read_result(sd_bus_message_read(reply, CONTROL_ERROR, &text, &cause, &phase));
+        else if (sd_bus_message_get_error(reply)->message)
+                text = sd_bus_message_get_error(reply)->message;
+        if (r == 0)
+                r = check_strings(STRINGS(text, phase));
+        if (r < 0)
+                return r;
+        *ret_text = text;
+        *ret_cause = cause;
+        *ret_phase = phase;
         return 0;
 }
 
@@ -336,6 +412,20 @@ void control_files_done(struct control_files *files)
         free(files->items);
         sd_bus_message_unref(files->reply);
         *files = (struct control_files) { 0 };
+}
+
+void control_shares_done(struct control_shares *shares)
+{
+        free(shares->items);
+        sd_bus_message_unref(shares->reply);
+        *shares = (struct control_shares) { 0 };
+}
+
+void control_history_done(struct control_history *history)
+{
+        free(history->items);
+        sd_bus_message_unref(history->reply);
+        *history = (struct control_history) { 0 };
 }
 
 bool control_state_connected(const char *state)

@@ -60,6 +60,8 @@ struct control_outcome {
         struct sd_bus_message *reply;
         int status; /* NO_ERROR: done; ERROR_EXTENDED_ERROR also for a name that is not in our table */
         const char *text;
+        uint32_t cause;     /* NTSTATUS or errno; 0: none */
+        const char *phase;  /* the step that failed; "" */
         uint64_t holders_total; /* at least n_holders */
         struct control_holder *holders;
         size_t n_holders;
@@ -105,12 +107,45 @@ struct control_files {
         size_t n_items;
 };
 
+struct control_share {
+        const char *name;
+        uint32_t type; /* RESOURCETYPE_DISK, RESOURCETYPE_PRINT; RESOURCETYPE_ANY: neither */
+        const char *comment;
+};
+
+struct control_shares {
+        struct sd_bus_message *reply;
+        struct control_share *items;
+        size_t n_items;
+};
+
+struct control_event {
+        uint64_t when_usec; /* CLOCK_REALTIME */
+        const char *device; /* or remote name */
+        const char *remote;
+        const char *event;
+        const char *detail;
+        const char *program;
+        uint32_t pid; /* 0: nobody asked for it */
+};
+
+struct control_history {
+        struct sd_bus_message *reply;
+        struct control_event *items;
+        size_t n_items;
+};
+
 int control_version_decode(struct sd_bus_message *reply, struct control_version *ret_version);
 int control_added_decode(struct sd_bus_message *reply, struct control_added *ret_added);
 int control_device_decode(struct sd_bus_message *reply, struct control_device *ret_device);
 int control_outcome_decode(struct sd_bus_message *reply, struct control_outcome *ret_outcome);
 int control_list_decode(struct sd_bus_message *reply, struct control_list *ret_list);
 int control_files_decode(struct sd_bus_message *reply, struct control_files *ret_files);
+int control_shares_decode(struct sd_bus_message *reply, struct control_shares *ret_shares);
+int control_history_decode(struct sd_bus_message *reply, struct control_history *ret_history);
+
+/* What a D-Bus error of ours says besides its name. 0 or as above; an error without a body is one without text. */
+int control_error_decode(struct sd_bus_message *reply, const char **ret_text, uint32_t *ret_cause, const char **ret_phase);
 
 /* Only the status of an outcome of another protocol version, whatever follows it: text "", nothing held or lost. */
 int control_outcome_decode_foreign(struct sd_bus_message *reply, struct control_outcome *ret_outcome);
@@ -122,6 +157,8 @@ void control_device_done(struct control_device *device);
 void control_outcome_done(struct control_outcome *outcome);
 void control_list_done(struct control_list *list);
 void control_files_done(struct control_files *files);
+void control_shares_done(struct control_shares *shares);
+void control_history_done(struct control_history *history);
 
 /* Whether a connection in this state can be used, now or as soon as its server answers again: "ok", "reconnecting" and
  * "cancelling" can; "unavailable", "connecting" and unknown states cannot. */

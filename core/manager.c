@@ -11,8 +11,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/cleanup.h"
 #include "core/fault.h"
 #include "core/log.h"
+#include "core/watch.h"
 
 #define RETRY_MIN_USEC (5 * 1000000ULL)
 #define RESTORE_RETRY_USEC (500 * 1000ULL)
@@ -36,6 +38,13 @@ struct connection *manager_find_device(struct manager *m, const struct device_na
         return NULL;
 }
 
+void manager_record(const struct connection *c, const char *event, const char *detail, const struct caller *caller)
+{
+        _cleanup_free_ char *remote = remote_name_to_unc(&c->remote);
+
+        history_add(c->manager->history, c->name, remote ? remote : "", event, detail, caller);
+}
+
 /* ---- release ---- */
 
 void manager_release(struct manager *m)
@@ -49,6 +58,7 @@ void manager_release(struct manager *m)
                 c->release_pending = false;
                 m->ops->free(c);
                 m->ops->folder(c, c->state != CONNECTION_GONE);
+                watch_folder(m->watch, c);
                 if (c->state == CONNECTION_GONE)
                         connection_free(c);
         }
@@ -113,6 +123,18 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
+void manager_retry_now(struct connection *c)
+{
+        struct manager *m = c->manager;
+
+        if (c->state != CONNECTION_UNAVAILABLE || c->next_retry_usec == 0 || c->cancel || m->shutting_down)
+                return;
+        manager_release(m);
+        c->next_retry_usec = 0;
+        manager_reconnect(c);
+        arm_retry(m);
+}
+
 void manager_plan_retry(struct connection *c)
 {
         uint64_t distance = c->retries < 8 ? RETRY_MIN_USEC << c->retries : RETRY_MAX_USEC;
@@ -158,6 +180,7 @@ static int adopt_row(struct manager *m, const struct profile_row *row)
             (row->secret == PROFILE_SECRET_FILE && !(c->credentials_file = strdup(row->credentials_file))))
                 return -ENOMEM;
         m->ops->folder(c, true);
+        watch_folder(m->watch, c);
         FAULT_POINT("restore.folder");
         manager_reconnect(c);
         return 0;
@@ -239,6 +262,8 @@ void manager_done(struct manager *m)
                 m->ops->free(c);
                 connection_free(c);
         }
+        watch_free(m->watch);
+        history_close(m->history);
         sd_event_source_disable_unref(m->restore_source);
         sd_event_source_disable_unref(m->retry_source);
         sd_event_source_disable_unref(m->release_source);

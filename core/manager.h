@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "core/connection.h"
+#include "core/history.h"
 #include "core/outcome.h"
 #include "core/profile.h"
 
@@ -23,6 +24,8 @@ struct manager {
         sd_event_source *restore_source; /* the profile was locked at start */
         sd_event_source *retry_source;   /* the next planned attempt of any connection */
         sd_event_source *release_source; /* redirectors to be freed */
+        struct watch *watch;             /* the manager's, as the next; NULL: none */
+        struct history *history;
         unsigned n_staged;               /* changes of the profile that are staged now */
         bool shutting_down;
         /* A state has changed. state_name may be "gone". */
@@ -46,8 +49,14 @@ struct connection *manager_find_device(struct manager *m, const struct device_na
 /* Frees the redirectors that have ended. Called where none of their callbacks is running. */
 void manager_release(struct manager *m);
 
+/* Writes down what happened to c. */
+void manager_record(const struct connection *c, const char *event, const char *detail, const struct caller *caller);
+
 /* Lets go of c's redirector soon; c itself goes too when it is GONE. */
 void manager_release_later(struct connection *c);
+
+/* Somebody wants c: the planned attempt, if there is one, is made now. */
+void manager_retry_now(struct connection *c);
 
 /* Plans the next attempt for c, or none (retry_wanted false). */
 void manager_plan_retry(struct connection *c);
@@ -62,6 +71,7 @@ struct add_request {
         const char *credentials_file;
         bool persistent;
         bool read_only;
+        struct caller caller;
 };
 
 /* c: the connection, on NO_ERROR only. Called once, not from within manager_add(). */
@@ -72,7 +82,8 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
 
 /* Connects a remembered device again, for somebody who waits for it. 0 when done() will be called, else a status with err
  * filled: ERROR_BAD_DEVICE, ERROR_NOT_CONNECTED (not remembered), ERROR_ALREADY_ASSIGNED (connected already). */
-int manager_restore_device(struct manager *m, const char *local, add_done_fn done, void *userdata, struct wn_error *err);
+int manager_restore_device(struct manager *m, const char *local, const struct caller *caller, add_done_fn done, void *userdata,
+                           struct wn_error *err);
 
 /* Connects what is remembered and unavailable, for nobody in particular. */
 void manager_reconnect(struct connection *c);
@@ -92,12 +103,33 @@ void cancel_wake(struct manager *m);
 /* Answers every cancel that is still under way, with ERROR_CANCELLED. */
 void cancel_end_all(struct manager *m);
 
+struct cancel_request {
+        const char *name;   /* a device's or a remote one */
+        uint32_t flags;
+        bool force;
+        uint64_t wait_usec; /* how long to wait for holders to let go, when not forced; UINT64_MAX: without end */
+        struct caller caller;
+        const void *owner;  /* for manager_abandon() */
+};
+
 typedef void (*cancel_done_fn)(void *userdata, const struct cancel_outcome *outcome);
 
 /* WNetCancelConnection2. done() is called once, later; outcome is valid during the call. 0 or -ENOMEM. */
-int manager_cancel(struct manager *m, const char *name, uint32_t flags, bool force, cancel_done_fn done, void *userdata);
+int manager_cancel(struct manager *m, const struct cancel_request *request, cancel_done_fn done, void *userdata);
+
+/* Deletes a device's row, whether it is connected or not; a connection stays. done() as above. 0 or -ENOMEM. */
+int manager_forget(struct manager *m, const char *local, const struct caller *caller, cancel_done_fn done, void *userdata);
 
 /* Disconnects everything, for the daemon's end; rows stay. On success the manager takes no new connections. 0 or -ENOMEM. */
-int manager_shutdown(struct manager *m, bool force, cancel_done_fn done, void *userdata);
+int manager_shutdown(struct manager *m, bool force, const struct caller *caller, cancel_done_fn done, void *userdata);
+
+/* Whoever asked has gone: cancels of that owner no longer wait for holders. */
+void manager_abandon(struct manager *m, const void *owner);
+
+/* ---- settings (setting.c) ---- */
+
+/* Stores the default of `wnet use /persistent`; waits for a locked profile as a cancel does. done() is called once, later, with
+ * 0, ERROR_CANNOT_OPEN_PROFILE or ERROR_BAD_PROFILE and err filled. 0 or -ENOMEM. */
+int manager_set_persistence(struct manager *m, bool persistent, completion_fn done, void *userdata);
 
 #endif

@@ -14,6 +14,7 @@ struct paths {
         char *profile;       /* config_dir/profile.db */
         char *lock;          /* config_dir/wnetd.lock */
         char *conf;          /* config_dir/wnet.conf */
+        char *history;       /* state_dir/history.db */
         char *log;           /* state_dir/wnetd.log */
         char *socket;        /* runtime_dir/control */
 };

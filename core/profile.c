@@ -35,11 +35,13 @@
 #define HEADER_BYTES 100
 #define TEMPORARY ".new-XXXXXX" /* behind the name of a profile that is being made, as for mkostemp() */
 
-/* The file keeps this text; a profile whose text differs is not one. */
+/* The file keeps these texts; a profile whose texts differ is not one. The settings' table is made with the first setting. */
 #define SCHEMA                                                                                                     \
         "CREATE TABLE device (device TEXT PRIMARY KEY NOT NULL, remote TEXT NOT NULL, type INTEGER NOT NULL, "     \
         "user TEXT, domain TEXT, provider TEXT NOT NULL, read_only INTEGER NOT NULL, secret INTEGER NOT NULL, "    \
         "credentials_file TEXT, since_usec INTEGER NOT NULL) WITHOUT ROWID"
+
+#define SETTING_SCHEMA "CREATE TABLE setting (name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) WITHOUT ROWID"
 
 enum column { DEVICE, REMOTE, TYPE, USER, DOMAIN, PROVIDER, READ_ONLY, SECRET, CREDENTIALS_FILE, SINCE_USEC };
 
@@ -176,7 +178,7 @@ static int check_header(sqlite3 *db, const char *path, struct wn_error *err)
         version = read_be32(header + 60);
         if (version > PROFILE_VERSION)
                 return bad(path, err, "it was written by a newer version (%u, known is %u)", version, PROFILE_VERSION);
-        if (version != PROFILE_VERSION)
+        if (version < 1)
                 return bad(path, err, "its version %u is not known", version);
         if (header[18] != 1 || header[19] != 1) /* merely reading it in that mode would write to it */
                 return bad(path, err,
@@ -240,11 +242,12 @@ static int open_profile(const char *path, sqlite3 **ret_db, struct wn_error *err
         return 0;
 }
 
-/* In a transaction: the schema is the one table that we make, nothing more and nothing less. */
-static int check_schema(sqlite3 *db, const char *path, struct wn_error *err)
+/* In a transaction: the schema is the tables that we make, nothing more and nothing less. ret_settings (may be NULL): whether
+ * there are settings. */
+static int check_schema(sqlite3 *db, const char *path, bool *ret_settings, struct wn_error *err)
 {
         _cleanup_(cleanup_sqlite3_finalize) sqlite3_stmt *stmt = NULL;
-        unsigned n = 0;
+        unsigned n_devices = 0, n_settings = 0;
         int code;
 
         code = sqlite3_prepare_v2(db, "SELECT sql FROM sqlite_master", -1, &stmt, NULL);
@@ -253,12 +256,20 @@ static int check_schema(sqlite3 *db, const char *path, struct wn_error *err)
         while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
                 const char *sql = (const char *) sqlite3_column_text(stmt, 0);
 
-                if (++n > 1 || !sql || strcmp(sql, SCHEMA) != 0)
+                if (sql && strcmp(sql, SCHEMA) == 0)
+                        n_devices++;
+                else if (sql && strcmp(sql, SETTING_SCHEMA) == 0)
+                        n_settings++;
+                else
                         return bad(path, err, "its tables are not those of a profile");
         }
         if (code != SQLITE_DONE)
                 return map_sqlite(code, db, path, err);
-        return n == 1 ? 0 : bad(path, err, "it has no table");
+        if (n_devices == 0)
+                return bad(path, err, "it has no table of devices");
+        if (ret_settings)
+                *ret_settings = n_settings > 0;
+        return 0;
 }
 
 /* A text without control characters that is not empty. */
@@ -367,7 +378,7 @@ static int read_rows(sqlite3 *db, struct profile_rows *ret_rows, const char *pat
 {
         _cleanup_(cleanup_sqlite3_finalize) sqlite3_stmt *stmt = NULL;
         _cleanup_(profile_rows_done) struct profile_rows rows = { 0 };
-        int r = check_schema(db, path, err), code;
+        int r = check_schema(db, path, NULL, err), code;
 
         if (r != 0)
                 return r;
@@ -406,6 +417,40 @@ int profile_load(const char *path, struct profile_rows *ret_rows, struct wn_erro
         if (r != 0)
                 return r;
         return read_rows(db, ret_rows, path, err);
+}
+
+/* In a transaction. */
+static int read_persistence(sqlite3 *db, bool *ret_persistent, const char *path, struct wn_error *err)
+{
+        _cleanup_(cleanup_sqlite3_finalize) sqlite3_stmt *stmt = NULL;
+        bool has_settings = false;
+        int r = check_schema(db, path, &has_settings, err), code;
+
+        if (r != 0)
+                return r;
+        *ret_persistent = true;
+        if (!has_settings)
+                return 0;
+        code = sqlite3_prepare_v2(db, "SELECT value FROM setting WHERE name = 'persistent'", -1, &stmt, NULL);
+        if (code == SQLITE_OK)
+                code = sqlite3_step(stmt);
+        if (code == SQLITE_ROW)
+                *ret_persistent = sqlite3_column_int64(stmt, 0) != 0;
+        return map_sqlite(code, db, path, err);
+}
+
+int profile_load_persistence(const char *path, bool *ret_persistent, struct wn_error *err)
+{
+        _cleanup_(cleanup_sqlite3_close) sqlite3 *db = NULL;
+        int r = open_profile(path, &db, err);
+
+        if (r == -ENOENT) {
+                *ret_persistent = true;
+                return 0;
+        }
+        if (r == 0)
+                r = execute(db, "BEGIN", path, err);
+        return r != 0 ? r : read_persistence(db, ret_persistent, path, err);
 }
 
 /* Writes an empty profile to a file of no bytes that nobody else knows. */
@@ -597,6 +642,24 @@ static int begin_change(const char *path, bool created, struct profile_change **
         return 0;
 }
 
+/* The same; makes the profile where there is none. */
+static int begin_put(const char *path, struct profile_change **ret_change, struct profile_rows *ret_rows,
+                     struct wn_error *err)
+{
+        bool created = false;
+        int r = begin_change(path, false, ret_change, ret_rows, err);
+
+        if (r != -ENOENT)
+                return r;
+        r = create_profile(path, &created, err);
+        if (r != 0)
+                return r;
+        r = begin_change(path, created, ret_change, ret_rows, err);
+        if (r == -ENOENT)
+                r = cannot_open(path, ENOENT, "it was removed just now, or is a symbolic link to nothing", err);
+        return r;
+}
+
 /* Runs stmt, then writes all but the end of the transaction. */
 static int stage(sqlite3 *db, sqlite3_stmt *stmt, const char *path, struct wn_error *err)
 {
@@ -678,22 +741,13 @@ int profile_stage_put(const char *path, const struct profile_row *row, struct pr
         _cleanup_(profile_rows_done) struct profile_rows rows = { 0 };
         _cleanup_(cleanup_sqlite3_finalize) sqlite3_stmt *stmt = NULL;
         const char *fault = find_fault(row);
-        bool created = false;
         int r;
 
         if (fault)
                 return error_set(err, ERROR_INVALID_PARAMETER, 0, "profile",
                                  "the device cannot be remembered: its %s is malformed",
                                  fault);
-        r = begin_change(path, false, &change, &rows, err);
-        if (r == -ENOENT) {
-                r = create_profile(path, &created, err);
-                if (r != 0)
-                        return r;
-                r = begin_change(path, created, &change, &rows, err);
-                if (r == -ENOENT)
-                        r = cannot_open(path, ENOENT, "it was removed just now, or is a symbolic link to nothing", err);
-        }
+        r = begin_put(path, &change, &rows, err);
         if (r != 0)
                 return r;
 
@@ -701,6 +755,33 @@ int profile_stage_put(const char *path, const struct profile_row *row, struct pr
                                -1, &stmt, NULL);
         if (r == SQLITE_OK)
                 r = bind_row(stmt, row);
+        if (r != SQLITE_OK)
+                return map_sqlite(r, change->db, path, err);
+        r = stage(change->db, stmt, path, err);
+        if (r != 0)
+                return r;
+        *ret_change = TAKE_PTR(change);
+        return 0;
+}
+
+int profile_stage_persistence(const char *path, bool persistent, struct profile_change **ret_change, struct wn_error *err)
+{
+        _cleanup_(profile_rollbackp) struct profile_change *change = NULL;
+        _cleanup_(profile_rows_done) struct profile_rows rows = { 0 };
+        _cleanup_(cleanup_sqlite3_finalize) sqlite3_stmt *stmt = NULL;
+        bool has_settings;
+        int r = begin_put(path, &change, &rows, err);
+
+        if (r == 0)
+                r = check_schema(change->db, path, &has_settings, err);
+        if (r == 0 && !has_settings)
+                r = execute(change->db, SETTING_SCHEMA, path, err);
+        if (r != 0)
+                return r;
+        r = sqlite3_prepare_v2(change->db, "INSERT OR REPLACE INTO setting (name, value) VALUES ('persistent', ?)", -1, &stmt,
+                               NULL);
+        if (r == SQLITE_OK)
+                r = sqlite3_bind_int(stmt, 1, persistent);
         if (r != SQLITE_OK)
                 return map_sqlite(r, change->db, path, err);
         r = stage(change->db, stmt, path, err);

@@ -23,7 +23,7 @@
 #include "core/status.h"
 
 #define PROFILE_APPLICATION_ID 0x574e4554 /* "WNET" */
-#define PROFILE_VERSION 1
+#define PROFILE_VERSION 2 /* 1: without settings; read, and brought up with the next change */
 #define PROFILE_ROWS_MAX (26 + 9)
 
 /* Where a remembered device's credentials come from. */
@@ -70,6 +70,12 @@ int profile_stage_delete(const char *path, const char *device, struct profile_ch
  * profile_load() would refuse answers ERROR_INVALID_PARAMETER, and nothing is changed. */
 int profile_stage_put(const char *path, const struct profile_row *row, struct profile_change **ret_change,
                       struct wn_error *err);
+
+/* The default of `wnet use /persistent`: true until it was set, and where there is no profile. Codes as above. */
+int profile_load_persistence(const char *path, bool *ret_persistent, struct wn_error *err);
+
+/* Stages a change of it, as profile_stage_put() does. */
+int profile_stage_persistence(const char *path, bool persistent, struct profile_change **ret_change, struct wn_error *err);
 
 /* Commits and frees change (NULL: nothing to do). 0 or a code as above; the file is then as before. */
 int profile_commit(struct profile_change *change, struct wn_error *err);

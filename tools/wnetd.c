@@ -32,6 +32,7 @@
 #include "core/mountinfo.h"
 #include "core/paths.h"
 #include "core/profile.h"
+#include "core/watch.h"
 #include "fuse/redirector.h"
 #include "fuse/stale.h"
 
@@ -268,12 +269,13 @@ static void everything_revoked(void *userdata, const struct cancel_outcome *outc
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
+        const struct caller nobody = { 0 };
         struct daemon *d = userdata;
 
         (void) source;
         log_info("signal %u: disconnecting everything", si->ssi_signo);
         (void) sd_notify(0, "STOPPING=1");
-        if (manager_shutdown(&d->manager, true, everything_revoked, d) < 0)
+        if (manager_shutdown(&d->manager, true, &nobody, everything_revoked, d) < 0)
                 ended(d);
         return 0;
 }
@@ -309,6 +311,10 @@ static int set_up_loop(struct daemon *d, mode_t mask)
                 .umask = mask,
         };
         r = manager_init(&d->manager, d->event, redirector_ops(&d->redirector), d->drives_dir, d->paths.profile);
+        if (r == 0)
+                r = watch_new(&d->manager, &d->manager.watch);
+        if (r == 0)
+                d->manager.history = history_open(d->paths.history);
         if (r == 0)
                 r = control_new(d->event, TAKE_FD(d->listen_fd), &d->manager, ended, d, &d->control);
         if (r == 0) {

@@ -19,11 +19,11 @@ static int cancel_connection(const char *name, DWORD flags, BOOL force, struct w
         r = call_open(&client, err);
         if (r != 0)
                 return r;
-        r = control_cancel(client, name, flags, force != FALSE, &outcome, err);
+        r = control_cancel(client, name, flags, force != FALSE, 0, &outcome, err);
         if (r != 0)
                 return r;
         if (outcome.status != NO_ERROR)
-                return error_set(err, outcome.status, 0, NULL, "%s",
+                return error_set(err, outcome.status, (int) outcome.cause, outcome.phase, "%s",
                                  outcome.text[0] ? outcome.text : status_message(outcome.status));
         return 0;
 }

@@ -120,9 +120,10 @@ struct answer *begin_add(struct driver *d, const char *local, const char *remote
 
 struct answer *begin_cancel(struct driver *d, const char *name, uint32_t flags, bool force)
 {
+        const struct cancel_request request = { .name = name, .flags = flags, .force = force };
         struct answer *answer = new_answer(d);
 
-        assert_int_equal(manager_cancel(&d->manager, name, flags, force, on_cancelled, answer), 0);
+        assert_int_equal(manager_cancel(&d->manager, &request, on_cancelled, answer), 0);
         assert_int_equal(answer->n, 0);
         return answer;
 }
@@ -131,7 +132,7 @@ struct answer *begin_shutdown(struct driver *d, bool force)
 {
         struct answer *answer = new_answer(d);
 
-        assert_int_equal(manager_shutdown(&d->manager, force, on_cancelled, answer), 0);
+        assert_int_equal(manager_shutdown(&d->manager, force, &(struct caller){ 0 }, on_cancelled, answer), 0);
         assert_int_equal(answer->n, 0);
         return answer;
 }

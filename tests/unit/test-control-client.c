@@ -130,6 +130,7 @@ static int answer_version(sd_bus_message *call, const char *member)
 static int answer_well(sd_bus_message *call, const char *member)
 {
         const char *name = NULL, *remote = NULL, *key = NULL, *value = NULL;
+        uint64_t wait_usec;
         uint32_t flags;
         int force;
 
@@ -144,15 +145,15 @@ static int answer_well(sd_bus_message *call, const char *member)
                 return sd_bus_reply_method_return(call, CONTROL_ADD_REPLY, "Z:", "/home/user/Drives/Z");
         }
         if (strcmp(member, "Cancel") == 0) {
-                if (sd_bus_message_read(call, CONTROL_CANCEL_ARGS, &name, &flags, &force) < 0)
+                if (sd_bus_message_read(call, CONTROL_CANCEL_ARGS, &name, &flags, &force, &wait_usec) < 0)
                         return -EINVAL;
                 if (strcmp(name, "Y:") == 0)
                         return sd_bus_reply_method_errorf(call, "org.wnet.Error.NOT_CONNECTED", "Y: is not connected");
                 if (force)
-                        return sd_bus_reply_method_return(call, CONTROL_OUTCOME, "NO_ERROR", "", UINT64_C(0), 0, 1,
+                        return sd_bus_reply_method_return(call, CONTROL_OUTCOME, "NO_ERROR", "", 0U, "", UINT64_C(0), 0, 1,
                                                           "Z:", "/lost", UINT64_C(4096));
                 return sd_bus_reply_method_return(call, CONTROL_OUTCOME, "ERROR_OPEN_FILES", "3 files are open",
-                                                  UINT64_C(3), 2, name, "open", 42U, 1000U, "editor", "/a", "rw",
+                                                  16U, "count", UINT64_C(3), 2, name, "open", 42U, 1000U, "editor", "/a", "rw",
                                                   UINT64_C(1), UINT64_C(2), name, "cwd", 43U, 1001U, "sh", "/", "",
                                                   UINT64_C(0), UINT64_C(0), 0);
         }
@@ -164,7 +165,7 @@ static int answer_well(sd_bus_message *call, const char *member)
                 return sd_bus_reply_method_return(call, CONTROL_ADD_REPLY, name, "/home/user/Drives/Z");
         }
         if (strcmp(member, "Shutdown") == 0)
-                return sd_bus_reply_method_return(call, CONTROL_OUTCOME, "NO_ERROR", "", UINT64_C(0), 0, 0);
+                return sd_bus_reply_method_return(call, CONTROL_OUTCOME, "NO_ERROR", "", 0U, "", UINT64_C(0), 0, 0);
         if (strcmp(member, "List") == 0)
                 return sd_bus_reply_method_return(call, CONTROL_LIST_REPLY, 1, "Z:", "\\\\server\\share",
                                                   "reconnecting", "no answer", "me", "/m", UINT64_C(10), UINT64_C(11),
@@ -232,7 +233,7 @@ static void check_outcomes(struct control_client *client)
         _cleanup_(control_outcome_done) struct control_outcome refused = { 0 }, forced = { 0 }, ended = { 0 }, none = { 0 };
         struct wn_error err = { 0 };
 
-        assert_int_equal(control_cancel(client, "z:", 0, false, &refused, &err), 0);
+        assert_int_equal(control_cancel(client, "z:", 0, false, 0, &refused, &err), 0);
         assert_int_equal(refused.status, ERROR_OPEN_FILES);
         assert_string_equal(refused.text, "3 files are open");
         assert_int_equal(refused.holders_total, 3);
@@ -242,13 +243,13 @@ static void check_outcomes(struct control_client *client)
         assert_string_equal(refused.holders[1].kind, "cwd");
         assert_int_equal(refused.n_lost, 0);
 
-        assert_int_equal(control_cancel(client, "//server/share", CONNECT_UPDATE_PROFILE, true, &forced, &err), 0);
+        assert_int_equal(control_cancel(client, "//server/share", CONNECT_UPDATE_PROFILE, true, 0, &forced, &err), 0);
         assert_int_equal(forced.status, NO_ERROR);
         assert_int_equal(forced.n_lost, 1);
         assert_string_equal(forced.lost[0].path, "/lost");
         assert_int_equal(forced.lost[0].size_bytes, 4096);
 
-        assert_int_equal(control_cancel(client, "Y:", 0, false, &none, &err), ERROR_NOT_CONNECTED);
+        assert_int_equal(control_cancel(client, "Y:", 0, false, 0, &none, &err), ERROR_NOT_CONNECTED);
         assert_int_equal(err.status, ERROR_NOT_CONNECTED);
         assert_string_equal(err.text, "Y: is not connected");
         assert_null(none.reply);
@@ -278,7 +279,7 @@ static void check_all_fail(struct control_client *client)
         assert_int_equal(err.status, ERROR_EXTENDED_ERROR);
         assert_true(err.text[0] != '\0');
         assert_int_equal(control_restore(client, "Z:", &added, NULL), ERROR_EXTENDED_ERROR);
-        assert_int_equal(control_cancel(client, "Z:", 0, false, &outcome, NULL), ERROR_EXTENDED_ERROR);
+        assert_int_equal(control_cancel(client, "Z:", 0, false, 0, &outcome, NULL), ERROR_EXTENDED_ERROR);
         assert_int_equal(control_shutdown(client, true, &outcome, NULL), ERROR_EXTENDED_ERROR);
         assert_int_equal(control_list(client, &list, NULL), ERROR_EXTENDED_ERROR);
         assert_int_equal(control_files(client, "", &files, NULL), ERROR_EXTENDED_ERROR);
@@ -326,7 +327,7 @@ static int answer_too_long(sd_bus_message *call, const char *member)
         if (strcmp(member, "Add") == 0 || strcmp(member, "Restore") == 0)
                 return sd_bus_reply_method_return(call, CONTROL_ADD_REPLY, "Z:", text);
         if (strcmp(member, "Cancel") == 0 || strcmp(member, "Shutdown") == 0)
-                return sd_bus_reply_method_return(call, CONTROL_OUTCOME, "NO_ERROR", "", UINT64_C(0), 0, 1, "Z:", text,
+                return sd_bus_reply_method_return(call, CONTROL_OUTCOME, "NO_ERROR", "", 0U, "", UINT64_C(0), 0, 1, "Z:", text,
                                                   UINT64_C(1));
         if (strcmp(member, "List") == 0)
                 return sd_bus_reply_method_return(call, CONTROL_LIST_REPLY, 1, "Z:", "r", "ok", "", "u", text,
@@ -467,14 +468,14 @@ static int answer_unknown_status(sd_bus_message *call, const char *member)
 {
         if (strcmp(member, "GetVersion") == 0)
                 return answer_version(call, member);
-        return sd_bus_reply_method_return(call, CONTROL_OUTCOME, "ERROR_FROM_THE_FUTURE", "text", UINT64_C(0), 0, 0);
+        return sd_bus_reply_method_return(call, CONTROL_OUTCOME, "ERROR_FROM_THE_FUTURE", "text", 0U, "", UINT64_C(0), 0, 0);
 }
 
 static void check_unknown_status(struct control_client *client)
 {
         _cleanup_(control_outcome_done) struct control_outcome outcome = { 0 };
 
-        assert_int_equal(control_cancel(client, "Z:", 0, false, &outcome, NULL), 0);
+        assert_int_equal(control_cancel(client, "Z:", 0, false, 0, &outcome, NULL), 0);
         assert_int_equal(outcome.status, ERROR_EXTENDED_ERROR);
         assert_string_equal(outcome.text, "text");
 }

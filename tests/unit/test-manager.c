@@ -132,7 +132,7 @@ static void planned_attempts(void **state)
 static int restore_device(struct driver *d, const char *name)
 {
         struct wn_error err = { 0 };
-        int r = manager_restore_device(&d->manager, name, NULL, NULL, &err);
+        int r = manager_restore_device(&d->manager, name, &(struct caller){ 0 }, NULL, NULL, &err);
 
         assert_int_equal(err.status, r);
         return r;

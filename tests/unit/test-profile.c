@@ -342,7 +342,7 @@ static void not_ours(void **state)
                 "PRAGMA application_id=0",
                 "PRAGMA application_id=1464812886",
                 "PRAGMA user_version=0",
-                "PRAGMA user_version=2",
+                "PRAGMA user_version=3",
                 "PRAGMA user_version=-1",
                 "PRAGMA journal_mode=WAL",
                 "CREATE TABLE other (x)",
@@ -401,9 +401,68 @@ static void newer_version(void **state)
         struct profile_rows rows = { 0 };
         struct wn_error err = { 0 };
 
-        run_sql(path, "PRAGMA user_version=2");
+        run_sql(path, "PRAGMA user_version=3");
         assert_int_equal(profile_load(path, &rows, &err), ERROR_BAD_PROFILE);
-        assert_non_null(strstr(err.text, "newer version (2, known is 1)"));
+        assert_non_null(strstr(err.text, "newer version (3, known is 2)"));
+}
+
+static bool persistence(const char *path)
+{
+        bool persistent;
+
+        assert_int_equal(profile_load_persistence(path, &persistent, NULL), 0);
+        return persistent;
+}
+
+static void set_persistence(const char *path, bool persistent)
+{
+        struct profile_change *change = NULL;
+
+        assert_int_equal(profile_stage_persistence(path, persistent, &change, NULL), 0);
+        assert_int_equal(profile_commit(change, NULL), 0);
+}
+
+static void settings(void **state)
+{
+        const char *path = in_folder(state, "profile.db");
+        struct profile_change *change = NULL;
+        struct profile_row z = row_z();
+
+        assert_true(persistence(path)); /* where there is no profile; and it is not made for that */
+        assert_int_equal(access(path, F_OK), -1);
+        assert_int_equal(profile_stage_persistence(path, false, &change, NULL), 0);
+        profile_rollback(change);
+        assert_int_equal(access(path, F_OK), -1);
+
+        assert_int_equal(put(path, &z), 0);
+        assert_true(persistence(path));
+        set_persistence(path, false);
+        assert_false(persistence(path));
+        assert_int_equal(count_rows(path), 1);
+        set_persistence(path, true);
+        assert_true(persistence(path));
+        set_persistence(path, false);
+        unlink(path);
+        set_persistence(path, false); /* makes the profile */
+        assert_false(persistence(path));
+        assert_int_equal(count_rows(path), 0);
+}
+
+/* The first version, which had no settings, is read as it is and brought up by the next change. */
+static void older_version(void **state)
+{
+        const char *path = make_profile(state);
+        struct profile_row z = row_z();
+
+        run_sql(path, "PRAGMA user_version=1");
+        assert_int_equal(count_rows(path), 2);
+        assert_true(persistence(path));
+        assert_int_equal(put(path, &z), 0);
+        assert_int_equal(count_rows(path), 2);
+        run_sql(path, "PRAGMA user_version=1");
+        set_persistence(path, false);
+        assert_false(persistence(path));
+        assert_int_equal(count_rows(path), 2);
 }
 
 /* Another program's database with a journal that its crash left: not even that is rolled back. */
@@ -808,6 +867,7 @@ int main(void)
                 IN_FOLDER(unopenable),           IN_FOLDER(symbolic_link),        IN_FOLDER(locked),
                 IN_FOLDER(staged_is_locked),     IN_FOLDER(crash),                IN_FOLDER(crash_of_created),
                 IN_FOLDER(orphaned_journal),     IN_FOLDER(file_size_limit),      IN_FOLDER(full_disk),
+                IN_FOLDER(settings),             IN_FOLDER(older_version),
         };
 
         return cmocka_run_group_tests_name("profile", tests, NULL, NULL);

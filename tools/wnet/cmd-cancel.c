@@ -57,7 +57,7 @@ static int cancel(const char *name, uint32_t flags, bool force, bool json)
         r = control_check_cancel(name, flags, &err);
         if (r == 0) {
                 client = command_open(&err);
-                r = client ? control_cancel(client, name, flags, force, &outcome, &err) : err.status;
+                r = client ? control_cancel(client, name, flags, force, 0, &outcome, &err) : err.status;
         }
         return outcome_print(r, &err, &outcome, json, done, force_line, hint_for(name, r != 0 ? r : outcome.status));
 }

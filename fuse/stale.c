@@ -15,10 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/child.h"
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/mountinfo.h"
-#include "fuse/child.h"
 #include "fuse/mount.h"
 
 extern char **environ;

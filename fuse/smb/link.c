@@ -19,10 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/child.h"
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/utf8.h"
-#include "fuse/child.h"
 
 #define LISTING_DEADLINE_FACTOR 6 /* a listing of a million names is one call of libsmbclient */
 

@@ -29,7 +29,7 @@ ALICE, PASSWORD = "alice", "Kew-gardens-88"
 BOB, BOB_PASSWORD = "bob", "Lime_street-41"
 LONG = 60  # seconds after which something hangs; never a measure of speed
 
-PROGRAMS = ("wnetd", "wnet-smb", "wnet", "fusermount3")
+PROGRAMS = ("wnetd", "wnet-smb", "wnet-secret", "wnet", "fusermount3")
 SEVERE = re.compile(r"\d{4}-\S+ (emergency|alert|critical|error|warning): ")
 # All that the search for leaks says when its process is killed in the middle of it, as wnetd may kill a worker that is ending.
 # Only this line alone: whatever else stands in a report is one.

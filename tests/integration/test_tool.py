@@ -14,7 +14,7 @@ from harness import LONG, alive, wait_until
 COMMANDS = ("add", "list", "files", "cancel", "get", "restore", "shutdown")
 
 
-@pytest.mark.parametrize("program", ["wnet", "wnetd", "wnet-smb"])
+@pytest.mark.parametrize("program", ["wnet", "wnetd", "wnet-smb", "wnet-secret"])
 def test_every_program_has_a_version(wnet, program):
     result = wnet.program(wnet.build / program, "--version")
     assert result.code == 0

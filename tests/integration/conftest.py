@@ -18,6 +18,11 @@ import harness  # noqa: E402
 TEST_LIMIT = 240  # seconds until a test is taken for hung and what it is blocked on is torn down
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="as often, and for as long, as is worth while now and then")
+    parser.addoption("--seed", type=int, help="of what is chosen at random; a test that fails prints its own")
+
+
 def pytest_configure(config):
     if os.geteuid() == 0:
         raise pytest.UsageError("the integration tests run as an ordinary user: use tests/run")
@@ -39,6 +44,12 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
+def long(request):
+    """Whether this is to be thorough rather than quick."""
+    return request.config.getoption("--long")
+
+
+@pytest.fixture
 def root(request):
     """A short-named directory of the test's own; sockets lie below it."""
     path = Path(tempfile.mkdtemp(prefix="t-", dir=os.environ.get("WNET_TEST_TMP", "/tmp")))
@@ -49,7 +60,7 @@ def root(request):
         faulthandler.dump_traceback()
         harness.rescue(path)
 
-    timer = threading.Timer(TEST_LIMIT, rescue)
+    timer = threading.Timer(TEST_LIMIT * (20 if request.config.getoption("--long") else 1), rescue)
     timer.daemon = True
     timer.start()
     yield path

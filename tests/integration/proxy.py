@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A TCP proxy in front of a server, to make its network slow or dead at a chosen moment."""
 
+import queue
 import socket
 import threading
 import time
@@ -8,10 +9,11 @@ import time
 
 class Proxy:
     """Listens on .port of the loopback. .hold: nothing from the clients passes; .hold_back: nothing from the server does; .held:
-    numbers of the connections (in order of their making) from which nothing passes; rate: bytes a second from the server."""
+    numbers of the connections (in order of their making) from which nothing passes; rate: bytes a second from the server; delay:
+    seconds that everything is on its way, in each direction."""
 
-    def __init__(self, port, rate=None):
-        self.target, self.rate = port, rate
+    def __init__(self, port, rate=None, delay=0):
+        self.target, self.rate, self.delay = port, rate, delay
         self.hold = self.hold_back = False
         self.held = set()
         self.count = 0
@@ -39,9 +41,30 @@ class Proxy:
     def _waits(self, number, back):
         return self.hold_back if back else self.hold or number in self.held
 
+    def _arriving(self, source):
+        """What comes from source, each piece .delay later; as a long line does, it does not hold up the next one."""
+        line = queue.Queue()
+
+        def read():
+            data = b"begin"
+            while data:
+                try:
+                    data = source.recv(65536)
+                except OSError:
+                    data = b""
+                line.put((time.monotonic() + self.delay, data))
+
+        threading.Thread(target=read, daemon=True).start()
+        while True:
+            due, data = line.get()
+            time.sleep(max(0, due - time.monotonic()))
+            if not data:
+                return
+            yield data
+
     def _pump(self, source, sink, number, back):
         try:
-            while data := source.recv(65536):
+            for data in self._arriving(source) if self.delay else iter(lambda: source.recv(65536), b""):
                 while self._waits(number, back):
                     time.sleep(0.002)
                 if back and self.rate:

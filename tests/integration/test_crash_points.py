@@ -26,8 +26,9 @@ def faulty(wnet):
     """The same user's programs with wnetd-fault as the daemon."""
     folder = wnet.root / "faulty"
     folder.mkdir()
-    for program, source in (("wnet", "wnet"), ("wnet-smb", "wnet-smb"), ("wnetd", "tests/integration/wnetd-fault")):
-        shutil.copy2(BUILD / source, folder / program)
+    for program in ("wnet", "wnet-smb", "wnet-secret"):
+        shutil.copy2(BUILD / program, folder / program)
+    shutil.copy2(BUILD / "tests" / "integration" / "wnetd-fault", folder / "wnetd")
 
     class Faulty:
         """Between arm() and disarm() the tool finds, or starts, a daemon that dies at that step."""

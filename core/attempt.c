@@ -20,11 +20,21 @@
 #include "core/fault.h"
 #include "core/log.h"
 #include "core/manager.h"
+#include "core/session.h"
 
 #define PROFILE_WAIT_USEC (5 * 1000000ULL) /* for a lock of another process */
 #define PROFILE_RETRY_USEC (50 * 1000ULL)
 
 enum attempt_phase { ATTEMPT_CHECK_PROFILE, ATTEMPT_CONNECT, ATTEMPT_WRITE_ROW, ATTEMPT_UNDO };
+
+/* What a remembered device was connected with before somebody tried something else. */
+struct kept_credentials {
+        bool any;
+        bool read_only;
+        bool replaced; /* the next two too */
+        struct credentials credentials;
+        char *file;
+};
 
 struct attempt {
         struct connection *connection;
@@ -35,6 +45,7 @@ struct attempt {
         int status; /* what the last step ended with */
         struct wn_error err;
         struct caller caller;
+        struct kept_credentials kept;
         sd_event_source *step_source;
         add_done_fn done;
         void *userdata;
@@ -56,9 +67,31 @@ static uint64_t now_usec(const struct attempt *a)
         return now;
 }
 
+static void kept_done(struct kept_credentials *kept)
+{
+        credentials_done(&kept->credentials);
+        free(kept->file);
+        *kept = (struct kept_credentials){ 0 };
+}
+
+/* What has failed is not what c is to be tried with again. */
+static void put_back_credentials(struct connection *c, struct kept_credentials *kept)
+{
+        if (kept->any)
+                c->read_only = kept->read_only;
+        if (kept->replaced) {
+                credentials_done(&c->credentials);
+                free(c->credentials_file);
+                c->credentials = kept->credentials;
+                c->credentials_file = kept->file;
+        }
+        *kept = (struct kept_credentials){ 0 };
+}
+
 static void attempt_free(struct attempt *a)
 {
         a->connection->attempt = NULL;
+        kept_done(&a->kept);
         sd_event_source_disable_unref(a->step_source);
         free(a);
 }
@@ -96,6 +129,7 @@ static void attempt_failed(struct attempt *a, int status)
                           remote ? remote : "it", reason.text);
         if (a->caller.pid || strcmp(c->reason, reason.text) != 0) /* not each of many retries */
                 manager_record(c, "failed", reason.text, &a->caller);
+        put_back_credentials(c, &a->kept);
         attempt_free(a);
         if (c->remembered) {
                 c->retry_wanted = c->retry_wanted && may_pass(status);
@@ -277,6 +311,8 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
                         undo(a);
                 else if (a->status != NO_ERROR)
                         attempt_failed(a, a->status);
+                else if ((a->status = session_check(a->connection, &a->err)) != 0) /* now its user is known */
+                        undo(a);
                 else if (a->persistent) {
                         a->phase = ATTEMPT_WRITE_ROW;
                         a->profile_deadline_usec = now_usec(a) + PROFILE_WAIT_USEC;
@@ -326,12 +362,20 @@ void attempt_end(struct connection *c)
 
 /* ---- begin ---- */
 
-/* caller NULL: nobody asked. */
-static int begin(struct connection *c, bool persistent, const struct caller *caller, add_done_fn done, void *userdata)
+/* caller NULL: nobody asked. 0, a negative errno, or ERROR_SESSION_CREDENTIAL_CONFLICT with err filled. */
+static int begin(struct connection *c, bool persistent, const struct caller *caller, add_done_fn done, void *userdata,
+                 struct wn_error *err)
 {
-        struct attempt *a = calloc(1, sizeof(*a));
+        struct attempt *a;
+        int r;
 
         assert(!c->attempt);
+        r = session_join(c);
+        if (r == 0)
+                r = session_check(c, err);
+        if (r != 0)
+                return r;
+        a = calloc(1, sizeof(*a));
         if (!a)
                 return -ENOMEM;
         a->connection = c;
@@ -354,8 +398,15 @@ static int begin(struct connection *c, bool persistent, const struct caller *cal
 
 void manager_reconnect(struct connection *c)
 {
-        if (begin(c, false, NULL, NULL, NULL) < 0)
+        struct wn_error err = { 0 };
+        int r = begin(c, false, NULL, NULL, NULL, &err);
+
+        if (r < 0)
                 log_error("%s cannot be connected: out of memory", c->name);
+        if (r > 0) {
+                connection_set_state(c, CONNECTION_UNAVAILABLE, err.text);
+                manager_plan_retry(c);
+        }
 }
 
 int manager_restore_device(struct manager *m, const char *local, const struct caller *caller, add_done_fn done, void *userdata,
@@ -378,8 +429,8 @@ int manager_restore_device(struct manager *m, const char *local, const struct ca
         if (c->cancel)
                 return error_set(err, ERROR_BUSY, 0, "resolve", "%s is just being forgotten; try again", c->name);
         c->next_retry_usec = 0;
-        r = begin(c, false, caller, done, userdata);
-        return r < 0 ? error_set(err, ERROR_EXTENDED_ERROR, -r, "resolve", "wnetd is out of memory") : 0;
+        r = begin(c, false, caller, done, userdata, err);
+        return r < 0 ? error_set(err, ERROR_EXTENDED_ERROR, -r, "resolve", "wnetd is out of memory") : r;
 }
 
 /* ---- what is asked for ---- */
@@ -426,52 +477,40 @@ static int check_request(const struct add_request *request, struct wn_error *err
         return 0;
 }
 
-static bool differ(const char *a, const char *b)
-{
-        return a && b && strcmp(a, b) != 0;
-}
-
 static bool has_credentials(const struct add_request *request)
 {
         return request->credentials.user || request->credentials.password.bytes || request->credentials_file;
 }
 
-/* Whether both are known and not the same. What is in a credentials file is known to the worker alone. */
-static bool credentials_conflict(const struct connection *c, const struct add_request *request)
-{
-        if (c->credentials_file || request->credentials_file)
-                return false;
-        return differ(c->credentials.user, request->credentials.user) ||
-               differ(c->credentials.domain, request->credentials.domain) ||
-               (c->credentials.password.bytes && request->credentials.password.bytes &&
-                !secret_equal(&c->credentials.password, &request->credentials.password));
-}
-
-/* A live connection to the same server, whose session's credentials count. */
-static struct connection *find_session(struct manager *m, const struct remote_name *remote)
-{
-        struct connection *c;
-
-        TAILQ_FOREACH(c, &m->connections, entry)
-                if (connection_is_live(c) && remote_name_same_server(&c->remote, remote))
-                        return c;
-        return NULL;
-}
-
-static int set_credentials(struct connection *c, const struct credentials *credentials, const char *file)
+/* c is connected as the request says; what it had before comes back when that fails. A password alone is the remembered
+ * user's. */
+static int apply_request(struct connection *c, const struct add_request *request, struct kept_credentials *ret_kept)
 {
         struct credentials copy = { 0 };
-        char *file_copy = file ? strdup(file) : NULL;
-        int r = file && !file_copy ? -ENOMEM : credentials_copy(credentials, &copy);
+        char *file = NULL;
+        int r = 0;
 
-        if (r < 0) {
-                free(file_copy);
-                return r;
+        *ret_kept = (struct kept_credentials){ .any = true, .read_only = c->read_only, .replaced = has_credentials(request) };
+        if (ret_kept->replaced) {
+                if (request->credentials_file && !(file = strdup(request->credentials_file)))
+                        return -ENOMEM;
+                r = credentials_copy(&request->credentials, &copy);
+                if (r == 0 && !copy.user && !file && c->credentials.user &&
+                    (!(copy.user = strdup(c->credentials.user)) ||
+                     (c->credentials.domain && !(copy.domain = strdup(c->credentials.domain)))))
+                        r = -ENOMEM;
+                if (r < 0) {
+                        credentials_done(&copy);
+                        free(file);
+                        ret_kept->replaced = false;
+                        return r;
+                }
+                ret_kept->credentials = c->credentials;
+                ret_kept->file = c->credentials_file;
+                c->credentials = copy;
+                c->credentials_file = file;
         }
-        credentials_done(&c->credentials);
-        free(c->credentials_file);
-        c->credentials = copy;
-        c->credentials_file = file_copy;
+        c->read_only = c->read_only || request->read_only;
         return 0;
 }
 
@@ -507,7 +546,8 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
         _cleanup_(remote_name_done) struct remote_name remote = { 0 };
         struct device_name device;
         bool deviceless = request->local[0] == '\0';
-        struct connection *c, *session;
+        struct kept_credentials kept = { 0 };
+        struct connection *c;
         int r;
 
         manager_release(m);
@@ -528,24 +568,22 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
         r = c ? check_device(c, &remote, err) : 0;
         if (r != 0)
                 return r;
-        session = find_session(m, &remote);
-        if (session && has_credentials(request) && credentials_conflict(session, request))
-                return error_set(err, ERROR_SESSION_CREDENTIAL_CONFLICT, 0, "resolve",
-                                 "%s is connected to the same server with other credentials; disconnect it first", session->name);
         if (!c && !(c = connection_new(m, deviceless ? NULL : &device, &remote)))
                 r = -ENOMEM;
-        if (r == 0 && has_credentials(request))
-                r = set_credentials(c, &request->credentials, request->credentials_file);
-        else if (r == 0 && session)
-                r = set_credentials(c, &session->credentials, session->credentials_file);
+        if (r == 0)
+                r = apply_request(c, request, &kept);
         if (r == 0) {
                 c->next_retry_usec = 0;
-                c->read_only = c->read_only || request->read_only;
-                r = begin(c, request->persistent && !deviceless, &request->caller, done, userdata);
+                r = begin(c, request->persistent && !deviceless, &request->caller, done, userdata, err);
         }
-        if (r < 0 && c && !c->remembered) {
-                connection_set_state(c, CONNECTION_GONE, "");
-                manager_release_later(c);
+        if (r == 0)
+                c->attempt->kept = kept;
+        else if (c) {
+                put_back_credentials(c, &kept);
+                if (!c->remembered) {
+                        connection_set_state(c, CONNECTION_GONE, "");
+                        manager_release_later(c);
+                }
         }
-        return r < 0 ? error_set(err, ERROR_EXTENDED_ERROR, -r, "resolve", "wnetd is out of memory") : 0;
+        return r < 0 ? error_set(err, ERROR_EXTENDED_ERROR, -r, "resolve", "wnetd is out of memory") : r;
 }

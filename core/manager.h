@@ -19,6 +19,7 @@ struct manager {
         const struct redirector_ops *ops;
         char *drives_dir;
         char *profile_path;
+        const char *login;               /* the user name where a connection has none; the caller's */
         struct connection_list connections;
         TAILQ_HEAD(, cancel) cancels;    /* those that wait for another one to end come behind it */
         sd_event_source *restore_source; /* the profile was locked at start */

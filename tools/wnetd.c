@@ -318,6 +318,7 @@ static int set_up_loop(struct daemon *d, mode_t mask)
         if (r == 0)
                 r = control_new(d->event, TAKE_FD(d->listen_fd), &d->manager, ended, d, &d->control);
         if (r == 0) {
+                d->manager.login = d->login;
                 d->manager.changed = control_changed;
                 d->manager.userdata = d->control;
         }

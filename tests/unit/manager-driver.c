@@ -128,6 +128,23 @@ struct answer *begin_cancel(struct driver *d, const char *name, uint32_t flags, 
         return answer;
 }
 
+struct answer *begin_waiting_cancel(struct driver *d, const char *name, uint32_t flags, uint64_t wait_usec, const void *owner)
+{
+        const struct cancel_request request = { .name = name, .flags = flags, .wait_usec = wait_usec, .owner = owner };
+        struct answer *answer = new_answer(d);
+
+        assert_int_equal(manager_cancel(&d->manager, &request, on_cancelled, answer), 0);
+        return answer;
+}
+
+struct answer *begin_forget(struct driver *d, const char *name)
+{
+        struct answer *answer = new_answer(d);
+
+        assert_int_equal(manager_forget(&d->manager, name, &(struct caller){ 0 }, on_cancelled, answer), 0);
+        return answer;
+}
+
 struct answer *begin_shutdown(struct driver *d, bool force)
 {
         struct answer *answer = new_answer(d);

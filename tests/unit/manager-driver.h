@@ -42,6 +42,8 @@ int manager_teardown(void **state); /* expects that everything was answered once
 struct answer *begin_add(struct driver *d, const char *local, const char *remote, bool persistent);
 struct answer *begin_request(struct driver *d, const struct add_request *request);
 struct answer *begin_cancel(struct driver *d, const char *name, uint32_t flags, bool force);
+struct answer *begin_waiting_cancel(struct driver *d, const char *name, uint32_t flags, uint64_t wait_usec, const void *owner);
+struct answer *begin_forget(struct driver *d, const char *name);
 struct answer *begin_shutdown(struct driver *d, bool force);
 
 /* Waits for the answer; its status. */

@@ -313,6 +313,59 @@ static void credential_conflict(void **state)
         assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR);
 }
 
+static struct answer *add_with_file(struct driver *d, const char *local, const char *remote, const char *file)
+{
+        struct add_request request = { .local = local, .remote = remote, .type = RESOURCETYPE_DISK, .credentials_file = file };
+        struct answer *answer = begin_request(d, &request);
+
+        (void) wait_for(answer);
+        return answer;
+}
+
+/* Whom a credentials file stands for is known once the server has accepted it. */
+static void credential_conflict_of_files(void **state)
+{
+        struct driver *d = *state;
+
+        d->manager.login = "me";
+        fake_plan("Z:")->user = "Alice";
+        assert_int_equal(add_with_file(d, "Z:", SHARE, "/alice")->status, NO_ERROR);
+        assert_int_equal(add_as(d, "Y:", OTHER, "bob", "two")->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_int_equal(add_as(d, "Y:", OTHER, NULL, "two")->status, ERROR_SESSION_CREDENTIAL_CONFLICT); /* "me" */
+        fake_plan("Y:")->user = "bob";
+        assert_int_equal(add_with_file(d, "Y:", OTHER, "/bob")->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_false(fake_plan("Y:")->mounted);
+        assert_string_equal(state_of(d, "Y:"), "none");
+        fake_plan("Y:")->user = "alice";
+        assert_int_equal(add_with_file(d, "Y:", OTHER, "/also-alice")->status, NO_ERROR);
+        fake_plan("X:")->user = "alice";
+        assert_int_equal(add_as(d, "X:", OTHER, NULL, NULL)->status, NO_ERROR);
+        assert_string_equal(find(d, "X:")->credentials_file, "/alice");
+}
+
+/* What somebody tried in vain is not what a remembered device is tried with later. */
+static void failed_credentials_are_dropped(void **state)
+{
+        struct add_request read_only = { .local = "Z:", .remote = SHARE, .type = RESOURCETYPE_DISK, .read_only = true };
+        struct driver *d = *state;
+
+        d->manager.login = "me";
+        read_only.credentials.user = (char *) "bob";
+        assert_int_equal(add_as(d, "Z:", SHARE, "alice", "one")->status, NO_ERROR);
+        put_row(d, "Z:", SHARE);
+        find(d, "Z:")->remembered = true;
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        fake_plan("Z:")->start_result = ERROR_LOGON_FAILURE;
+        assert_int_equal(wait_for(begin_request(d, &read_only)), ERROR_LOGON_FAILURE);
+        assert_string_equal(find(d, "Z:")->credentials.user, "alice");
+        assert_string_equal(find(d, "Z:")->credentials.password.bytes, "one");
+        assert_false(find(d, "Z:")->read_only);
+        fake_plan("Z:")->start_result = 0;
+        assert_int_equal(add_as(d, "Z:", SHARE, NULL, "two")->status, NO_ERROR); /* a password alone: the same user's */
+        assert_string_equal(find(d, "Z:")->credentials.user, "alice");
+        assert_string_equal(find(d, "Z:")->credentials.password.bytes, "two");
+}
+
 static uint64_t realtime(void)
 {
         struct timespec now;
@@ -397,6 +450,8 @@ int main(void)
                 TEST(profile_locked_for_a_moment),
                 TEST(profile_stays_locked),
                 TEST(credential_conflict),
+                TEST(credential_conflict_of_files),
+                TEST(failed_credentials_are_dropped),
                 TEST(retries),
                 TEST(unmounted_meanwhile),
         };

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What is compared is what the server has accepted where it has, and what is to be tried where it has not yet.
+ */
+
+#include "core/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* NULL: not known yet. */
+static const char *user_of(const struct connection *c)
+{
+        if (c->session_user)
+                return c->session_user;
+        if (c->credentials_file)
+                return NULL;
+        return c->credentials.user ? c->credentials.user : c->manager->login;
+}
+
+static const char *domain_of(const struct connection *c)
+{
+        if (c->session_user)
+                return c->session_domain;
+        return c->credentials_file ? NULL : c->credentials.domain;
+}
+
+static bool differ(const char *a, const char *b)
+{
+        return a && b && strcasecmp(a, b) != 0;
+}
+
+static bool passwords_differ(const struct connection *a, const struct connection *b)
+{
+        return !a->credentials_file && !b->credentials_file && a->credentials.password.bytes && b->credentials.password.bytes &&
+               !secret_equal(&a->credentials.password, &b->credentials.password);
+}
+
+static bool shares_session(const struct connection *c, const struct connection *other)
+{
+        return other != c && connection_is_live(other) && remote_name_same_server(&other->remote, &c->remote);
+}
+
+int session_check(const struct connection *c, struct wn_error *err)
+{
+        const struct connection *other;
+
+        TAILQ_FOREACH(other, &c->manager->connections, entry)
+                if (shares_session(c, other) && (differ(user_of(c), user_of(other)) || differ(domain_of(c), domain_of(other)) ||
+                                                 passwords_differ(c, other)))
+                        return error_set(err, ERROR_SESSION_CREDENTIAL_CONFLICT, 0, "resolve",
+                                         "%s is connected to the same server with other credentials%s%s; disconnect it first: "
+                                         "wnet cancel %s",
+                                         other->name, user_of(other) ? ", as " : "", user_of(other) ? user_of(other) : "", other->name);
+        return 0;
+}
+
+int session_join(struct connection *c)
+{
+        struct connection *other;
+        struct credentials copy = { 0 };
+        char *file = NULL;
+        int r;
+
+        if (c->credentials.password.bytes || c->credentials_file)
+                return 0;
+        TAILQ_FOREACH(other, &c->manager->connections, entry)
+                if (shares_session(c, other) &&
+                    (!c->credentials.user || (user_of(other) && !differ(c->credentials.user, user_of(other)))))
+                        break;
+        if (!other)
+                return 0;
+        r = credentials_copy(&other->credentials, &copy);
+        if (r == 0 && other->credentials_file && !(file = strdup(other->credentials_file)))
+                r = -ENOMEM;
+        if (r < 0) {
+                credentials_done(&copy);
+                return r;
+        }
+        credentials_done(&c->credentials);
+        c->credentials = copy;
+        c->credentials_file = file;
+        return 0;
+}
+
+struct connection *session_find(struct manager *m, const struct remote_name *server)
+{
+        struct connection *c;
+
+        TAILQ_FOREACH(c, &m->connections, entry)
+                if (connection_is_live(c) && remote_name_same_server(&c->remote, server))
+                        return c;
+        return NULL;
+}

@@ -16,11 +16,9 @@
 #include "core/log.h"
 #include "core/utf8.h"
 
-#define NOT_A_DEVICE "%.40s is not a local device; use a drive letter with its colon (Z:) or a printer port (LPT1)"
-
 /* ---- answers ---- */
 
-static int reply_error(sd_bus_message *call, const struct wn_error *err, int status)
+int control_reply_error(sd_bus_message *call, const struct wn_error *err, int status)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const sd_bus_error error = SD_BUS_ERROR_MAKE_CONST(
@@ -95,17 +93,24 @@ static void added(void *userdata, int status, const struct wn_error *err, struct
 {
         sd_bus_message *call = userdata;
         int r = status == NO_ERROR ? sd_bus_reply_method_return(call, CONTROL_ADD_REPLY, c->has_device ? c->name : "", c->mountpoint)
-                                   : reply_error(call, err, status);
+                                   : control_reply_error(call, err, status);
 
         if (r < 0)
                 log_debug("an answer could not be sent: %s", strerror(-r));
         sd_bus_message_unref(call);
 }
 
-static int read_option(sd_bus_message *call, const char *key, struct add_request *request, const char **ret_user,
+static int read_option(sd_bus_message *call, const char *key, bool add, struct add_request *request, const char **ret_user,
                        const char **ret_password)
 {
-        int r, value;
+        const struct {
+                const char *key;
+                bool *flag;
+        } flags[] = {
+                { "persistent", &request->persistent },
+                { "read-only", &request->read_only },
+        };
+        int r = -ENOENT, value;
 
         if (strcmp(key, "user") == 0)
                 return sd_bus_message_read(call, "v", "s", ret_user);
@@ -113,17 +118,18 @@ static int read_option(sd_bus_message *call, const char *key, struct add_request
                 return sd_bus_message_read(call, "v", "s", ret_password);
         if (strcmp(key, "credentials") == 0)
                 return sd_bus_message_read(call, "v", "s", &request->credentials_file);
-        if (strcmp(key, "type") == 0)
+        if (add && strcmp(key, "type") == 0)
                 return sd_bus_message_read(call, "v", "u", &request->type);
-        if (strcmp(key, "persistent") != 0 && strcmp(key, "read-only") != 0)
-                return -ENOENT;
-        r = sd_bus_message_read(call, "v", "b", &value);
-        if (r >= 0)
-                *(strcmp(key, "persistent") == 0 ? &request->persistent : &request->read_only) = value;
+        for (size_t i = 0; add && i < sizeof(flags) / sizeof(flags[0]); i++)
+                if (strcmp(key, flags[i].key) == 0) {
+                        r = sd_bus_message_read(call, "v", "b", &value);
+                        if (r >= 0)
+                                *flags[i].flag = value;
+                }
         return r;
 }
 
-static int read_options(sd_bus_message *call, struct add_request *request, struct wn_error *err)
+int control_read_options(sd_bus_message *call, bool add, struct add_request *request, struct wn_error *err)
 {
         const char *key, *user = NULL, *password = NULL;
         int r = sd_bus_message_enter_container(call, 'a', "{sv}");
@@ -131,7 +137,7 @@ static int read_options(sd_bus_message *call, struct add_request *request, struc
         while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
                 r = sd_bus_message_read(call, "s", &key);
                 if (r >= 0)
-                        r = read_option(call, key, request, &user, &password);
+                        r = read_option(call, key, add, request, &user, &password);
                 if (r < 0)
                         return error_set(err, ERROR_INVALID_PARAMETER, 0, "resolve", "the option \"%.40s\" is not known or malformed",
                                          r == -ENOENT || r == -ENXIO ? key : "?");
@@ -160,14 +166,14 @@ static int on_add(sd_bus_message *call, void *userdata, sd_bus_error *error)
         (void) sd_bus_message_sensitive(call);
         if (r < 0)
                 return r;
-        r = read_options(call, &request, &err);
+        r = control_read_options(call, true, &request, &err);
         if (r == 0)
                 r = manager_add(client->control->manager, &request, added, sd_bus_message_ref(call), &err);
         else
                 sd_bus_message_ref(call);
         credentials_done(&request.credentials);
         if (r != 0) {
-                r = reply_error(call, &err, r);
+                r = control_reply_error(call, &err, r);
                 sd_bus_message_unref(call);
         }
         return r < 0 ? r : 1;
@@ -185,7 +191,7 @@ static int on_restore(sd_bus_message *call, void *userdata, sd_bus_error *error)
                 return r;
         r = manager_restore_device(client->control->manager, local, &client->caller, added, sd_bus_message_ref(call), &err);
         if (r != 0) {
-                r = reply_error(call, &err, r);
+                r = control_reply_error(call, &err, r);
                 sd_bus_message_unref(call);
         }
         return r < 0 ? r : 1;
@@ -216,7 +222,7 @@ static int on_cancel(sd_bus_message *call, void *userdata, sd_bus_error *error)
 static void reply_done(void *userdata, int status, const struct wn_error *err)
 {
         sd_bus_message *call = userdata;
-        int r = status == NO_ERROR ? sd_bus_reply_method_return(call, NULL) : reply_error(call, err, status);
+        int r = status == NO_ERROR ? sd_bus_reply_method_return(call, NULL) : control_reply_error(call, err, status);
 
         if (r < 0)
                 log_debug("an answer could not be sent: %s", strerror(-r));
@@ -240,7 +246,7 @@ static int on_forget(sd_bus_message *call, void *userdata, sd_bus_error *error)
         if (r < 0)
                 return r;
         if (device_parse(local, &device) != 0)
-                return reply_error(call, &err, error_set(&err, ERROR_BAD_DEVICE, 0, "resolve", NOT_A_DEVICE, local));
+                return control_reply_error(call, &err, error_set(&err, ERROR_BAD_DEVICE, 0, "resolve", NOT_A_DEVICE, local));
         r = manager_forget(client->control->manager, device.text, &client->caller, forgotten, sd_bus_message_ref(call));
         if (r < 0)
                 sd_bus_message_unref(call);
@@ -284,183 +290,6 @@ static int on_shutdown(sd_bus_message *call, void *userdata, sd_bus_error *error
         return r < 0 ? r : 1;
 }
 
-/* As whom c is, or is to be, connected: "DOMAIN\\user", "user"; "" where nobody has said it and no server has accepted it yet.
- * NULL: out of memory. */
-static char *connection_user(const struct connection *c)
-{
-        const char *user = c->session_user ? c->session_user : c->credentials.user;
-        const char *domain = c->session_user ? c->session_domain : c->credentials.domain;
-        char *text;
-
-        if (!user || !domain)
-                return strdup(user ? user : "");
-        return asprintf(&text, "%s\\%s", domain, user) < 0 ? NULL : text;
-}
-
-static int append_connection(sd_bus_message *reply, struct connection *c)
-{
-        _cleanup_free_ char *remote = remote_name_to_unc(&c->remote), *user = connection_user(c);
-
-        if (!remote || !user)
-                return -ENOMEM;
-        return sd_bus_message_append(reply, "(" CONTROL_CONNECTION ")", c->has_device ? c->name : "", remote,
-                                     connection_state_name(c->state), c->reason, user, c->mountpoint,
-                                     c->since_usec, c->next_retry_usec, (int) c->remembered, (int) c->read_only);
-}
-
-static int on_list(sd_bus_message *call, void *userdata, sd_bus_error *error)
-{
-        struct client *client = userdata;
-        sd_bus_message *reply = NULL;
-        struct connection *c;
-        int r = sd_bus_message_new_method_return(call, &reply);
-
-        (void) error;
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_CONNECTION ")");
-        TAILQ_FOREACH(c, &client->control->manager->connections, entry)
-                if (r >= 0 && c->state != CONNECTION_GONE)
-                        r = append_connection(reply, c);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        if (r >= 0)
-                r = sd_bus_send(NULL, reply, NULL);
-        sd_bus_message_unref(reply);
-        return r;
-}
-
-static int append_files(sd_bus_message *reply, const struct connection *c)
-{
-        const struct handle *handle;
-
-        LIST_FOREACH(handle, &c->handles.list, entry) {
-                char program[sizeof(handle->program)];
-                _cleanup_free_ char *path = NULL;
-                int r;
-
-                if (asprintf(&path, "/%s", handle->path) < 0)
-                        return -ENOMEM;
-                memcpy(program, handle->program, sizeof(program));
-                utf8_make_printable(program);
-                r = sd_bus_message_append(reply, "(" CONTROL_FILE ")", c->name, handle->directory ? "directory" : "file", path,
-                                          (uint32_t) handle->pid, (uint32_t) getuid(), program, handle_mode(handle),
-                                          handle->since_usec, handle->read_bytes, handle->written_bytes);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int on_files(sd_bus_message *call, void *userdata, sd_bus_error *error)
-{
-        struct client *client = userdata;
-        struct manager *m = client->control->manager;
-        sd_bus_message *reply = NULL;
-        struct connection *c, *only = NULL;
-        struct wn_error err = { 0 };
-        struct device_name device;
-        const char *name;
-        int r = sd_bus_message_read(call, "s", &name);
-
-        (void) error;
-        if (r < 0)
-                return r;
-        if (*name) {
-                TAILQ_FOREACH(c, &m->connections, entry)
-                        if (c->state != CONNECTION_GONE &&
-                            strcmp(c->name, device_parse(name, &device) == 0 ? device.text : name) == 0)
-                                only = c;
-                if (!only)
-                        return reply_error(call, &err, error_set(&err, ERROR_NOT_CONNECTED, 0, "resolve",
-                                                                 "%.80s is not connected; wnet list shows what is", name));
-        }
-        r = sd_bus_message_new_method_return(call, &reply);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_FILE ")");
-        TAILQ_FOREACH(c, &m->connections, entry)
-                if (r >= 0 && (!only || c == only))
-                        r = append_files(reply, c);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        if (r >= 0)
-                r = sd_bus_send(NULL, reply, NULL);
-        sd_bus_message_unref(reply);
-        return r;
-}
-
-static int on_get(sd_bus_message *call, void *userdata, sd_bus_error *error)
-{
-        struct client *client = userdata;
-        _cleanup_free_ char *remote = NULL;
-        struct wn_error err = { 0 };
-        struct device_name device;
-        struct connection *c;
-        const char *name;
-        int r = sd_bus_message_read(call, "s", &name);
-
-        (void) error;
-        if (r < 0)
-                return r;
-        if (device_parse(name, &device) != 0)
-                return reply_error(call, &err, error_set(&err, ERROR_BAD_DEVICE, 0, "resolve", NOT_A_DEVICE, name));
-        c = manager_find_device(client->control->manager, &device);
-        if (!c)
-                return reply_error(call, &err, error_set(&err, ERROR_NOT_CONNECTED, 0, "resolve", "%s is not connected", device.text));
-        remote = remote_name_to_unc(&c->remote);
-        if (!remote)
-                return -ENOMEM;
-        return sd_bus_reply_method_return(call, CONTROL_GET_REPLY, remote, connection_state_name(c->state));
-}
-
-/* ---- history, settings ---- */
-
-static int append_event(void *userdata, const struct history_event *event)
-{
-        int r = sd_bus_message_append(userdata, "(" CONTROL_EVENT ")", event->when_usec, event->device, event->remote, event->event,
-                                      event->detail, event->program, (uint32_t) event->pid);
-
-        return r < 0 ? r : 0;
-}
-
-static int on_history(sd_bus_message *call, void *userdata, sd_bus_error *error)
-{
-        struct client *client = userdata;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        struct device_name device;
-        const char *name;
-        uint32_t n_max;
-        int r = sd_bus_message_read(call, CONTROL_HISTORY_ARGS, &name, &n_max);
-
-        (void) error;
-        if (r < 0)
-                return r;
-        if (device_parse(name, &device) == 0)
-                name = device.text;
-        r = sd_bus_message_new_method_return(call, &reply);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_EVENT ")");
-        if (r >= 0)
-                r = history_read(client->control->manager->history, *name ? name : NULL, n_max, append_event, reply);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
-}
-
-static int on_get_persistence(sd_bus_message *call, void *userdata, sd_bus_error *error)
-{
-        struct client *client = userdata;
-        struct wn_error err = { 0 };
-        bool persistent;
-        int r = profile_load_persistence(client->control->manager->profile_path, &persistent, &err);
-
-        (void) error;
-        if (r == -EBUSY)
-                r = ERROR_CANNOT_OPEN_PROFILE;
-        if (r != 0)
-                return r < 0 ? r : reply_error(call, &err, r);
-        return sd_bus_reply_method_return(call, "b", (int) persistent);
-}
-
 static int on_set_persistence(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct client *client = userdata;
@@ -482,13 +311,14 @@ const sd_bus_vtable control_vtable[] = {
         SD_BUS_METHOD("Restore", "s", CONTROL_ADD_REPLY, on_restore, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Cancel", CONTROL_CANCEL_ARGS, CONTROL_OUTCOME, on_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Forget", "s", "", on_forget, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("History", CONTROL_HISTORY_ARGS, CONTROL_HISTORY_REPLY, on_history, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("GetPersistence", "", "b", on_get_persistence, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Shares", CONTROL_SHARES_ARGS, CONTROL_SHARES_REPLY, control_on_shares, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("History", CONTROL_HISTORY_ARGS, CONTROL_HISTORY_REPLY, control_on_history, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetPersistence", "", "b", control_on_get_persistence, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("SetPersistence", "b", "", on_set_persistence, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Shutdown", CONTROL_SHUTDOWN_ARGS, CONTROL_OUTCOME, on_shutdown, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("List", "", CONTROL_LIST_REPLY, on_list, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Files", "s", CONTROL_FILES_REPLY, on_files, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Get", "s", CONTROL_GET_REPLY, on_get, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("List", "", CONTROL_LIST_REPLY, control_on_list, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Files", "s", CONTROL_FILES_REPLY, control_on_files, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Get", "s", CONTROL_GET_REPLY, control_on_get, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL("Changed", CONTROL_CHANGED, 0),
         SD_BUS_VTABLE_END,
 };

@@ -142,6 +142,7 @@ int control_new(sd_event *event, int listen_fd, struct manager *manager, void (*
                 .event = event, .manager = manager, .listen_fd = listen_fd, .ended = ended, .userdata = userdata,
         };
         TAILQ_INIT(&control->clients);
+        LIST_INIT(&control->asking);
         r = sd_event_add_io(event, &control->listen_source, listen_fd, EPOLLIN, on_connect, control);
         if (r < 0) {
                 control_free(control);
@@ -157,6 +158,7 @@ void control_free(struct control *control)
 
         if (!control)
                 return;
+        control_end_shares(control);
         while ((client = TAILQ_FIRST(&control->clients)))
                 client_free(client);
         sd_event_source_disable_unref(control->listen_source);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The calls that only ask.
+ */
+
+#include "core/control-internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/control-protocol.h"
+#include "core/log.h"
+#include "core/session.h"
+#include "core/utf8.h"
+
+/* As whom c is, or is to be, connected: "DOMAIN\\user", "user"; "" where nobody has said it and no server has accepted it yet.
+ * NULL: out of memory. */
+static char *connection_user(const struct connection *c)
+{
+        const char *user = c->session_user ? c->session_user : c->credentials.user;
+        const char *domain = c->session_user ? c->session_domain : c->credentials.domain;
+        char *text;
+
+        if (!user || !domain)
+                return strdup(user ? user : "");
+        return asprintf(&text, "%s\\%s", domain, user) < 0 ? NULL : text;
+}
+
+static int append_connection(sd_bus_message *reply, struct connection *c)
+{
+        _cleanup_free_ char *remote = remote_name_to_unc(&c->remote), *user = connection_user(c);
+
+        if (!remote || !user)
+                return -ENOMEM;
+        return sd_bus_message_append(reply, "(" CONTROL_CONNECTION ")", c->has_device ? c->name : "", remote,
+                                     connection_state_name(c->state), c->reason, user, c->mountpoint,
+                                     c->since_usec, c->next_retry_usec, (int) c->remembered, (int) c->read_only);
+}
+
+int control_on_list(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        struct client *client = userdata;
+        sd_bus_message *reply = NULL;
+        struct connection *c;
+        int r = sd_bus_message_new_method_return(call, &reply);
+
+        (void) error;
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_CONNECTION ")");
+        TAILQ_FOREACH(c, &client->control->manager->connections, entry)
+                if (r >= 0 && c->state != CONNECTION_GONE)
+                        r = append_connection(reply, c);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = sd_bus_send(NULL, reply, NULL);
+        sd_bus_message_unref(reply);
+        return r;
+}
+
+static int append_files(sd_bus_message *reply, const struct connection *c)
+{
+        const struct handle *handle;
+
+        LIST_FOREACH(handle, &c->handles.list, entry) {
+                char program[sizeof(handle->program)];
+                _cleanup_free_ char *path = NULL;
+                int r;
+
+                if (asprintf(&path, "/%s", handle->path) < 0)
+                        return -ENOMEM;
+                memcpy(program, handle->program, sizeof(program));
+                utf8_make_printable(program);
+                r = sd_bus_message_append(reply, "(" CONTROL_FILE ")", c->name, handle->directory ? "directory" : "file", path,
+                                          (uint32_t) handle->pid, (uint32_t) getuid(), program, handle_mode(handle),
+                                          handle->since_usec, handle->read_bytes, handle->written_bytes);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int control_on_files(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        struct client *client = userdata;
+        struct manager *m = client->control->manager;
+        sd_bus_message *reply = NULL;
+        struct connection *c, *only = NULL;
+        struct wn_error err = { 0 };
+        struct device_name device;
+        const char *name;
+        int r = sd_bus_message_read(call, "s", &name);
+
+        (void) error;
+        if (r < 0)
+                return r;
+        if (*name) {
+                TAILQ_FOREACH(c, &m->connections, entry)
+                        if (c->state != CONNECTION_GONE &&
+                            strcmp(c->name, device_parse(name, &device) == 0 ? device.text : name) == 0)
+                                only = c;
+                if (!only)
+                        return control_reply_error(call, &err, error_set(&err, ERROR_NOT_CONNECTED, 0, "resolve",
+                                                                 "%.80s is not connected; wnet list shows what is", name));
+        }
+        r = sd_bus_message_new_method_return(call, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_FILE ")");
+        TAILQ_FOREACH(c, &m->connections, entry)
+                if (r >= 0 && (!only || c == only))
+                        r = append_files(reply, c);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = sd_bus_send(NULL, reply, NULL);
+        sd_bus_message_unref(reply);
+        return r;
+}
+
+int control_on_get(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        struct client *client = userdata;
+        _cleanup_free_ char *remote = NULL;
+        struct wn_error err = { 0 };
+        struct device_name device;
+        struct connection *c;
+        const char *name;
+        int r = sd_bus_message_read(call, "s", &name);
+
+        (void) error;
+        if (r < 0)
+                return r;
+        if (device_parse(name, &device) != 0)
+                return control_reply_error(call, &err, error_set(&err, ERROR_BAD_DEVICE, 0, "resolve", NOT_A_DEVICE, name));
+        c = manager_find_device(client->control->manager, &device);
+        if (!c)
+                return control_reply_error(call, &err, error_set(&err, ERROR_NOT_CONNECTED, 0, "resolve", "%s is not connected", device.text));
+        remote = remote_name_to_unc(&c->remote);
+        if (!remote)
+                return -ENOMEM;
+        return sd_bus_reply_method_return(call, CONTROL_GET_REPLY, remote, connection_state_name(c->state));
+}
+
+static int append_event(void *userdata, const struct history_event *event)
+{
+        int r = sd_bus_message_append(userdata, "(" CONTROL_EVENT ")", event->when_usec, event->device, event->remote, event->event,
+                                      event->detail, event->program, (uint32_t) event->pid);
+
+        return r < 0 ? r : 0;
+}
+
+int control_on_history(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        struct client *client = userdata;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        struct device_name device;
+        const char *name;
+        uint32_t n_max;
+        int r = sd_bus_message_read(call, CONTROL_HISTORY_ARGS, &name, &n_max);
+
+        (void) error;
+        if (r < 0)
+                return r;
+        if (device_parse(name, &device) == 0)
+                name = device.text;
+        r = sd_bus_message_new_method_return(call, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_EVENT ")");
+        if (r >= 0)
+                r = history_read(client->control->manager->history, *name ? name : NULL, n_max, append_event, reply);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+int control_on_get_persistence(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        struct client *client = userdata;
+        struct wn_error err = { 0 };
+        bool persistent;
+        int r = profile_load_persistence(client->control->manager->profile_path, &persistent, &err);
+
+        (void) error;
+        if (r == -EBUSY)
+                r = ERROR_CANNOT_OPEN_PROFILE;
+        if (r != 0)
+                return r < 0 ? r : control_reply_error(call, &err, r);
+        return sd_bus_reply_method_return(call, "b", (int) persistent);
+}
+
+/* ---- shares ---- */
+
+/* A server is being asked; in control->asking. */
+struct shares_call {
+        LIST_ENTRY(shares_call) entry;
+        struct control *control;
+        sd_bus_message *call;
+        struct shares_job *job;
+};
+
+static void shares_call_free(struct shares_call *s)
+{
+        LIST_REMOVE(s, entry);
+        sd_bus_message_unref(s->call);
+        free(s);
+}
+
+void control_end_shares(struct control *control)
+{
+        struct shares_call *s;
+
+        while ((s = LIST_FIRST(&control->asking))) {
+                control->manager->ops->shares_cancel(s->job);
+                shares_call_free(s);
+        }
+}
+
+static int reply_shares(sd_bus_message *call, const struct share *shares, size_t n)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r = sd_bus_message_new_method_return(call, &reply);
+
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_SHARE ")");
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = sd_bus_message_append(reply, "(" CONTROL_SHARE ")", shares[i].name, shares[i].type, shares[i].comment);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static void on_listed(void *userdata, int status, const struct wn_error *err, const struct share *shares, size_t n)
+{
+        struct shares_call *s = userdata;
+        int r = status == NO_ERROR ? reply_shares(s->call, shares, n) : control_reply_error(s->call, err, status);
+
+        if (r < 0)
+                log_debug("an answer could not be sent: %s", strerror(-r));
+        shares_call_free(s);
+}
+
+static bool no_credentials(const struct add_request *request)
+{
+        return !request->credentials.user && !request->credentials.password.bytes && !request->credentials_file;
+}
+
+static int ask_server(struct client *client, sd_bus_message *call, const struct remote_name *server,
+                      const struct add_request *request)
+{
+        struct control *control = client->control;
+        const struct connection *session = no_credentials(request) ? session_find(control->manager, server) : NULL;
+        struct shares_call *s = calloc(1, sizeof(*s));
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        *s = (struct shares_call){ .control = control, .call = sd_bus_message_ref(call) };
+        LIST_INSERT_HEAD(&control->asking, s, entry);
+        r = control->manager->ops->shares(control->event, server, session ? &session->credentials : &request->credentials,
+                                          session ? session->credentials_file : request->credentials_file, on_listed, s, &s->job);
+        if (r < 0)
+                shares_call_free(s);
+        return r;
+}
+
+int control_on_shares(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        _cleanup_(remote_name_done) struct remote_name server = { 0 };
+        struct add_request request = { 0 };
+        struct client *client = userdata;
+        struct wn_error err = { 0 };
+        const char *name;
+        int r = sd_bus_message_read(call, "s", &name);
+
+        (void) error;
+        (void) sd_bus_message_sensitive(call);
+        if (r < 0)
+                return r;
+        r = control_read_options(call, false, &request, &err);
+        if (r == 0 && request.credentials_file && request.credentials_file[0] != '/')
+                r = error_set(&err, ERROR_INVALID_PARAMETER, 0, "resolve", "the path of the credentials file is not absolute");
+        if (r == 0 && remote_server_parse(name, &server) != 0)
+                r = error_set(&err, ERROR_BAD_NET_NAME, 0, "resolve", "%.80s is not a server's name; write //server", name);
+        if (r == 0)
+                r = ask_server(client, call, &server, &request);
+        credentials_done(&request.credentials);
+        if (r > 0)
+                return control_reply_error(call, &err, r);
+        return r < 0 ? r : 1;
+}

@@ -11,7 +11,7 @@ import pytest
 
 from harness import LONG, alive, wait_until
 
-COMMANDS = ("add", "list", "files", "cancel", "get", "restore", "shutdown")
+COMMANDS = ("add", "cancel", "restore", "forget", "list", "get", "files", "history", "shutdown")
 
 
 @pytest.mark.parametrize("program", ["wnet", "wnetd", "wnet-smb", "wnet-secret"])
@@ -39,7 +39,10 @@ def test_every_command_has_help(wnet, command):
 
 @pytest.mark.parametrize("args", [["nonsense"], ["--nonsense"], [], ["add"], ["add", "Z:"], ["add", "Z:", "//s/s", "extra"], ["cancel"],
                                   ["cancel", "Z:", "Y:"], ["get"], ["list", "--nonsense"], ["list", "extra"], ["add", "--user"],
-                                  ["shutdown", "now"], ["add", "Z:", "//s/s", "--password", "x"],
+                                  ["shutdown", "now"], ["cancel", "Z:", "--wait", "--force"], ["cancel", "Z:", "--wait=soon"],
+                                  ["cancel", "Z:", "--wait=-1"], ["cancel", "Z:", "--wait="], ["forget"], ["forget", "Z:", "Y:"],
+                                  ["history", "Z:", "Y:"], ["history", "--lines"], ["history", "--lines=0"],
+                                  ["history", "--lines=all"], ["history", "--lines=10001"], ["add", "Z:", "//s/s", "--password", "x"],
                                   ["add", "Z:", "//s/s", "--password-stdin", "--credentials", "/x"]], ids=" ".join)
 def test_wrong_usage(wnet, args):
     result = wnet.run(*args)
@@ -88,6 +91,7 @@ def test_json_is_json(wnet, server):
     assert wnet.ok("get", "Z:", "--json").json["remote"] == server.unc()
     outcome = wnet.ok("cancel", "Z:", "--json").json
     assert outcome["status"] == "NO_ERROR" and outcome["code"] == 0
+    assert outcome["cause"] is None and outcome["phase"] == ""
     assert outcome["holders_total"] == 0 and outcome["holders"] == [] and outcome["lost"] == []
     assert wnet.ok("shutdown", "--json").json["code"] == 0
 
@@ -174,3 +178,123 @@ def test_a_client_that_goes_away_does_no_harm(wnet, server):
         tool.wait()
     assert wnet.daemon() == daemon and alive(daemon)
     assert wnet.entry("Z:")["state"] == "ok"
+
+
+# waiting for holders
+
+
+def waiting(wnet, *args):
+    """A `wnet cancel --wait` that waits."""
+    tool = wnet.popen([wnet.build / "wnet", "cancel", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    shown = ""
+    while "waiting for them to let go; Ctrl-C gives up\n" not in shown:
+        line = tool.stderr.readline()
+        assert line, (shown, tool.wait(LONG))
+        shown += line
+    tool.shown = shown
+    return tool
+
+
+def test_a_cancel_waits_for_the_holder(wnet, server, z):
+    with open(z / "f", "wb", buffering=0) as f:
+        tool = waiting(wnet, "Z:", "--wait")
+        assert "Z:/f" in tool.shown and str(os.getpid()) in tool.shown, "who is waited for"
+        f.write(b"still works")
+        (z / "g").write_text("so do new opens")
+        assert tool.poll() is None and wnet.mount("Z:")
+    out, err = tool.communicate(timeout=LONG)
+    assert (tool.returncode, out, err) == (0, "Z: has been disconnected.\n", "")
+    assert wnet.mount("Z:") is None and wnet.list() == []
+    assert (server.data / "f").read_bytes() == b"still works"
+
+
+def test_a_cancel_waits_for_a_working_directory(wnet, z):
+    sleeper = wnet.popen(["sleep", "1000"], cwd=z)
+    tool = waiting(wnet, "Z:", "--wait=1000", "--json")
+    assert "sleep" not in tool.shown, "with --json the table is not for the eye"
+    sleeper.kill()
+    sleeper.wait()
+    out, err = tool.communicate(timeout=LONG)
+    assert tool.returncode == 0 and err == "" and json.loads(out)["status"] == "NO_ERROR"
+    assert wnet.mount("Z:") is None
+
+
+def test_nothing_to_wait_for(wnet, z):
+    assert wnet.ok("cancel", "Z:", "--wait").err == ""
+    wnet.fails(2250, "cancel", "Z:", "--wait")
+
+
+def test_a_wait_ends(wnet, z):
+    with open(z / "f", "wb"):
+        result = wnet.run("cancel", "Z:", "--wait=1")
+        assert result.code == 1 and "(ERROR_OPEN_FILES, 2401)\n" in result.err, repr(result)
+        assert result.err.count("Z:/f") == 2, "who is waited for, and who it was in the end"
+        result = wnet.run("cancel", "Z:", "--wait=1", "--json")
+        assert result.code == 1 and result.json["code"] == 2401, repr(result)
+        assert result.json["phase"] and len(result.json["holders"]) == 1
+        assert "waiting" not in wnet.fails(2401, "cancel", "Z:", "--wait=0").err
+    assert wnet.entry("Z:")["state"] == "ok"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_wait_is_given_up(wnet, z, number):
+    with open(z / "f", "wb"):
+        tool = waiting(wnet, "Z:", "--wait")
+        tool.send_signal(number)
+        out, _err = tool.communicate(timeout=LONG)
+        assert tool.returncode == -number and out == ""
+        wait_until(lambda: wnet.entry("Z:")["state"] == "ok", "nothing has changed")
+    (z / "g").write_text("x")
+    assert wnet.list()[0]["device"] == "Z:" and wnet.mount("Z:"), "the holder has let go, and nobody waits any more"
+    wnet.ok("cancel", "Z:")
+
+
+def test_what_would_help(wnet, z):
+    with open(z / "f", "wb"):
+        hints = wnet.fails(2401, "cancel", "Z:").err.partition("hint: ")[2]
+        assert "close the files" in hints and "wnet cancel Z: --wait " in hints and "wnet cancel Z: --force " in hints
+    sleeper = wnet.popen(["sleep", "1000"], cwd=z)
+    hints = wnet.fails(2404, "cancel", "Z:", "--forget").err.partition("hint: ")[2]
+    assert f"sleep (process {sleeper.pid}) has its working directory in Z:/" in hints
+    assert "wnet cancel Z: --wait --forget" in hints and "wnet cancel Z: --force --forget" in hints
+    hints = wnet.fails(2404, "shutdown").err.partition("hint: ")[2]
+    assert "wnet shutdown --force" in hints and "--wait" not in hints
+    sleeper.kill()
+
+
+# forgetting, and what happened
+
+
+def test_forget(wnet, server):
+    wnet.fails(2250, "forget", "Z:")
+    wnet.fails(1200, "forget", "Z")
+    for device in ("Y:", "Z:"):
+        wnet.ok("add", device, server.url(), "--credentials", wnet.credentials(), "--persistent")
+    wnet.ok("cancel", "Y:")
+    assert wnet.ok("forget", "y:").out == "Y: is forgotten.\n"
+    result = wnet.ok("forget", "Z:")
+    assert result.out == f"Z: is forgotten. It stays connected to {server.unc()} until it is disconnected: wnet cancel Z:\n"
+    assert wnet.rows() == {} and wnet.mount("Z:")
+    assert [(e["device"], e["persistent"]) for e in wnet.list()] == [("Z:", False)]
+    wnet.fails(2250, "forget", "Z:")
+    wnet.ok("cancel", "Z:")
+    assert wnet.list() == []
+
+
+def test_history(wnet, server):
+    assert wnet.ok("history").out == "Nothing has happened yet.\n" and wnet.ok("history", "--json").json == []
+    wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
+    wnet.add("Y:", server.url("readonly"))
+    wnet.ok("cancel", "z:", "--forget")
+    events = wnet.ok("history", "--json").json
+    assert [(e["device"], e["event"]) for e in events] == [("Z:", "forgotten"), ("Z:", "disconnected"), ("Y:", "connected"),
+                                                          ("Z:", "connected")]
+    assert {e["remote"] for e in events} == {server.unc(), server.unc("readonly")}
+    assert all(e["program"] == "wnet" and e["pid"] for e in events)
+    assert [e["event"] for e in wnet.ok("history", "z:", "--json").json] == ["forgotten", "disconnected", "connected"]
+    assert wnet.ok("history", "--lines=2", "--json").json == events[:2]
+    lines = wnet.ok("history", "Z:").out.splitlines()
+    assert lines[0].split() == ["WHEN", "DEVICE", "EVENT", "BY", "REMOTE", "DETAIL"] and len(lines) == 4
+    assert all("Z:" in line and f"wnet ({e['pid']})" in line and server.unc() in line for line, e in zip(lines[1:], events[:2]))
+    assert wnet.ok("history", server.url()).out == "Nothing has happened yet.\n", "there was no connection without a device"
+    wnet.fails(1200, "history", "nonsense")

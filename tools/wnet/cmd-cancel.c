@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * `wnet cancel`. While it waits, the end of this process (Ctrl-C) is what makes the daemon give up.
+ */
+
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "core/name.h"
 #include "tools/wnet/commands.h"
 #include "tools/wnet/outcome.h"
 #include "tools/wnet/output.h"
 
-enum { OPTION_FORCE = 1, OPTION_FORGET, OPTION_JSON };
+#define USEC_PER_SEC 1000000ULL
+#define WAIT_MAX_SECONDS 1000000000ULL /* some 30 years */
 
-/* The name as the daemon writes it: "z:" is "Z:", "//server/share" is "\\server\share". */
-static char *canonical_name(const char *name)
-{
-        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
-        struct device_name device;
-        char *unc = NULL;
+enum { OPTION_FORCE = 1, OPTION_FORGET, OPTION_JSON, OPTION_WAIT };
 
-        if (device_parse(name, &device) == 0)
-                return strdup(device.text);
-        if (remote_name_parse(name, &remote) == 0)
-                unc = remote_name_to_unc(&remote);
-        return unc ? unc : strdup(name);
-}
+/* The command line. */
+struct cancel {
+        const char *name;
+        uint32_t flags;
+        bool force;
+        bool json;
+        bool wait;
+        uint64_t wait_usec;
+};
 
 static const char *hint_for(const char *name, int status)
 {
@@ -38,28 +42,66 @@ static const char *hint_for(const char *name, int status)
         }
 }
 
-static int cancel(const char *name, uint32_t flags, bool force, bool json)
+/* At once, and where that is refused and was asked for, as soon as nothing is in use any more. */
+static int disconnect(const struct cancel *cancel, struct control_outcome *ret_outcome, struct wn_error *err)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
-        _cleanup_(control_outcome_done) struct control_outcome outcome = { 0 };
-        _cleanup_free_ char *canonical = canonical_name(name), *done = NULL, *force_line = NULL;
-        struct wn_error err = { 0 };
-        const char *quote;
         int r;
 
-        if (!canonical || asprintf(&done, "%s has been disconnected.", canonical) < 0)
-                return 1;
-        quote = strpbrk(name, " \\'\"$&;|<>()*?#`!") && !strchr(name, '\'') ? "'" : "";
-        if (!force && asprintf(&force_line, "wnet cancel %s%s%s --force%s", quote, name, quote,
-                               flags & CONNECT_UPDATE_PROFILE ? " --forget" : "") < 0)
+        r = control_check_cancel(cancel->name, cancel->flags, err);
+        if (r != 0)
+                return r;
+        client = command_open(err);
+        if (!client)
+                return err->status;
+        r = control_cancel(client, cancel->name, cancel->flags, cancel->force, 0, ret_outcome, err);
+        if (r != 0 || cancel->wait_usec == 0 || !outcome_in_use(ret_outcome))
+                return r;
+        outcome_print_waiting(ret_outcome, cancel->json);
+        control_outcome_done(ret_outcome);
+        *ret_outcome = (struct control_outcome) { 0 };
+        return control_cancel(client, cancel->name, cancel->flags, false, cancel->wait_usec, ret_outcome, err);
+}
+
+static int cancel_run(const struct cancel *cancel)
+{
+        _cleanup_(control_outcome_done) struct control_outcome outcome = { 0 };
+        _cleanup_free_ char *canonical = command_name(cancel->name), *done = NULL, *wait_line = NULL, *force_line = NULL;
+        const char *forget = cancel->flags & CONNECT_UPDATE_PROFILE ? " --forget" : "";
+        const char *quote = strpbrk(cancel->name, " \\'\"$&;|<>()*?#`!") && !strchr(cancel->name, '\'') ? "'" : "";
+        struct wn_error err = { 0 };
+        struct outcome_help help;
+        int r;
+
+        if (asprintf(&done, "%s has been disconnected.", canonical) < 0 ||
+            asprintf(&wait_line, "wnet cancel %s%s%s --wait%s", quote, cancel->name, quote, forget) < 0 ||
+            asprintf(&force_line, "wnet cancel %s%s%s --force%s", quote, cancel->name, quote, forget) < 0)
                 return 1;
         command_leave_folder();
-        r = control_check_cancel(name, flags, &err);
-        if (r == 0) {
-                client = command_open(&err);
-                r = client ? control_cancel(client, name, flags, force, 0, &outcome, &err) : err.status;
+        r = disconnect(cancel, &outcome, &err);
+        help.wait_line = cancel->wait || cancel->force ? NULL : wait_line;
+        help.force_line = cancel->force ? NULL : force_line;
+        help.hint = hint_for(cancel->name, r != 0 ? r : outcome.status);
+        return outcome_print(r, &err, &outcome, cancel->json, done, &help);
+}
+
+/* text NULL: without end. 0 or -1. */
+static int parse_wait(const char *text, uint64_t *ret_usec)
+{
+        unsigned long long seconds;
+        char *end;
+
+        if (!text) {
+                *ret_usec = UINT64_MAX;
+                return 0;
         }
-        return outcome_print(r, &err, &outcome, json, done, force_line, hint_for(name, r != 0 ? r : outcome.status));
+        if (text[0] < '0' || text[0] > '9')
+                return -1;
+        seconds = strtoull(text, &end, 10);
+        if (*end != '\0' || seconds > WAIT_MAX_SECONDS)
+                return -1;
+        *ret_usec = seconds * USEC_PER_SEC;
+        return 0;
 }
 
 static int run(int argc, char **argv)
@@ -68,33 +110,40 @@ static int run(int argc, char **argv)
                 { "force", no_argument, NULL, OPTION_FORCE },
                 { "forget", no_argument, NULL, OPTION_FORGET },
                 { "json", no_argument, NULL, OPTION_JSON },
+                { "wait", optional_argument, NULL, OPTION_WAIT },
                 { 0 },
         };
-        bool force = false, json = false;
-        uint32_t flags = 0;
+        struct cancel cancel = { 0 };
         int c, code;
 
         while ((c = command_next_option(&command_cancel, argc, argv, options, &code)) > 0) {
-                force |= c == OPTION_FORCE;
-                json |= c == OPTION_JSON;
+                cancel.force |= c == OPTION_FORCE;
+                cancel.json |= c == OPTION_JSON;
+                cancel.wait |= c == OPTION_WAIT;
                 if (c == OPTION_FORGET)
-                        flags |= CONNECT_UPDATE_PROFILE;
+                        cancel.flags |= CONNECT_UPDATE_PROFILE;
+                if (c == OPTION_WAIT && parse_wait(optarg, &cancel.wait_usec) < 0)
+                        return output_usage("cancel", "not a number of seconds: %s", optarg);
         }
         if (c == COMMAND_EXIT)
                 return code;
         code = command_check_arguments(&command_cancel, argc, argv, 1, 1);
         if (code != 0)
                 return code;
-        return cancel(argv[optind], flags, force, json);
+        if (cancel.force && cancel.wait)
+                return output_usage("cancel", "--force and --wait exclude each other");
+        cancel.name = argv[optind];
+        return cancel_run(&cancel);
 }
 
 const struct command command_cancel = {
         .name = "cancel",
-        .synopsis = "NAME [--force] [--forget] [--json]",
+        .synopsis = "NAME [--wait[=SECONDS] | --force] [--forget] [--json]",
         .summary = "Disconnect a drive, or every connection to a share",
-        .help = "  NAME      A device (Z:, LPT1), or a remote name (//server/share): all connections to it\n"
-                "  --force   Disconnect even while files are open; they cannot be used any more\n"
-                "  --forget  Do not connect the drive again at the next logon\n"
-                "  --json    Print an object: status, code, text, holders_total, holders, lost\n",
+        .help = "  NAME              A device (Z:, LPT1), or a remote name (//server/share): all connections to it\n"
+                "  --wait[=SECONDS]  While something is in use: wait until that has ended, then disconnect; Ctrl-C gives up\n"
+                "  --force           Disconnect even while files are open; they cannot be used any more\n"
+                "  --forget          Do not connect the drive again at the next logon\n"
+                "  --json            Print an object: status, code, text, cause, phase, holders_total, holders, lost\n",
         .run = run,
 };

@@ -14,8 +14,9 @@ static int run(int argc, char **argv)
                 { 0 },
         };
         _cleanup_(control_closep) struct control_client *client = NULL;
-        _cleanup_(control_outcome_done) struct control_outcome outcome = { .text = "" };
+        _cleanup_(control_outcome_done) struct control_outcome outcome = { .text = "", .phase = "" };
         const char *done = "All drives have been disconnected, and wnetd has ended.";
+        struct outcome_help help = { 0 };
         struct wn_error err = { 0 };
         bool force = false, json = false;
         int c, code, r;
@@ -37,7 +38,9 @@ static int run(int argc, char **argv)
                 r = 0;
                 done = "wnetd is not running.";
         }
-        return outcome_print(r, &err, &outcome, json, done, force ? NULL : "wnet shutdown --force", NULL);
+        if (!force)
+                help.force_line = "wnet shutdown --force";
+        return outcome_print(r, &err, &outcome, json, done, &help);
 }
 
 const struct command command_shutdown = {
@@ -45,7 +48,7 @@ const struct command command_shutdown = {
         .synopsis = "[--force] [--json]",
         .summary = "Disconnect all drives and end the daemon",
         .help = "  --force  Disconnect even while files are open; they cannot be used any more\n"
-                "  --json   Print an object: status, code, text, holders_total, holders, lost\n\n"
+                "  --json   Print an object: status, code, text, cause, phase, holders_total, holders, lost\n\n"
                 "Remembered drives stay remembered: the next command that starts the daemon connects them again.\n",
         .run = run,
 };

@@ -23,7 +23,9 @@ struct command {
 extern const struct command command_add;
 extern const struct command command_cancel;
 extern const struct command command_files;
+extern const struct command command_forget;
 extern const struct command command_get;
+extern const struct command command_history;
 extern const struct command command_list;
 extern const struct command command_restore;
 extern const struct command command_shutdown;
@@ -48,6 +50,10 @@ int command_check_arguments(const struct command *command, int argc, char **argv
 
 /* Connects to the daemon, started where it does not run. NULL, with err filled, where that failed. */
 struct control_client *command_open(struct wn_error *err);
+
+/* A device's or remote name as the daemon writes it: "z:" is "Z:", "//server/share" is "\\\\server\\share"; any other text is
+ * copied. The caller frees; never NULL. */
+char *command_name(const char *name);
 
 /* Goes to the root directory: a tool that was started inside a drive must not itself be what keeps it busy. */
 void command_leave_folder(void);

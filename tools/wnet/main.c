@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/control-protocol.h"
+#include "core/name.h"
 #include "tools/wnet/commands.h"
 #include "tools/wnet/output.h"
 
@@ -18,9 +19,11 @@
 #define OPTION_HELP 1000
 #define OPTION_VALUE_MAX 31 /* of a command; what is above is a character, from '-x' */
 
+/* As the help lists them: NULL between groups. */
 static const struct command *const commands[] = {
-        &command_add, &command_list, &command_files, &command_cancel,
-        &command_get, &command_restore, &command_shutdown,
+        &command_add,  &command_cancel,  &command_restore, &command_forget, NULL,
+        &command_list, &command_get,     &command_files,   &command_history, NULL,
+        &command_shutdown,
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -28,7 +31,7 @@ static const struct command *const commands[] = {
 static const struct command *find_command(const char *name)
 {
         for (size_t i = 0; i < N_COMMANDS; i++)
-                if (strcmp(commands[i]->name, name) == 0)
+                if (commands[i] && strcmp(commands[i]->name, name) == 0)
                         return commands[i];
         return NULL;
 }
@@ -104,6 +107,25 @@ struct control_client *command_open(struct wn_error *err)
         return client;
 }
 
+char *command_name(const char *name)
+{
+        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
+        struct device_name device;
+        char *text = NULL;
+
+        if (device_parse(name, &device) == 0)
+                text = strdup(device.text);
+        else if (remote_name_parse(name, &remote) == 0)
+                text = remote_name_to_unc(&remote);
+        else
+                text = strdup(name);
+        if (!text) {
+                fputs("wnet: out of memory\n", stderr);
+                exit(1);
+        }
+        return text;
+}
+
 void command_leave_folder(void)
 {
         if (chdir("/") < 0)
@@ -132,7 +154,10 @@ static int print_help(void)
 {
         puts("Usage: wnet COMMAND …\nConnects drive letters to shares on the network, and disconnects them.\n");
         for (size_t i = 0; i < N_COMMANDS; i++)
-                printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+                if (commands[i])
+                        printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+                else
+                        putchar('\n');
         printf("  %-10s %s\n", "help", "Explain a command: wnet help COMMAND");
         puts("\n  --version  Print the version, and that of the daemon if it is running\n"
              "  --help     Print this\n\n"

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/wnet/output.h"
 
@@ -37,6 +38,56 @@ static void print_holders(const struct control_outcome *outcome)
                 fprintf(stderr, "and %" PRIu64 " more\n", outcome->holders_total - outcome->n_holders);
 }
 
+#define HOLDERS_EXPLAINED 3 /* what to do about each; the table has them all */
+
+/* What to do about those who use it without an open file. */
+static void print_busy_hints(const struct control_outcome *outcome)
+{
+        if (outcome->n_holders == 0)
+                fputs("hint: it belongs to another user: only the administrator can tell which process it is\n", stderr);
+        for (size_t i = 0; i < outcome->n_holders && i < HOLDERS_EXPLAINED; i++) {
+                const struct control_holder *h = &outcome->holders[i];
+
+                if (strcmp(h->kind, "mount") == 0)
+                        output_line(stderr, "hint: another file system (%s) is mounted on %s%s: unmount it", h->program, h->device,
+                                    h->path);
+                else
+                        output_line(stderr, "hint: %s (process %" PRIu32 ") has its %s in %s%s: %s", h->program, h->pid,
+                                    strcmp(h->kind, "cwd") == 0    ? "working directory"
+                                    : strcmp(h->kind, "root") == 0 ? "root directory"
+                                                                   : "program file",
+                                    h->device, h->path,
+                                    strcmp(h->kind, "cwd") == 0 ? "leave that directory, or end it" : "end it");
+        }
+}
+
+static void print_hints(const struct control_outcome *outcome, const struct outcome_help *help)
+{
+        if (outcome->status == ERROR_DEVICE_IN_USE)
+                print_busy_hints(outcome);
+        else
+                fputs("hint: close the files\n", stderr);
+        if (help->wait_line)
+                output_line(stderr, "hint: %s  waits for that, then disconnects", help->wait_line);
+        if (help->force_line)
+                output_line(stderr,
+                            "hint: %s  does not wait: open files give errors, and what the server does not take in time is lost",
+                            help->force_line);
+}
+
+bool outcome_in_use(const struct control_outcome *outcome)
+{
+        return outcome->status == ERROR_OPEN_FILES || outcome->status == ERROR_DEVICE_IN_USE;
+}
+
+void outcome_print_waiting(const struct control_outcome *outcome, bool json)
+{
+        output_line(stderr, "%s", outcome->text[0] ? outcome->text : status_message(outcome->status));
+        if (!json)
+                print_holders(outcome);
+        fputs("waiting for them to let go; Ctrl-C gives up\n", stderr);
+}
+
 static void print_lost(const struct control_outcome *outcome)
 {
         for (size_t i = 0; i < outcome->n_lost; i++) {
@@ -64,14 +115,16 @@ static struct json_object *holder_to_json(const struct control_holder *h)
         return json;
 }
 
-static void print_json(int status, const char *text, const struct control_outcome *outcome)
+static void print_json(const struct wn_error *error, const char *done, const struct control_outcome *outcome)
 {
         _cleanup_json_ struct json_object *json = json_object_new_object();
         struct json_object *holders = json_object_new_array(), *lost = json_object_new_array();
 
-        output_json_text(json, "status", status_name(status));
-        output_json_add(json, "code", json_object_new_int(status));
-        output_json_text(json, "text", text);
+        output_json_text(json, "status", status_name(error->status));
+        output_json_add(json, "code", json_object_new_int(error->status));
+        output_json_text(json, "text", error->status ? error->text : outcome->text[0] ? outcome->text : done);
+        output_json_add(json, "cause", output_json_number((uint32_t) error->cause));
+        output_json_text(json, "phase", error->phase);
         output_json_add(json, "holders_total", json_object_new_uint64(outcome->holders_total));
         for (size_t i = 0; i < outcome->n_holders; i++)
                 json_object_array_add(holders, holder_to_json(&outcome->holders[i]));
@@ -89,31 +142,28 @@ static void print_json(int status, const char *text, const struct control_outcom
 }
 
 int outcome_print(int r, const struct wn_error *err, const struct control_outcome *outcome, bool json, const char *done,
-                  const char *force_line, const char *hint)
+                  const struct outcome_help *help)
 {
         struct wn_error error = { 0 };
-        bool in_use;
+        bool in_use = r == 0 && outcome_in_use(outcome);
 
         if (r != 0)
                 error = *err;
         else if (outcome->status != NO_ERROR)
-                error_set(&error, outcome->status, 0, NULL, "%s",
+                error_set(&error, outcome->status, (int) outcome->cause, outcome->phase, "%s",
                           outcome->text[0] ? outcome->text : status_message(outcome->status));
         if (json)
-                print_json(error.status, error.status ? error.text : outcome->text[0] ? outcome->text : done, outcome);
+                print_json(&error, done, outcome);
         print_lost(outcome);
         if (error.status == NO_ERROR) {
                 if (!json)
                         output_line(stdout, "%s", done);
                 return 0;
         }
-        in_use = error.status == ERROR_OPEN_FILES || error.status == ERROR_DEVICE_IN_USE;
-        output_error(&error, in_use ? NULL : hint);
-        if (in_use) {
-                if (!json)
-                        print_holders(outcome);
-                if (force_line)
-                        output_line(stderr, "hint: close them, or run: %s", force_line);
-        }
+        output_error(&error, in_use ? NULL : help->hint);
+        if (in_use && !json)
+                print_holders(outcome);
+        if (in_use)
+                print_hints(outcome, help);
         return status_exit_code(error.status);
 }

@@ -58,7 +58,7 @@ struct redirector_ops {
         /* Lets what waited go on. */
         void (*thaw)(struct connection *c);
 
-        /* Whether an open has come since freeze(). */
+        /* Whether an open that has come is not answered yet, be it that the server is asked or that it waits since freeze(). */
         bool (*opens_waiting)(const struct connection *c);
 
         /* Unmounts, never lazily. Done with 0: the kernel has let go of the mount; -EBUSY: it refused. The workers live on. */

@@ -366,7 +366,17 @@ static bool redirector_mounting(const struct connection *c)
 
 static bool redirector_opens_waiting(const struct connection *c)
 {
-        return !TAILQ_EMPTY(&c->redirector->parked);
+        const struct redirector *r = c->redirector;
+        const struct open_file *file;
+        const struct open_dir *dir;
+
+        TAILQ_FOREACH(file, &r->files, entry)
+                if (!file->handle.path) /* the server has been asked */
+                        return true;
+        TAILQ_FOREACH(dir, &r->dirs, entry)
+                if (!dir->handle.path)
+                        return true;
+        return !TAILQ_EMPTY(&r->parked);
 }
 
 static void redirector_revoke(struct connection *c, struct completion done)

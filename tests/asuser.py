@@ -70,7 +70,8 @@ class User:
         shutil.copytree(self.top, top, ignore=shutil.ignore_patterns("build*", ".git", "__pycache__"))
         build.mkdir()
         for name in ("wnet", "wnetd", "wnet-smb", "wnet-secret", "tests/integration/libwnet-probe",
-                     "tests/integration/libwnet-probe-wide", "tests/integration/cancel-probe", "tests/integration/wnetd-fault"):
+                     "tests/integration/libwnet-probe-wide", "tests/integration/cancel-probe", "tests/integration/race-probe",
+                     "tests/integration/wnetd-fault"):
             if (self.build / name).exists():
                 (build / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(self.build / name, build / name)

@@ -118,7 +118,7 @@ static int prepare(struct add *add, const char *remote, struct wn_error *err)
         struct device_name device;
         int r;
 
-        if (strcmp(add->local, "*") != 0 && device_parse(add->local, &device) != 0)
+        if (add->local[0] != '\0' && strcmp(add->local, "*") != 0 && device_parse(add->local, &device) != 0)
                 return error_set(err, ERROR_BAD_DEVICE, 0, "check", "%s is not a device's name", add->local);
         r = remote_name_parse(remote, &add->remote);
         if (r > 0)
@@ -190,7 +190,10 @@ static int add_run(struct add *add, const char *remote)
                 r = connect_device(add, &added, &err);
         if (r != 0)
                 return output_error(&err, hint_for(add, r));
-        output_line(stdout, "%s is now connected to %s, at %s", added.device, add->unc, added.mountpoint);
+        if (added.device[0] != '\0')
+                output_line(stdout, "%s is now connected to %s, at %s", added.device, add->unc, added.mountpoint);
+        else
+                output_line(stdout, "%s is now connected, at %s", add->unc, added.mountpoint);
         if (add->persistent && add->password.bytes)
                 output_line(stderr,
                             "note: the password is not stored, so %s will need one at the next logon; "
@@ -223,11 +226,17 @@ static int run(int argc, char **argv)
         }
         if (c == COMMAND_EXIT)
                 return code;
-        code = command_check_arguments(&command_add, argc, argv, 2, 2);
+        code = command_check_arguments(&command_add, argc, argv, 1, 2);
         if (code != 0)
                 return code;
         if (add.password_stdin && add.credentials)
                 return output_usage("add", "--password-stdin and --credentials exclude each other");
+        if (argc - optind == 1) {
+                if (add.persistent)
+                        return output_usage("add", "only a device can be remembered; * takes the first free letter");
+                add.local = "";
+                return add_run(&add, argv[optind]);
+        }
         add.local = argv[optind];
         if (add.local[0] == '\0')
                 return output_usage("add", "the device's name is empty; * takes the first free letter");
@@ -237,9 +246,10 @@ static int run(int argc, char **argv)
 const struct command command_add = {
         .name = "add",
         .synopsis =
-                "Z: //server/share [--user NAME] [--password-stdin] [--credentials FILE] [--persistent] [--read-only]",
+                "[Z:] //server/share [--user NAME] [--password-stdin] [--credentials FILE] [--persistent] [--read-only]",
         .summary = "Connect a drive letter or a printer port to a share",
-        .help = "  Z:                  The device: A: to Z:, LPT1 to LPT9, or * for the first free letter from Z:\n"
+        .help = "  Z:                  The device: A: to Z:, LPT1 to LPT9, or * for the first free letter from Z:;\n"
+                "                      without one, the share appears below UNC in the folder of the drives\n"
                 "  //server/share      The share; also \\\\server\\share, smb://server/share, //server:port/share,\n"
                 "                      and a folder below it: //server/share/folder\n"
                 "  --user NAME         User name, or DOMAIN\\name\n"

@@ -127,7 +127,7 @@ static void attempt_failed(struct attempt *a, int status)
         else
                 error_set(&err, status, reason.cause, reason.phase, "%s cannot be connected to %s: %s", c->name,
                           remote ? remote : "it", reason.text);
-        if (a->caller.pid || strcmp(c->reason, reason.text) != 0) /* not each of many retries */
+        if (a->caller.pid || c->retries == 0) /* not each of many retries */
                 manager_record(c, "failed", reason.text, &a->caller);
         put_back_credentials(c, &a->kept);
         attempt_free(a);

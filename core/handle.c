@@ -16,6 +16,8 @@
 
 #include "core/cleanup.h"
 
+#define MANY_SCAN_USEC (4 * 1000ULL) /* the search for those who have inherited descriptors, where not all of them are shown anyway */
+
 void handle_table_init(struct handle_table *table)
 {
         LIST_INIT(&table->list);
@@ -65,39 +67,57 @@ static bool process_exists(pid_t pid)
         return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
 }
 
-static int add_opener(struct holders *holders, const struct handle *handle)
+/* pid: 0, or the handle's opener. */
+static int add_handle(struct holders *holders, const struct handle *handle, pid_t pid)
 {
         _cleanup_free_ char *path = NULL;
-        struct holder item = {
-                .kind = HOLDER_OPEN, .pid = handle->pid, .uid = getuid(), .since_usec = handle->since_usec,
-        };
+        struct holder item = { .kind = HOLDER_OPEN, .pid = pid, .uid = getuid(), .since_usec = handle->since_usec };
 
         if (asprintf(&path, "/%s", handle->path) < 0)
                 return -ENOMEM;
         item.path = path;
-        snprintf(item.program, sizeof(item.program), "%s", handle->program);
+        if (pid != 0)
+                snprintf(item.program, sizeof(item.program), "%s", handle->program);
         snprintf(item.mode, sizeof(item.mode), "%s", handle_mode(handle));
         return holders_add(holders, &item);
 }
 
-static bool already_listed(const struct holders *holders, pid_t pid)
+/* Whether pid is among the first n. */
+static bool is_listed(const struct holders *holders, size_t n, pid_t pid)
 {
-        for (size_t i = 0; i < holders->n_items; i++)
+        for (size_t i = 0; i < n; i++)
                 if (holders->items[i].pid == pid)
                         return true;
         return false;
 }
 
-/* Adds the processes with descriptors below mountpoint that are not listed yet. */
-static int add_inheritors(struct holders *holders, const char *mountpoint)
+static bool has_path(const struct holders *holders, const struct handle *handle)
+{
+        for (size_t i = 0; i < holders->n_items; i++)
+                if (strcmp(holders->items[i].path + 1, handle->path) == 0)
+                        return true;
+        return false;
+}
+
+/* Adds the processes with descriptors below mountpoint that are not listed yet; then those of the table's first handles whose
+ * opener is gone and that nobody was found for, with no process. */
+static int add_inherited(struct holders *holders, const struct handle_table *table, const char *mountpoint)
 {
         struct holders found = { 0 };
-        int r = holders_scan(&found, "/proc", mountpoint, 1);
+        uint64_t limit_usec = table->n > HOLDERS_MAX ? MANY_SCAN_USEC : HOLDERS_SCAN_USEC;
+        size_t n_openers = holders->n_items, shown = 0;
+        int r = holders_scan(&found, "/proc", mountpoint, HOLDERS_FILES, limit_usec);
+        const struct handle *handle;
 
         for (size_t i = 0; i < found.n_items && r == 0; i++)
-                if ((found.items[i].kind == HOLDER_OPEN || found.items[i].kind == HOLDER_EXE) &&
-                    !already_listed(holders, found.items[i].pid))
+                if (!is_listed(holders, n_openers, found.items[i].pid))
                         r = holders_add(holders, &found.items[i]);
+        LIST_FOREACH(handle, &table->list, entry) {
+                if (shown++ == HOLDERS_MAX || r < 0)
+                        break;
+                if (!process_exists(handle->pid) && !has_path(&found, handle))
+                        r = add_handle(holders, handle, 0);
+        }
         holders_done(&found);
         return r;
 }
@@ -107,27 +127,19 @@ int handle_table_holders(const struct handle_table *table, const char *mountpoin
         const struct handle *handle;
         size_t before = holders->total, shown = 0;
         bool gone = false;
+        int r = 0;
 
         LIST_FOREACH(handle, &table->list, entry) {
-                int r;
-
-                if (shown++ == HOLDERS_MAX)
+                if (shown++ == HOLDERS_MAX || r < 0)
                         break;
-                if (!process_exists(handle->pid)) {
+                if (process_exists(handle->pid))
+                        r = add_handle(holders, handle, handle->pid);
+                else
                         gone = true;
-                        continue;
-                }
-                r = add_opener(holders, handle);
-                if (r < 0)
-                        return r;
         }
-        if (gone) {
-                int r = add_inheritors(holders, mountpoint);
-
-                if (r < 0)
-                        return r;
-        }
+        if (r == 0 && gone)
+                r = add_inherited(holders, table, mountpoint);
         if (holders->total < before + table->n)
                 holders->total = before + table->n;
-        return 0;
+        return r;
 }

@@ -44,9 +44,9 @@ void handle_table_remove(struct handle_table *table, struct handle *handle);
 /* "r", "w", "rw". */
 const char *handle_mode(const struct handle *handle);
 
-/* Adds the table's handles to holders, at most HOLDERS_MAX of them; the total counts all. Where the opener is gone or has
- * passed its descriptor on, the processes that really hold descriptors below mountpoint are found in /proc.
- * 0 or -ENOMEM. */
+/* Adds the table's handles to holders, at most HOLDERS_MAX of them; the newest, whose openers are believed; the total
+ * counts all. Where an opener is gone, /proc is searched for those who have its descriptor now, for a bounded time; a handle for
+ * which nobody is found is added with pid 0. 0 or -ENOMEM. */
 int handle_table_holders(const struct handle_table *table, const char *mountpoint, struct holders *holders);
 
 #endif

@@ -16,11 +16,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "core/cleanup.h"
 #include "core/utf8.h"
 
 #define DELETED " (deleted)"
+#define FEW_FDS 256     /* so many of each process are looked at before any that has more */
+#define CLOCK_STRIDE 16 /* links between two looks at the clock */
 
 static void cleanup_closedir(DIR **dir)
 {
@@ -163,7 +167,16 @@ struct scan {
         const char *mountpoint;
         int process_fd; /* of /proc/PID */
         pid_t pid;
+        uint64_t deadline_usec; /* CLOCK_THREAD_CPUTIME_ID */
 };
+
+static uint64_t cpu_usec(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
 
 /* Adds the process for one of its links, if that lies on the drive. fd_name: a descriptor's, NULL for another link. */
 static int scan_link(const struct scan *scan, int dir_fd, const char *link, enum holder_kind kind, const char *fd_name)
@@ -187,10 +200,17 @@ static int scan_link(const struct scan *scan, int dir_fd, const char *link, enum
         return holders_add(scan->holders, &holder);
 }
 
-static int scan_fds(const struct scan *scan)
+/* Whether the search for files is over. */
+static bool files_end(const struct scan *scan)
+{
+        return scan->holders->n_items >= HOLDERS_MAX || cpu_usec() > scan->deadline_usec;
+}
+
+/* Looks at the entries first … first + n - 1 of the process's descriptors. 1: there are more, 0: these were all. */
+static int scan_fds(const struct scan *scan, unsigned long first, unsigned long n)
 {
         _cleanup_(cleanup_closedir) DIR *dir = NULL;
-        int fd = openat(scan->process_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+        int fd = openat(scan->process_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct dirent *entry;
 
         if (fd < 0)
@@ -200,8 +220,14 @@ static int scan_fds(const struct scan *scan)
                 close(fd);
                 return 0;
         }
-        while ((entry = readdir(dir))) {
-                if (entry->d_name[0] == '.')
+        for (unsigned long i = 0; (entry = readdir(dir)); i++) {
+                int r;
+
+                if (i >= first && i - first >= n)
+                        return 1;
+                if (i % CLOCK_STRIDE == 0 && files_end(scan))
+                        return 0;
+                if (entry->d_name[0] == '.' || i < first)
                         continue;
                 r = scan_link(scan, dirfd(dir), entry->d_name, HOLDER_OPEN, entry->d_name);
                 if (r < 0)
@@ -210,20 +236,26 @@ static int scan_fds(const struct scan *scan)
         return 0;
 }
 
-static int scan_process(const struct scan *scan, bool with_fds)
+static int scan_files(const struct scan *scan)
 {
-        static const struct {
-                const char *link;
-                enum holder_kind kind;
-        } links[] = { { "cwd", HOLDER_CWD }, { "root", HOLDER_ROOT }, { "exe", HOLDER_EXE } };
-        int r;
+        int r = scan_link(scan, scan->process_fd, "exe", HOLDER_EXE, NULL);
 
-        for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
-                r = scan_link(scan, scan->process_fd, links[i].link, links[i].kind, NULL);
-                if (r < 0)
-                        return r;
-        }
-        return with_fds ? scan_fds(scan) : 0;
+        return r < 0 ? r : scan_fds(scan, 0, FEW_FDS);
+}
+
+static int scan_further_files(const struct scan *scan)
+{
+        return scan_fds(scan, FEW_FDS, ULONG_MAX);
+}
+
+/* 1: it is to be looked at again, for its files. */
+static int scan_places(const struct scan *scan)
+{
+        int r = scan_link(scan, scan->process_fd, "cwd", HOLDER_CWD, NULL);
+
+        if (r == 0)
+                r = scan_link(scan, scan->process_fd, "root", HOLDER_ROOT, NULL);
+        return r < 0 ? r : 1;
 }
 
 /* The number that a folder of /proc is named by; 0 for every other name. */
@@ -237,26 +269,86 @@ static pid_t parse_pid(const char *name)
         return (pid_t) pid;
 }
 
-int holders_scan(struct holders *holders, const char *proc, const char *mountpoint, int with_fds)
+static int compare_pids(const void *a, const void *b)
 {
-        _cleanup_(cleanup_closedir) DIR *dir = opendir(proc);
-        struct dirent *entry;
-        int r;
+        pid_t first = *(const pid_t *) a, second = *(const pid_t *) b;
 
-        while (dir && (entry = readdir(dir))) {
-                _cleanup_close_ int process_fd = -1;
+        return (first < second) - (first > second);
+}
+
+/* The processes in dir, the youngest (by its number) first; ours is left out. 0 or -ENOMEM. */
+static int read_pids(DIR *dir, pid_t **ret_pids, size_t *ret_n)
+{
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0, room = 0;
+        struct dirent *entry;
+
+        while ((entry = readdir(dir))) {
                 pid_t pid = parse_pid(entry->d_name);
 
                 if (pid <= 0 || pid == getpid())
                         continue;
-                process_fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (n == room) {
+                        pid_t *grown;
+
+                        room = room ? 2 * room : 256;
+                        grown = reallocarray(pids, room, sizeof(*pids));
+                        if (!grown)
+                                return -ENOMEM;
+                        pids = grown;
+                }
+                pids[n++] = pid;
+        }
+        if (n > 0)
+                qsort(pids, n, sizeof(*pids), compare_pids);
+        *ret_pids = TAKE_PTR(pids);
+        *ret_n = n;
+        return 0;
+}
+
+/* Looks at one thing of all processes that are not done with; look() answers 0 for one that is then. */
+static int scan_all(struct scan *scan, int proc_fd, pid_t *pids, size_t n, int (*look)(const struct scan *scan))
+{
+        for (size_t i = 0; i < n && cpu_usec() <= scan->deadline_usec; i++) {
+                _cleanup_close_ int process_fd = -1;
+                char name[16];
+                int r;
+
+                if (pids[i] == 0)
+                        continue;
+                snprintf(name, sizeof name, "%d", (int) pids[i]);
+                process_fd = openat(proc_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 if (process_fd < 0)
                         continue;
-                r = scan_process(&(struct scan) { holders, mountpoint, process_fd, pid }, with_fds);
+                scan->process_fd = process_fd;
+                scan->pid = pids[i];
+                r = look(scan);
                 if (r < 0)
                         return r;
+                if (r == 0)
+                        pids[i] = 0;
         }
         return 0;
+}
+
+int holders_scan(struct holders *holders, const char *proc, const char *mountpoint, unsigned what, uint64_t limit_usec)
+{
+        _cleanup_(cleanup_closedir) DIR *dir = opendir(proc);
+        struct scan scan = { .holders = holders, .mountpoint = mountpoint, .deadline_usec = cpu_usec() + limit_usec };
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+        int r;
+
+        if (!dir)
+                return 0;
+        r = read_pids(dir, &pids, &n);
+        if (r == 0 && (what & HOLDERS_PLACES))
+                r = scan_all(&scan, dirfd(dir), pids, n, scan_places);
+        if (r == 0 && (what & HOLDERS_FILES) && !files_end(&scan))
+                r = scan_all(&scan, dirfd(dir), pids, n, scan_files);
+        if (r == 0 && (what & HOLDERS_FILES) && !files_end(&scan))
+                r = scan_all(&scan, dirfd(dir), pids, n, scan_further_files);
+        return r;
 }
 
 static int open_process(const char *proc, pid_t pid)

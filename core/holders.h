@@ -40,10 +40,17 @@ void holders_done(struct holders *holders);
  * 0 or -ENOMEM. */
 int holders_add(struct holders *holders, const struct holder *item);
 
-/* Adds every process whose working directory, root, program or (with_fds) descriptor lies on mountpoint. Processes of other
- * users cannot be seen and are passed over; the calling process is not counted. proc is "/proc" (tests pass a copy).
- * 0 or -ENOMEM. */
-int holders_scan(struct holders *holders, const char *proc, const char *mountpoint, int with_fds);
+/* What of a process is looked at: its working directory and root; its program and its descriptors. */
+#define HOLDERS_PLACES 0x1u
+#define HOLDERS_FILES 0x2u
+
+#define HOLDERS_SCAN_USEC (250 * 1000ULL) /* a limit that a search only comes to where there are very many processes or descriptors */
+
+/* Adds every process of which something (what: HOLDERS_*) lies on mountpoint, the youngest first: places, then files. Processes of
+ * other users cannot be seen and are passed over; the calling process is not counted. A search takes at most limit_usec of
+ * processor time, and for files it ends when HOLDERS_MAX are there: then not everybody has been found. proc is "/proc"
+ * (tests pass a copy). 0 or -ENOMEM. */
+int holders_scan(struct holders *holders, const char *proc, const char *mountpoint, unsigned what, uint64_t limit_usec);
 
 /* Reads thread group id and program name of a thread id (FUSE gives the thread's).
  * 0, or -ESRCH when it is gone (ret_program is then ""). */

@@ -77,7 +77,7 @@ void cancel_outcome_add_busy(struct cancel_outcome *outcome, const struct connec
         struct holders *holders = holders_for(outcome, c);
 
         if (holders) {
-                (void) holders_scan(holders, "/proc", c->mountpoint, 1);
+                (void) holders_scan(holders, "/proc", c->mountpoint, HOLDERS_PLACES | HOLDERS_FILES, HOLDERS_SCAN_USEC);
                 add_stacked_mount(holders, c->mountpoint);
         }
         outcome->status = error_set(&outcome->err, ERROR_DEVICE_IN_USE, EBUSY, "unmount", "%s cannot be disconnected: %s", c->name,

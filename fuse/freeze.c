@@ -34,10 +34,10 @@ static bool reads_behind_close(struct redirector *r, bool answer_them)
         struct open_file *file;
         bool any = false;
 
-        TAILQ_FOREACH(file, &r->files, entry) {
+        TAILQ_FOREACH(file, &r->reading, reading) {
                 struct op *op;
 
-                if (!file->flushed || file->reads_waiting == 0)
+                if (!file->flushed)
                         continue;
                 any = true;
                 TAILQ_FOREACH(op, &file->stream.waiting, wait) {

@@ -88,6 +88,7 @@ struct open_file {
         struct stream stream;
         bool flushed;               /* some descriptor of it was closed: RELEASE may be on its way */
         unsigned reads_waiting;     /* READs that are not answered yet */
+        TAILQ_ENTRY(open_file) reading; /* in redirector->reading while there are some */
 };
 
 struct dir_entry {
@@ -143,6 +144,7 @@ struct redirector {
 
         struct node_table nodes;
         TAILQ_HEAD(, open_file) files;
+        TAILQ_HEAD(, open_file) reading; /* those that a READ waits for: few, where many are open */
         TAILQ_HEAD(, open_dir) dirs;
         struct op_list ops;
         struct op_list parked;      /* opens that arrived while frozen */
@@ -198,7 +200,6 @@ void ops_check_close_waiters(struct redirector *r);
 /* What programs see of a node, and the node's memory of it. */
 void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *attr, struct stat *ret_stat);
 void node_changed(struct redirector *r, struct node *node); /* from here, just now */
-bool node_open_for_writing(const struct node *node);
 struct op *op_of(struct smb_request *request);
 struct redirector *redirector_of(fuse_req_t fuse);
 

@@ -38,6 +38,7 @@ struct node {
         struct smb_time pinned_mtime;
         unsigned closing;     /* files of it whose close is still on its way to the server */
         LIST_HEAD(, open_file) files;
+        size_t writers;       /* those that are open for writing */
         struct node *next_by_ino, *next_by_name;
 };
 

@@ -218,13 +218,3 @@ void node_changed(struct redirector *r, struct node *node)
 {
         node->changed_usec = redirector_now(r);
 }
-
-bool node_open_for_writing(const struct node *node)
-{
-        const struct open_file *file;
-
-        LIST_FOREACH(file, &node->files, of_node)
-                if ((file->handle.flags & O_ACCMODE) != O_RDONLY)
-                        return true;
-        return false;
-}

@@ -41,11 +41,18 @@ static struct open_file *file_new(struct op *op, struct node *node)
         return file;
 }
 
+static bool is_writer(const struct open_file *file)
+{
+        return file->handle.path && (file->handle.flags & O_ACCMODE) != O_RDONLY;
+}
+
 void file_free(struct open_file *file)
 {
         struct redirector *r = file->redirector;
 
         stream_done(file);
+        if (file->node)
+                file->node->writers -= is_writer(file);
         if (file->handle.path)
                 handle_table_remove(&r->connection->handles, &file->handle);
         TAILQ_REMOVE(&r->files, file, entry);
@@ -90,7 +97,7 @@ void file_close(struct open_file *file)
         }
         node = file->node ? node_ref(file->node) : NULL;
         file_free(file);
-        if (node && !node_open_for_writing(node))
+        if (node && node->writers == 0)
                 node->mtime_pinned = false;
         node_unref(&r->nodes, node);
         if (op)
@@ -141,6 +148,7 @@ static void opened(struct smb_request *request)
                 op_fail(op, -ENOMEM);
                 return;
         }
+        file->node->writers += is_writer(file);
         op->fuse = NULL;
         fuse_req_interrupt_func(fuse, NULL, NULL);
         fill_info(file, &info);
@@ -217,6 +225,7 @@ static void created(struct smb_request *request)
         }
         file->node = node_ref(node);
         LIST_INSERT_HEAD(&node->files, file, of_node);
+        node->writers += is_writer(file);
         if (request->created) {
                 node->mode_known = true;
                 node->mode = op->mode & 07777;
@@ -285,7 +294,6 @@ void file_read(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struc
         op->offset = (uint64_t) offset;
         op->size = size > MAX_TRANSFER_BYTES ? MAX_TRANSFER_BYTES : (uint32_t) size;
         op->arrived_usec = redirector_now(op->redirector);
-        op->file->reads_waiting++;
         stream_read(op);
 }
 

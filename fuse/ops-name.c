@@ -157,7 +157,7 @@ static void set_attr(struct smb_request *request)
         }
         node_changed(op->redirector, op->node);
         if (request->valid & SMB_SET_MTIME) {
-                op->node->mtime_pinned = node_open_for_writing(op->node);
+                op->node->mtime_pinned = op->node->writers > 0;
                 op->node->pinned_mtime = request->mtime;
         }
         op_reply_attr(op, op->node, &request->attr);

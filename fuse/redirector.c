@@ -27,7 +27,6 @@
 
 #define HELPER_TIMEOUT_USEC (10 * 1000000ULL)
 #define DEVICE_GONE_USEC (200 * 1000ULL) /* from a successful unmount to the device's end */
-#define FILE_WORKERS (POOL_WORKERS_MAX - 1)
 
 static const struct redirector_settings *the_settings;
 
@@ -193,6 +192,7 @@ static struct redirector *redirector_new(struct connection *c)
         r->device_fd = r->folder_fd = -1;
         r->receive_slot = SMB_NO_SLOT;
         TAILQ_INIT(&r->files);
+        TAILQ_INIT(&r->reading);
         TAILQ_INIT(&r->dirs);
         TAILQ_INIT(&r->ops);
         TAILQ_INIT(&r->parked);
@@ -213,7 +213,8 @@ static int redirector_start(struct connection *c, struct completion done)
                 .worker_program = the_settings->worker_program,
                 .connect_usec = the_settings->connect_usec,
                 .operation_usec = the_settings->operation_usec,
-                .n_file_workers = FILE_WORKERS,
+                .n_file_workers = POOL_WORKERS_MAX - 1,
+                .worker_files = POOL_WORKER_FILES,
                 .authenticated = on_authenticated,
                 .connected = on_connected,
                 .health = on_health,

@@ -121,12 +121,18 @@ static struct window *window_at(struct open_file *file, uint64_t offset)
 
 /* ---- answering ---- */
 
+static void read_ended(struct open_file *file)
+{
+        if (--file->reads_waiting == 0)
+                TAILQ_REMOVE(&file->redirector->reading, file, reading);
+}
+
 static void answer_data(struct op *op, const struct iovec *iov, int n_iov, uint64_t bytes)
 {
         fuse_req_t fuse = op->fuse;
 
         op->fuse = NULL;
-        op->file->reads_waiting--;
+        read_ended(op->file);
         if (fuse) {
                 fuse_req_interrupt_func(fuse, NULL, NULL);
                 if (fuse_reply_iov(fuse, iov, n_iov) == 0)
@@ -137,7 +143,7 @@ static void answer_data(struct op *op, const struct iovec *iov, int n_iov, uint6
 
 static void answer_error(struct op *op, int error)
 {
-        op->file->reads_waiting--;
+        read_ended(op->file);
         op_fail(op, error);
 }
 
@@ -280,6 +286,8 @@ void stream_read(struct op *op)
         struct open_file *file = op->file;
         uint64_t missing;
 
+        if (file->reads_waiting++ == 0)
+                TAILQ_INSERT_TAIL(&file->redirector->reading, file, reading);
         op_harmless(op);
         follow(&file->stream, op->offset, op->size);
         if (try_serve(op, &missing) == MUST_WAIT) {
@@ -333,7 +341,7 @@ void stream_done(struct open_file *file)
         drop_all(file);
         while ((op = TAILQ_FIRST(&file->stream.waiting))) {
                 TAILQ_REMOVE(&file->stream.waiting, op, wait);
-                op_fail(op, -EIO);
+                answer_error(op, -EIO);
         }
 }
 

@@ -30,6 +30,7 @@ struct smb_link {
         uint32_t replies_read;
         struct smb_request *under_way[SMB_MESSAGES];
         unsigned n_under_way;
+        unsigned n_files;                /* assigned to it: open, or being opened; the pool counts them */
         struct smb_request_list sent;    /* under way, in order; CONNECT is not a request */
         struct smb_request_list pending; /* not handed over yet */
         sd_event_source *child_source, *reply_source, *setup_source, *deadline_source;

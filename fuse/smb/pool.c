@@ -68,6 +68,20 @@ static bool fills_slot(const struct smb_request *request)
         return request->op == SMB_OP_READ || request->op == SMB_OP_LIST_NEXT || request->op == SMB_OP_SHARES;
 }
 
+static void count_file(struct smb_pool *pool, struct smb_file *file)
+{
+        if (!file->counted)
+                pool->links[file->worker].n_files++;
+        file->counted = true;
+}
+
+static void uncount_file(struct smb_pool *pool, struct smb_file *file)
+{
+        if (file->counted)
+                pool->links[file->worker].n_files--;
+        file->counted = false;
+}
+
 /* ---- ends of requests ---- */
 
 static void call_done(struct smb_pool *pool, struct smb_request *request)
@@ -78,6 +92,8 @@ static void call_done(struct smb_pool *pool, struct smb_request *request)
                 smb_pool_give_slot(pool, request->slot);
                 request->slot = SMB_NO_SLOT;
         }
+        if (request->op == SMB_OP_CLOSE || (request->op == SMB_OP_OPEN && request->error < 0 && !request->internal))
+                uncount_file(pool, file);
         request->done(request);
         smb_file_unref(file);
 }
@@ -168,10 +184,27 @@ void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot)
 
 /* ---- files ---- */
 
+/* Which worker opens a file: of those that share the work and have room for a file the first idle one, else one not started yet,
+ * else the least busy. Those behind come one after the other, when the ones before are full; when all are, the emptiest has
+ * to say that there is no more. */
+static unsigned choose_worker(const struct smb_pool *pool)
+{
+        const struct smb_link *best = NULL, *emptiest = &pool->links[1];
+
+        for (unsigned i = 1; i < pool->n_links && (!best || i <= POOL_BUSY_WORKERS); i++) {
+                const struct smb_link *link = &pool->links[i];
+
+                if (link->n_files < emptiest->n_files)
+                        emptiest = link;
+                if (link->n_files < pool->config.worker_files && (!best || link->n_under_way < best->n_under_way))
+                        best = link;
+        }
+        return best ? best->index : emptiest->index;
+}
+
 struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags)
 {
         struct smb_file *file = calloc(1, sizeof(*file));
-        struct smb_link *best = &pool->links[1];
 
         if (!file)
                 return NULL;
@@ -183,11 +216,8 @@ struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags
         file->flags = flags;
         file->refs = 1;
         TAILQ_INIT(&file->waiting);
-        /* The first idle one, else one not started yet, else the least busy. */
-        for (unsigned i = 1; i < pool->n_links && best->n_under_way > 0; i++)
-                if (pool->links[i].n_under_way < best->n_under_way)
-                        best = &pool->links[i];
-        file->worker = best->index;
+        file->worker = choose_worker(pool);
+        count_file(pool, file);
         return file;
 }
 
@@ -242,6 +272,7 @@ static void reopen(struct smb_pool *pool, struct smb_file *file)
         };
         file->reopening = true;
         file->refs++;
+        count_file(pool, file);
         route(pool, open);
 }
 

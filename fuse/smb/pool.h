@@ -7,7 +7,7 @@
  * thread, and nothing here ever waits.
  *
  * Worker 0 serves names (look-ups, listings, changes of the tree); the others serve open files, so that bulk data never
- * holds up a look-up. An open file belongs to the worker that opened it. A worker that crashes or exceeds its deadline is
+ * holds up a look-up. They are started when they are needed. An open file belongs to the worker that opened it. A worker that crashes or exceeds its deadline is
  * killed and replaced: requests that may be repeated go to its successor (once), files are opened again there when they are
  * next used, provided that the server still has the same file under the name; the other requests end with -EIO.
  */
@@ -21,7 +21,9 @@
 #include "fuse/smb/arena.h"
 #include "fuse/smb/protocol.h"
 
-#define POOL_WORKERS_MAX 4u /* one for names, the others for files */
+#define POOL_WORKERS_MAX 13u        /* one for names, the others for files */
+#define POOL_BUSY_WORKERS 3u        /* so many workers for files share what there is to do; further ones are only started for */
+#define POOL_WORKER_FILES 10000u    /* more open files than so many each: a server stops at some more on one connection */
 
 struct smb_pool;
 struct smb_request;
@@ -35,6 +37,7 @@ struct smb_file {
         unsigned worker;      /* which one owns it */
         uint32_t generation;  /* of that worker's process; another one: to be opened again when it is next used */
         uint64_t fh;
+        bool counted;         /* among the files of its worker: from the first request to open it to the end of a close */
         bool reopening;
         bool dead;            /* the server no longer has this file: every request ends with -EIO */
         TAILQ_HEAD(, smb_request) waiting; /* for the reopening */
@@ -80,6 +83,7 @@ struct smb_pool_config {
         struct smb_setup setup;       /* erased with the pool */
         uint64_t connect_usec, operation_usec;
         unsigned n_file_workers;      /* 0 (no file is ever opened) … POOL_WORKERS_MAX - 1 */
+        unsigned worker_files;        /* open files of one worker, before another is started */
         /* The first worker was accepted as user of domain (which may be ""); connected() with 0 follows at once. */
         void (*authenticated)(void *userdata, const char *user, const char *domain);
         /* The first connection attempt has ended: 0, or a status with err filled. */

@@ -78,7 +78,7 @@ int pool_setup(void **state)
                 return -1;
         d->config = (struct smb_pool_config) {
                 .event = d->event, .worker_program = FAKE_WORKER, .connect_usec = POOL_OPERATION_USEC,
-                .operation_usec = POOL_OPERATION_USEC, .n_file_workers = 1, .authenticated = on_authenticated,
+                .operation_usec = POOL_OPERATION_USEC, .n_file_workers = 1, .worker_files = 1000, .authenticated = on_authenticated,
                 .connected = on_connected, .health = on_health, .reclaim_slot = on_reclaim, .userdata = d,
         };
         snprintf(d->config.setup.share, sizeof d->config.setup.share, "%s", d->server_path);

@@ -27,7 +27,7 @@ struct driver {
         struct wn_error err;
         unsigned n_down, n_up;   /* calls of health() */
         struct smb_file *file;   /* the last one that pool_open() has opened, */
-        struct smb_file *files[8]; /* and all of them */
+        struct smb_file *files[20]; /* and all of them */
         unsigned n_files;
         unsigned n_reclaims;     /* how many slots reclaim_slot() gives back when it is asked */
         unsigned n_done;         /* requests that have ended, in order: */

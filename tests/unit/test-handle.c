@@ -162,10 +162,13 @@ static void opener_is_gone(void **state)
         assert_string_equal(holders.items[0].path, "/file");
         holders_done(&holders);
 
-        end_holder(inheritor); /* now there is nobody to be named: the handle counts all the same */
+        end_holder(inheritor); /* now there is nobody to be named: the file is, all the same */
         assert_int_equal(handle_table_holders(&table, *state, &holders), 0);
-        assert_int_equal(holders.n_items, 0);
+        assert_int_equal(holders.n_items, 1);
         assert_int_equal(holders.total, 1);
+        assert_int_equal(holders.items[0].pid, 0);
+        assert_string_equal(holders.items[0].program, "");
+        assert_string_equal(holders.items[0].path, "/file");
         holders_done(&holders);
         handle_table_remove(&table, &handle);
 }

@@ -6,6 +6,9 @@
 
 #include "core/holders.h"
 
+#define EVERYTHING (HOLDERS_PLACES | HOLDERS_FILES)
+#define LONG_USEC (60 * 1000000ULL)
+
 __attribute__((format(printf, 2, 3))) static void make_dir(void **state, const char *format, ...)
 {
         char name[256];
@@ -77,7 +80,7 @@ static void kinds(void **state)
         make_dir(state, "12x");
         make_dir(state, "99999999999999999999");
 
-        assert_int_equal(holders_scan(&holders, *state, "/d/Z", 1), 0);
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, LONG_USEC), 0);
         assert_int_equal(holders.total, 4);
         assert_int_equal(holders.n_items, 4);
         holder = find(&holders, 10, HOLDER_CWD);
@@ -127,9 +130,9 @@ static void descriptors(void **state)
                 expected += cases[i].path != NULL;
         }
 
-        assert_int_equal(holders_scan(&holders, *state, "/d/Z", 0), 0);
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", HOLDERS_PLACES, LONG_USEC), 0);
         assert_int_equal(holders.total, 0);
-        assert_int_equal(holders_scan(&holders, *state, "/d/Z", 1), 0);
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, LONG_USEC), 0);
         assert_int_equal(holders.total, expected);
         for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
                 size_t hits = 0;
@@ -144,6 +147,57 @@ static void descriptors(void **state)
         holders_done(&holders);
 }
 
+/* Files are looked for until there are as many as are shown; places are always looked at. */
+static void very_many(void **state)
+{
+        struct holders holders = { 0 };
+
+        for (int pid = 100; pid <= 101; pid++) {
+                make_process(state, pid, "prog\n");
+                make_link(state, pid, "cwd", "/d/Z");
+                for (int fd = 0; fd < 2 * HOLDERS_MAX; fd++) {
+                        char name[64];
+
+                        snprintf(name, sizeof name, "fd/%d", fd);
+                        make_link(state, pid, name, "/d/Z/f");
+                }
+        }
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, LONG_USEC), 0);
+        assert_int_equal(holders.n_items, HOLDERS_MAX);
+        assert_in_range(holders.total, HOLDERS_MAX, 2 * HOLDERS_MAX);
+        assert_int_equal(holders.items[0].pid, 101); /* the youngest first */
+        assert_int_equal(holders.items[0].kind, HOLDER_CWD);
+        assert_int_equal(holders.items[1].pid, 100);
+        assert_int_equal(holders.items[1].kind, HOLDER_CWD);
+        assert_int_equal(holders.items[HOLDERS_MAX - 1].pid, 101);
+        assert_int_equal(holders.items[HOLDERS_MAX - 1].kind, HOLDER_OPEN);
+        holders_done(&holders);
+
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", HOLDERS_FILES, 0), 0); /* no time at all */
+        assert_in_range(holders.total, 0, 16);
+        holders_done(&holders);
+}
+
+/* One that has very many descriptors is looked through as well, when everybody else was. */
+static void many_elsewhere(void **state)
+{
+        struct holders holders = { 0 };
+
+        make_process(state, 100, "prog\n");
+        make_process(state, 101, "hog\n");
+        make_link(state, 100, "fd/3", "/d/Z/f");
+        for (int fd = 0; fd < 1000; fd++) {
+                char name[64];
+
+                snprintf(name, sizeof name, "fd/%d", fd);
+                make_link(state, 101, name, fd % 100 == 0 ? "/d/Z/f" : "/elsewhere");
+        }
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", HOLDERS_FILES, LONG_USEC), 0);
+        assert_int_equal(holders.total, 11);
+        assert_int_not_equal(holders.items[10].pid, 100);
+        holders_done(&holders);
+}
+
 static void incomplete(void **state)
 {
         struct holders holders = { 0 };
@@ -151,10 +205,10 @@ static void incomplete(void **state)
         make_dir(state, "30"); /* without any link, as another user's process */
         make_dir(state, "31");
         make_link(state, 31, "cwd", "/d/Z/x");
-        assert_int_equal(holders_scan(&holders, *state, "/d/Z", 1), 0);
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, LONG_USEC), 0);
         assert_int_equal(holders.total, 1);
         assert_string_equal(holders.items[0].program, "");
-        assert_int_equal(holders_scan(&holders, in_folder(state, "no-such-proc"), "/d/Z", 1), 0);
+        assert_int_equal(holders_scan(&holders, in_folder(state, "no-such-proc"), "/d/Z", EVERYTHING, LONG_USEC), 0);
         assert_int_equal(holders.total, 1);
         holders_done(&holders);
 }
@@ -251,7 +305,7 @@ static void real_proc(void **state)
         }
         assert_int_equal(read(ready[0], &byte, 1), 1);
 
-        assert_int_equal(holders_scan(&holders, "/proc", *state, 1), 0);
+        assert_int_equal(holders_scan(&holders, "/proc", *state, EVERYTHING, LONG_USEC), 0);
         assert_int_equal(holders.total, 2);
         assert_string_equal(find(&holders, child, HOLDER_CWD)->path, "/");
         assert_string_equal(find(&holders, child, HOLDER_CWD)->program, "test-holders");
@@ -265,7 +319,7 @@ static void real_proc(void **state)
         close(end[0]);
         close(ready[0]);
         close(ready[1]);
-        assert_int_equal(holders_scan(&holders, "/proc", *state, 1), 0);
+        assert_int_equal(holders_scan(&holders, "/proc", *state, EVERYTHING, LONG_USEC), 0);
         assert_int_equal(holders.total, 0);
         close(own);
         holders_done(&holders);
@@ -276,6 +330,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(kinds, make_folder, remove_folder),
                 cmocka_unit_test_setup_teardown(descriptors, make_folder, remove_folder),
+                cmocka_unit_test_setup_teardown(very_many, make_folder, remove_folder),
+                cmocka_unit_test_setup_teardown(many_elsewhere, make_folder, remove_folder),
                 cmocka_unit_test_setup_teardown(incomplete, make_folder, remove_folder),
                 cmocka_unit_test(at_most),
                 cmocka_unit_test(names),

@@ -104,6 +104,49 @@ static void operations(void **state)
         assert_int_equal(fake_open_handles(d->server), 0);
 }
 
+/* One worker after the other is filled, and each is only started when it is needed. */
+static void workers_for_many_files(void **state)
+{
+        static const unsigned workers[] = { 1, 1, 2, 2, 3, 3, 4, 4, 5, 5 };
+        struct driver *d = *state;
+        struct ask *opening, *reading[3];
+
+        d->config.n_file_workers = 5;
+        d->config.worker_files = 2;
+        fake_add(d->server, "f", "text");
+        assert_int_equal(pool_start(d), NO_ERROR);
+        for (size_t i = 0; i < N_ELEMENTS(workers); i++) {
+                assert_int_equal(pool_open(d, "f", O_RDONLY)->worker, workers[i]);
+                assert_int_equal(fake_count(d->server, FAKE_CONNECT, "*"), 1 + workers[i]);
+        }
+        assert_int_equal(pool_open(d, "f", O_RDONLY)->worker, 1); /* all are full: what comes now, the worker may refuse */
+        assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->files[6], 0, 0)), 0);
+        assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->files[6], 0, 0)), 0); /* counts once */
+        d->file = d->files[d->n_files++] = smb_file_new(d->pool, "none", O_RDONLY);
+        assert_int_equal(d->file->worker, 4);
+        opening = pool_ask(d, SMB_OP_OPEN, "none", d->file, 0, 0);
+        submit(opening);
+        assert_int_equal(pool_wait(opening), -ENOENT); /* is not open: its place is free */
+        assert_int_equal(pool_open(d, "f", O_RDONLY)->worker, 4);
+
+        /* Work is shared by the first three only, however busy they are. */
+        for (size_t i = 0; i < 6; i++)
+                assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->files[i], 0, 0)), 0);
+        fake_break(d->server, FAKE_READ, "f", FAKE_DELAY, 200, -1);
+        for (size_t i = 0; i < 3; i++) {
+                struct smb_file *file = pool_open(d, "f", O_RDONLY);
+
+                assert_int_equal(file->worker, i + 1);
+                reading[i] = pool_submit(d, SMB_OP_READ, NULL, file, 4, 0);
+        }
+        d->files[d->n_files++] = smb_file_new(d->pool, "f", O_RDONLY);
+        assert_in_range(d->files[d->n_files - 1]->worker, 1, 3);
+        for (size_t i = 0; i < 3; i++) {
+                assert_int_equal(pool_wait(reading[i]), 0);
+                smb_pool_give_slot(d->pool, reading[i]->request.slot);
+        }
+}
+
 static void lists(void **state)
 {
         struct driver *d = *state;
@@ -296,6 +339,7 @@ int main(void)
                 TEST(connecting_takes_too_long),
                 TEST(no_worker_program),
                 TEST(operations),
+                TEST(workers_for_many_files),
                 TEST(lists),
                 TEST(in_order),
                 TEST(long_path),

@@ -22,26 +22,27 @@ TOP = Path(__file__).resolve().parent.parent
 PASSED_ON = ("PATH", "LANG", "TERM", "WNET_TEST_KEEP")
 
 
-def _account():
+def account(name=ACCOUNT):
+    """The account of that name; root makes it where there is none."""
     try:
-        return pwd.getpwnam(ACCOUNT)
+        return pwd.getpwnam(name)
     except KeyError:
         pass
-    print(f"making the user {ACCOUNT}, as whom the tests run", file=sys.stderr)
+    print(f"making the user {name}, as whom tests run", file=sys.stderr)
     # several may try at once
-    subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", ACCOUNT], check=False, stderr=subprocess.DEVNULL)
+    subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", name], check=False, stderr=subprocess.DEVNULL)
     for _ in range(50):
         try:
-            return pwd.getpwnam(ACCOUNT)
+            return pwd.getpwnam(name)
         except KeyError:
             time.sleep(0.1)
-    raise SystemExit(f"cannot make the user {ACCOUNT}")
+    raise SystemExit(f"cannot make the user {name}")
 
 
 class User:
     def __init__(self, build):
         self.top, self.build = TOP, Path(build)
-        self.account = _account() if os.geteuid() == 0 else None
+        self.account = account() if os.geteuid() == 0 else None
         self.child = None
 
     def __enter__(self):

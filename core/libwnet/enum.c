@@ -1,103 +1,79 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * WNetOpenEnum, WNetEnumResource and WNetCloseEnum: a snapshot of the daemon's list, taken when it is opened.
+ * WNetOpenEnum, WNetEnumResource and WNetCloseEnum.
  */
 
 #include "core/libwnet/enum.h"
 
-#include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/cleanup.h"
 #include "core/libwnet/call.h"
+#include "core/libwnet/snapshot.h"
 #include "core/libwnet/text.h"
 #include "core/name.h"
 
-struct entry {
-        char *local; /* NULL: deviceless */
-        char *remote;
-        DWORD type;
+/* The lpNetResource of a call, as far as it counts, in UTF-8. */
+struct container {
+        DWORD usage;
+        const char *remote;   /* NULL or "": none */
+        const char *provider; /* likewise */
 };
 
-struct enumeration {
-        DWORD scope;
-        struct entry *entries;
-        size_t n_entries;
-        size_t next;
-};
+/* ---- opening ---- */
 
-void enumeration_free(struct enumeration *e)
+static int check_open(DWORD scope, DWORD type, DWORD usage, bool with_container, const HANDLE *ret_handle, struct wn_error *err)
 {
-        if (!e)
-                return;
-        for (size_t i = 0; i < e->n_entries; i++) {
-                free(e->entries[i].local);
-                free(e->entries[i].remote);
-        }
-        free(e->entries);
-        free(e);
-}
-/* ---- snapshot ---- */
-
-static bool is_wanted(const struct control_connection *c, DWORD scope, DWORD wanted_type, DWORD *ret_type)
-{
-        struct device_name device;
-
-        *ret_type = device_parse(c->device, &device) == 0 && device.kind == DEVICE_PRINTER ? RESOURCETYPE_PRINT
-                                                                                           : RESOURCETYPE_DISK;
-        if (wanted_type != RESOURCETYPE_ANY && !(wanted_type & *ret_type))
-                return false;
-        return scope == RESOURCE_REMEMBERED ? c->persistent : control_state_connected(c->state);
-}
-
-static int take_snapshot(const struct control_list *list, DWORD scope, DWORD type, struct enumeration **ret_e)
-{
-        _cleanup_(enumeration_freep) struct enumeration *e = calloc(1, sizeof *e);
-
-        if (!e)
-                return -ENOMEM;
-        e->scope = scope;
-        e->entries = calloc(list->n_items + 1, sizeof *e->entries);
-        if (!e->entries)
-                return -ENOMEM;
-        for (size_t i = 0; i < list->n_items; i++) {
-                const struct control_connection *c = &list->items[i];
-                struct entry *entry = &e->entries[e->n_entries];
-
-                if (!is_wanted(c, scope, type, &entry->type))
-                        continue;
-                e->n_entries++;
-                entry->local = c->device[0] ? strdup(c->device) : NULL;
-                entry->remote = strdup(c->remote);
-                if (!entry->remote || (c->device[0] && !entry->local))
-                        return -ENOMEM;
-        }
-        *ret_e = TAKE_PTR(e);
-        return 0;
-}
-
-static int open_enum(DWORD scope, DWORD type, const void *resource, HANDLE *ret_handle, struct wn_error *err)
-{
-        _cleanup_(control_closep) struct control_client *client = NULL;
-        _cleanup_(control_list_done) struct control_list list = { 0 };
-        _cleanup_(enumeration_freep) struct enumeration *e = NULL;
-        int r;
-
         if (!ret_handle)
                 return error_set(err, ERROR_INVALID_ADDRESS, 0, "check", "lphEnum is NULL");
-        if (scope != RESOURCE_CONNECTED && scope != RESOURCE_REMEMBERED)
+        if (scope != RESOURCE_CONNECTED && scope != RESOURCE_REMEMBERED && scope != RESOURCE_GLOBALNET)
                 return error_set(err, ERROR_INVALID_PARAMETER, 0, "check", "unknown scope: %u", scope);
         if (type & ~(DWORD) (RESOURCETYPE_DISK | RESOURCETYPE_PRINT))
                 return error_set(err, ERROR_INVALID_PARAMETER, 0, "check", "unknown resource type: 0x%x", type);
-        if (resource)
+        if (scope == RESOURCE_GLOBALNET && usage & ~(DWORD) RESOURCEUSAGE_ALL)
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "check", "unknown usage: 0x%x", usage);
+        if (scope != RESOURCE_GLOBALNET && with_container)
                 return error_set(err, ERROR_INVALID_PARAMETER, 0, "check", "lpNetResource has to be NULL");
-        r = call_open(&client, err);
-        if (r == 0)
-                r = control_list(client, &list, err);
-        if (r == 0)
-                r = take_snapshot(&list, scope, type, &e);
+        return 0;
+}
+
+/* What is below container; without one, that is nothing: the network is not searched for servers. */
+static int snapshot_network(DWORD type, DWORD usage, const struct container *container, struct enumeration **ret_e,
+                            struct wn_error *err)
+{
+        _cleanup_(remote_name_done) struct remote_name server = { 0 };
+        int r;
+
+        if (container && container->provider && container->provider[0] && strcasecmp(container->provider, PROVIDER) != 0)
+                return error_set(err, ERROR_BAD_PROVIDER, 0, "check", "there is no network provider %s, only " PROVIDER,
+                                 container->provider);
+        if (!container || !container->remote || container->remote[0] == '\0')
+                return snapshot_empty(RESOURCE_GLOBALNET, ret_e);
+        r = remote_server_parse(container->remote, &server);
+        if (r > 0)
+                return error_set(err, r, 0, "check", "%s is not a server's name (such as \\\\server)", container->remote);
+        if (r < 0)
+                return r;
+        if (!(container->usage & RESOURCEUSAGE_CONTAINER))
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "check", "%s is not given as a container", container->remote);
+        if (usage & RESOURCEUSAGE_CONTAINER && !(usage & RESOURCEUSAGE_CONNECTABLE)) /* no share is one */
+                return snapshot_empty(RESOURCE_GLOBALNET, ret_e);
+        return snapshot_shares(&server, type, ret_e, err);
+}
+
+/* container NULL: there is no lpNetResource. The arguments have passed check_open(). */
+static int open_enum(DWORD scope, DWORD type, DWORD usage, const struct container *container, HANDLE *ret_handle,
+                     struct wn_error *err)
+{
+        _cleanup_(enumeration_freep) struct enumeration *e = NULL;
+        int r;
+
+        if (scope == RESOURCE_GLOBALNET)
+                r = snapshot_network(type, usage, container, &e, err);
+        else
+                r = snapshot_connections(scope, type, &e, err);
         if (r != 0)
                 return r;
         r = enum_handle_new(e, ret_handle);
@@ -114,9 +90,14 @@ _Static_assert(sizeof(NETRESOURCEA) == sizeof(NETRESOURCEW) &&
                        offsetof(NETRESOURCEA, lpProvider) == offsetof(NETRESOURCEW, lpProvider),
                "NETRESOURCEA and NETRESOURCEW are laid out alike");
 
-static size_t strings_bytes(const struct entry *entry, bool wide)
+static const char *comment_of(const struct enum_entry *entry)
 {
-        size_t chars = text_chars(entry->remote, wide) + text_chars("", wide) + text_chars(PROVIDER, wide);
+        return entry->comment ? entry->comment : "";
+}
+
+static size_t strings_bytes(const struct enum_entry *entry, bool wide)
+{
+        size_t chars = text_chars(entry->remote, wide) + text_chars(comment_of(entry), wide) + text_chars(PROVIDER, wide);
 
         return (chars + (entry->local ? text_chars(entry->local, wide) : 0)) * text_char_bytes(wide);
 }
@@ -130,7 +111,7 @@ static void *put_string(char **end, const char *text, bool wide)
         return begin;
 }
 
-static void put_entry(const struct entry *entry, DWORD scope, void *resource, char *strings, bool wide)
+static void put_entry(const struct enum_entry *entry, DWORD scope, void *resource, char *strings, bool wide)
 {
         NETRESOURCEA filled = {
                 .dwScope = scope,
@@ -141,7 +122,7 @@ static void put_entry(const struct entry *entry, DWORD scope, void *resource, ch
         };
 
         filled.lpRemoteName = put_string(&strings, entry->remote, wide);
-        filled.lpComment = put_string(&strings, "", wide);
+        filled.lpComment = put_string(&strings, comment_of(entry), wide);
         filled.lpProvider = put_string(&strings, PROVIDER, wide);
         memcpy(resource, &filled, sizeof filled);
 }
@@ -153,7 +134,7 @@ static DWORD fill(struct enumeration *e, DWORD wanted, char *buffer, size_t size
         DWORD n = 0;
 
         while (n < wanted && e->next < e->n_entries) {
-                const struct entry *entry = &e->entries[e->next];
+                const struct enum_entry *entry = &e->entries[e->next];
                 size_t bytes = strings_bytes(entry, wide);
 
                 bytes += bytes % sizeof(WCHAR);
@@ -219,18 +200,33 @@ static DWORD enum_resource(HANDLE handle, DWORD *count, void *buffer, DWORD *siz
 
 EXPORT DWORD WNetOpenEnumA(DWORD dwScope, DWORD dwType, DWORD dwUsage, LPNETRESOURCEA lpNetResource, LPHANDLE lphEnum)
 {
+        struct container container = { 0 };
         struct wn_error err = { 0 };
+        int r = check_open(dwScope, dwType, dwUsage, lpNetResource != NULL, lphEnum, &err);
 
-        (void) dwUsage;
-        return call_done(open_enum(dwScope, dwType, lpNetResource, lphEnum, &err), &err);
+        if (r == 0 && lpNetResource)
+                container = (struct container) { lpNetResource->dwUsage, lpNetResource->lpRemoteName, lpNetResource->lpProvider };
+        if (r == 0)
+                r = open_enum(dwScope, dwType, dwUsage, lpNetResource ? &container : NULL, lphEnum, &err);
+        return call_done(r, &err);
 }
 
 EXPORT DWORD WNetOpenEnumW(DWORD dwScope, DWORD dwType, DWORD dwUsage, LPNETRESOURCEW lpNetResource, LPHANDLE lphEnum)
 {
+        _cleanup_free_ char *remote = NULL, *provider = NULL;
+        struct container container = { 0 };
         struct wn_error err = { 0 };
+        int r = check_open(dwScope, dwType, dwUsage, lpNetResource != NULL, lphEnum, &err);
 
-        (void) dwUsage;
-        return call_done(open_enum(dwScope, dwType, lpNetResource, lphEnum, &err), &err);
+        if (r == 0 && lpNetResource) {
+                r = text_from_wide(lpNetResource->lpRemoteName, &remote);
+                if (r == 0)
+                        r = text_from_wide(lpNetResource->lpProvider, &provider);
+                container = (struct container) { lpNetResource->dwUsage, remote, provider };
+        }
+        if (r == 0)
+                r = open_enum(dwScope, dwType, dwUsage, lpNetResource ? &container : NULL, lphEnum, &err);
+        return call_done(r, &err);
 }
 
 EXPORT DWORD WNetEnumResourceA(HANDLE hEnum, LPDWORD lpcCount, LPVOID lpBuffer, LPDWORD lpBufferSize)

@@ -40,7 +40,7 @@ static DWORD get_last_error(DWORD *code, void *text, DWORD text_chars, void *nam
                 return last_error = ERROR_INVALID_ADDRESS;
         snprintf(line, sizeof line, "%s%s%s%s", last_failure.text, with_phase ? " (" : "",
                  with_phase ? last_failure.phase : "", with_phase ? ")" : "");
-        *code = (DWORD) last_failure.status;
+        *code = (DWORD) (last_failure.cause ? last_failure.cause : last_failure.status);
         text_put_cut(text, text_chars, line, wide);
         text_put_cut(name, name_chars, PROVIDER, wide);
         return last_error = NO_ERROR;

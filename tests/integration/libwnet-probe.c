@@ -301,13 +301,17 @@ static DWORD call_universal(void)
         return code;
 }
 
-/* open SCOPE TYPE [anything: with a resource | no-handle] */
+/* open SCOPE TYPE [no-handle | REMOTE [the resource's USAGE [USAGE [PROVIDER]]]] */
 static DWORD call_open(void)
 {
-        static NETRESOURCE given;
+        NETRESOURCE given;
         int no_handle = strcmp(arguments[2], "no-handle") == 0;
 
-        return WNetOpenEnum(number(0), number(1), 0, no_handle || strcmp(arguments[2], "NULL") == 0 ? NULL : &given,
+        memset(&given, 0xff, sizeof given); /* what does not count is not looked at */
+        given.lpRemoteName = text(2);
+        given.dwUsage = number(3);
+        given.lpProvider = text(5);
+        return WNetOpenEnum(number(0), number(1), number(4), no_handle || strcmp(arguments[2], "NULL") == 0 ? NULL : &given,
                             no_handle ? NULL : &enumeration);
 }
 

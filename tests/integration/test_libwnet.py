@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The C library as a program written for Windows uses it, in its UTF-8 and in its UTF-16 form: codes, outputs, and what changed."""
 
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ UPDATE_PROFILE, TEMPORARY, INTERACTIVE, REDIRECT, LOCALDRIVE = 1, 4, 8, 0x80, 0x
 CONNECTED, GLOBALNET, REMEMBERED = 1, 2, 3
 ALL = 0xFFFFFFFF
 UNIVERSAL, REMOTE = 1, 2
+CONNECTABLE, CONTAINER = 1, 2
+BEFORE_ASKING = (87, 124, 234, 259, 487, 1200, 1204)  # codes without a cause of their own
 
 
 class Library:
@@ -50,9 +53,11 @@ class Library:
     def __call__(self, *call, input=""):
         result, error = self.calls(call, ["error", 600, 16], input=input)
         assert error["provider"] == "wnet"
-        assert error["error"] == result["code"], (result, error)
+        if result["code"] in BEFORE_ASKING:
+            assert error["error"] == result["code"], (result, error)
+        assert bool(error["error"]) == bool(result["code"]), (result, error)
         assert bool(error["text"]) == (result["code"] != 0), error
-        result["text"] = error["text"]
+        result["text"], result["cause"] = error["text"], error["error"]
         return result
 
     def code(self, *call, input=""):
@@ -66,8 +71,8 @@ class Library:
         return self("use", type, device, remote, None, "@stdin" if password is not None else None, user, flags, buffer, *rest,
                     input=f"{password}\n")
 
-    def enumerate(self, scope, type=ANY):
-        opened, listed, ended, closed = self.calls(["open", scope, type], ["next", ALL, 100_000], ["next", ALL, 100_000], ["close"])
+    def enumerate(self, scope, type=ANY, *container):
+        opened, listed, ended, closed = self.calls(["open", scope, type, *container], ["next", ALL, 100_000], ["next", ALL, 100_000], ["close"])
         assert opened["code"] == 0 and closed["code"] == 0
         if listed["code"] == 259:
             return []
@@ -432,9 +437,28 @@ def test_enumeration(lib, wnet, server):
     assert lib.enumerate(REMEMBERED) == [("Y:", server.unc("readonly")), ("Z:", server.unc())]
     assert lib.enumerate(CONNECTED, DISK) == lib.enumerate(CONNECTED) == lib.enumerate(CONNECTED, DISK | PRINT)
     assert lib.enumerate(CONNECTED, PRINT) == []
-    for arguments, code in [((0, ANY), 87), ((GLOBALNET, ANY), 87), ((4, ANY), 87), ((ALL, ANY), 87), ((CONNECTED, 4), 87),
+    for arguments, code in [((0, ANY), 87), ((4, ANY), 87), ((ALL, ANY), 87), ((CONNECTED, 4), 87),
                             ((CONNECTED, ALL), 87), ((CONNECTED, ANY, "resource"), 87), ((CONNECTED, ANY, "no-handle"), 487)]:
         assert lib.code("open", *arguments) == code, arguments
+
+
+def test_a_servers_shares(lib, wnet, server):
+    wnet.add("Z:", server.url())
+    name = server.unc("")[:-1]
+    shares = [(None, server.unc(share)) for share in ("data", "denied", "readonly")]
+    for container in ([name, CONTAINER], [name + "\\", CONTAINER | CONNECTABLE, 0, "WNET"],
+                      [name.replace("\\", "/"), CONTAINER, CONNECTABLE | CONTAINER, ""]):
+        assert lib.enumerate(GLOBALNET, ANY, *container) == lib.enumerate(GLOBALNET, DISK, *container) == shares, container
+    assert lib.enumerate(GLOBALNET, PRINT, name, CONTAINER) == []
+    assert lib.enumerate(GLOBALNET, ANY, name, CONTAINER, CONTAINER) == [], "no share is a container"
+    assert lib.enumerate(GLOBALNET) == lib.enumerate(GLOBALNET, ANY, "", CONTAINER) == [], "servers are not searched for"
+    for arguments, code in [((GLOBALNET, ANY, name, CONNECTABLE), 87), ((GLOBALNET, ANY, name, CONTAINER, 4), 87),
+                            ((GLOBALNET, 4, name, CONTAINER), 87), ((GLOBALNET, ANY, server.unc(), CONTAINER), 67),
+                            ((GLOBALNET, ANY, lib.bad_text, CONTAINER), 67), ((GLOBALNET, ANY, "server", CONTAINER), 67),
+                            ((GLOBALNET, ANY, name, CONTAINER, 0, "Other Network"), 1204), ((GLOBALNET, ANY, "no-handle"), 487)]:
+        assert lib.code("open", *arguments) == code, arguments
+    assert lib.code("open", GLOBALNET, ANY, "\\\\127.0.0.1:1", CONTAINER) in (53, 1203)
+    assert [entry["device"] for entry in wnet.list()] == ["Z:"]
 
 
 def test_enumeration_piece_by_piece(lib, wnet, server):
@@ -515,6 +539,40 @@ def test_the_last_failure_outlives_success(lib, wnet):
     assert (cut["text"], cut["provider"]) == (error["text"][:4], "wn")
     assert (none["code"], none["error"], none["touched"]) == (0, 2250, 1)
     assert no_code["code"] == 487
+
+
+def test_causes_and_phases(lib, wnet, server):
+    def fails(code, *call, input=""):
+        result = lib(*call, input=input)
+        assert result["code"] == code, result
+        assert result["text"].endswith(")"), "the phase is told"
+        return result["cause"], result["text"].rpartition("(")[2][:-1]
+
+    def add(remote, password, flags=0):
+        return ["add2", DISK, "Z:", remote, None, "@stdin", ALICE, flags], password + "\n"
+
+    call, password = add(server.unc(), "not-it")
+    assert fails(1326, *call, input=password) == (0xC000006D, "connect")
+    call, password = add(server.unc("no-such-share"), PASSWORD)
+    assert fails(67, *call, input=password) == (0xC00000CC, "connect")
+    call, password = add(server.unc("denied"), PASSWORD)
+    assert fails(5, *call, input=password) == (0xC0000022, "connect")
+    call, password = add("\\\\127.0.0.1:1\\data", PASSWORD)
+    cause, phase = fails(lib(*call, input=password)["code"], *call, input=password)
+    assert cause not in (0, 53, 1203) and phase == "connect", "why the server cannot be reached"
+    assert fails(2250, "cancel2", "Z:", 0, 0) == (2250, "resolve"), "there is no other cause"
+    wnet.profile.parent.mkdir(exist_ok=True)
+    wnet.profile.mkdir()
+    call, password = add(server.unc(), PASSWORD, UPDATE_PROFILE)
+    cause, phase = fails(1205, *call, input=password)
+    assert cause and phase
+    wnet.profile.rmdir()
+    assert lib.add("Z:", server.unc()) == 0
+    with open(wnet.folder("Z:") / "f", "wb"):
+        assert fails(2401, "cancel2", "Z:", 0, 0) == (2401, "count")
+    sleeper = wnet.popen(["sleep", "1000"], cwd=wnet.folder("Z:"))
+    assert fails(2404, "cancel2", "Z:", 0, 0) == (errno.EBUSY, "unmount")
+    sleeper.kill()
 
 
 def test_it_starts_a_daemon_when_there_is_none(lib, wnet):

@@ -9,9 +9,9 @@ import subprocess
 
 import pytest
 
-from harness import LONG, alive, wait_until
+from harness import ALICE, LONG, PASSWORD, alive, wait_until
 
-COMMANDS = ("add", "cancel", "restore", "forget", "list", "get", "files", "history", "shutdown")
+COMMANDS = ("add", "cancel", "restore", "forget", "list", "get", "files", "history", "shares", "shutdown")
 
 
 @pytest.mark.parametrize("program", ["wnet", "wnetd", "wnet-smb", "wnet-secret"])
@@ -42,7 +42,8 @@ def test_every_command_has_help(wnet, command):
                                   ["shutdown", "now"], ["cancel", "Z:", "--wait", "--force"], ["cancel", "Z:", "--wait=soon"],
                                   ["cancel", "Z:", "--wait=-1"], ["cancel", "Z:", "--wait="], ["forget"], ["forget", "Z:", "Y:"],
                                   ["history", "Z:", "Y:"], ["history", "--lines"], ["history", "--lines=0"],
-                                  ["history", "--lines=all"], ["history", "--lines=10001"], ["add", "Z:", "//s/s", "--password", "x"],
+                                  ["shares"], ["shares", "//s", "//t"],
+                                  ["shares", "//s", "--password-stdin", "--credentials", "/x"], ["history", "--lines=all"], ["history", "--lines=10001"], ["add", "Z:", "//s/s", "--password", "x"],
                                   ["add", "Z:", "//s/s", "--password-stdin", "--credentials", "/x"]], ids=" ".join)
 def test_wrong_usage(wnet, args):
     result = wnet.run(*args)
@@ -298,3 +299,24 @@ def test_history(wnet, server):
     assert all("Z:" in line and f"wnet ({e['pid']})" in line and server.unc() in line for line, e in zip(lines[1:], events[:2]))
     assert wnet.ok("history", server.url()).out == "Nothing has happened yet.\n", "there was no connection without a device"
     wnet.fails(1200, "history", "nonsense")
+
+
+# a server's shares
+
+
+def test_shares(wnet, server):
+    name = f"//127.0.0.1:{server.port}"
+    args = ["shares", name, "--user", ALICE, "--password-stdin"]
+    visible = [{"name": name, "type": "disk", "comment": ""} for name in ("data", "denied", "readonly")]
+    found = wnet.ok(*args, "--json", input=PASSWORD + "\n").json
+    assert sorted(found, key=lambda share: share["name"]) == visible
+    everything = wnet.ok(*args, "--json", "--all", input=PASSWORD + "\n").json
+    assert [(s["name"], s["type"]) for s in everything if s not in visible] == [("IPC$", "other")]
+    lines = wnet.ok("shares", f"\\\\127.0.0.1:{server.port}", "--credentials", wnet.credentials()).out.splitlines()
+    assert lines[0].split() == ["NAME", "TYPE", "COMMENT"] and sorted(line.split()[0] for line in lines[1:]) == ["data", "denied", "readonly"]
+    wnet.fails((86, 1326), *args, input="not-it\n")
+    assert wnet.fails(67, "shares", name + "/data").text
+    assert wnet.list() == [], "no connection is left"
+    wnet.fails((53, 1203), "shares", "//127.0.0.1:1")
+    wnet.add("Z:", server.url())
+    assert len(wnet.ok("shares", name, "--json").json) == 3, "as the user of the live connection"

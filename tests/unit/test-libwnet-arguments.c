@@ -264,7 +264,7 @@ static void test_restore(void **state)
 
 static void test_enumeration(void **state)
 {
-        static const DWORD scopes[] = { 0, RESOURCE_GLOBALNET, RESOURCE_RECENT, RESOURCE_CONTEXT, 6, 0xffffffff };
+        static const DWORD scopes[] = { 0, RESOURCE_RECENT, RESOURCE_CONTEXT, 6, 0xffffffff };
         static const DWORD types[] = { 4, RESOURCETYPE_RESERVED, RESOURCETYPE_DISK | 4, RESOURCETYPE_UNKNOWN };
         NETRESOURCE r = resource(NULL, TEXT("\\\\server"));
         HANDLE untouched = &r, handle = untouched;
@@ -279,6 +279,13 @@ static void test_enumeration(void **state)
                                  ERROR_INVALID_PARAMETER);
         assert_int_equal(same(WNetOpenEnum(RESOURCE_REMEMBERED, 0, 0, &r, &handle)), ERROR_INVALID_PARAMETER);
         assert_int_equal(same(WNetOpenEnum(RESOURCE_CONNECTED, 0, 0, NULL, NULL)), ERROR_INVALID_ADDRESS);
+        assert_int_equal(same(WNetOpenEnum(RESOURCE_GLOBALNET, 0, RESOURCEUSAGE_NOLOCALDEVICE, NULL, &handle)),
+                         ERROR_INVALID_PARAMETER);
+        r.dwUsage = RESOURCEUSAGE_CONNECTABLE;
+        assert_int_equal(same(WNetOpenEnum(RESOURCE_GLOBALNET, 0, 0, &r, &handle)), ERROR_INVALID_PARAMETER);
+        r.dwUsage = RESOURCEUSAGE_CONTAINER;
+        r.lpRemoteName = (LPTSTR) TEXT("\\\\server\\share");
+        assert_int_equal(same(WNetOpenEnum(RESOURCE_GLOBALNET, 0, 0, &r, &handle)), ERROR_BAD_NET_NAME);
         assert_ptr_equal(handle, untouched);
 
         assert_int_equal(same(WNetEnumResource(handle, &count, &buffer, &size)), ERROR_INVALID_HANDLE);

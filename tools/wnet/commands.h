@@ -28,6 +28,7 @@ extern const struct command command_get;
 extern const struct command command_history;
 extern const struct command command_list;
 extern const struct command command_restore;
+extern const struct command command_shares;
 extern const struct command command_shutdown;
 
 /* `wnet help NAME`, to standard output. */

@@ -403,18 +403,27 @@ DWORD WINAPI WNetGetUniversalNameA(LPCSTR lpLocalPath, DWORD dwInfoLevel, LPVOID
 DWORD WINAPI WNetGetUniversalNameW(LPCWSTR lpLocalPath, DWORD dwInfoLevel, LPVOID lpBuffer, LPDWORD lpBufferSize);
 
 /*
- * Begins to list connections. The list is a snapshot: what changes later does not change it.
+ * Begins a list. It is a snapshot: what changes later does not change it.
  *
  *   dwScope        RESOURCE_CONNECTED: what is connected now, deviceless connections too; RESOURCE_REMEMBERED: the
- *                  remembered devices, connected or not
+ *                  remembered devices, connected or not; RESOURCE_GLOBALNET: a server's shares, without those whose names
+ *                  end in $. The network is not searched for servers: without lpNetResource, that list is empty
  *   dwType         RESOURCETYPE_ANY, or RESOURCETYPE_DISK and RESOURCETYPE_PRINT, one or both
- *   dwUsage        ignored
- *   lpNetResource  NULL
+ *   dwUsage        of RESOURCE_GLOBALNET: 0, or RESOURCEUSAGE_* that an entry has to have (CONNECTABLE; no share is a
+ *                  CONTAINER; ATTACHED changes nothing); else ignored
+ *   lpNetResource  of RESOURCE_GLOBALNET: the server, with lpRemoteName \\server, or NULL or "" for none; dwUsage with
+ *                  RESOURCEUSAGE_CONTAINER; and lpProvider, "wnet" or NULL or "". Else NULL
  *   lphEnum        receives a handle for WNetEnumResource(), to be closed by WNetCloseEnum(); changed by success alone
  *
+ * A server is asked with the credentials of a live connection to it; where there is none, with a Kerberos ticket or as a guest.
+ *
  * NO_ERROR                 begun; the list may be empty
- * ERROR_INVALID_PARAMETER  unknown dwScope or dwType, or lpNetResource is not NULL
+ * ERROR_INVALID_PARAMETER  unknown dwScope, dwType or dwUsage; lpNetResource is not NULL, or not a container
  * ERROR_INVALID_ADDRESS    lphEnum is NULL
+ * ERROR_BAD_NET_NAME       lpRemoteName is not a server's name
+ * ERROR_BAD_PROVIDER       another provider was asked for
+ * ERROR_BAD_NETPATH, ERROR_NO_NET_OR_BAD_PATH, ERROR_NO_NETWORK  the server cannot be reached
+ * ERROR_ACCESS_DENIED, ERROR_LOGON_FAILURE, ERROR_INVALID_PASSWORD  the server refuses to tell
  * ERROR_EXTENDED_ERROR     also: 65535 handles are open
  */
 DWORD WINAPI WNetOpenEnumA(DWORD dwScope, DWORD dwType, DWORD dwUsage, LPNETRESOURCEA lpNetResource, LPHANDLE lphEnum);
@@ -428,9 +437,9 @@ DWORD WINAPI WNetOpenEnumW(DWORD dwScope, DWORD dwType, DWORD dwUsage, LPNETRESO
  *                 changed by success alone
  *   lpBuffer      receives an array of NETRESOURCE, and behind it the strings that it points to; aligned for a pointer;
  *                 may be NULL when *lpBufferSize is 0
- *                 dwScope, dwType (DISK or PRINT), lpRemoteName and lpProvider ("wnet") are set in each, dwDisplayType
- *                 is RESOURCEDISPLAYTYPE_SHARE, dwUsage RESOURCEUSAGE_CONNECTABLE, lpLocalName NULL for a deviceless
- *                 connection, lpComment ""
+ *                 dwScope, dwType (DISK or PRINT), lpRemoteName (\\server\share) and lpProvider ("wnet") are set in each,
+ *                 dwDisplayType is RESOURCEDISPLAYTYPE_SHARE, dwUsage RESOURCEUSAGE_CONNECTABLE, lpLocalName NULL for a
+ *                 deviceless connection and for a server's share, lpComment a server's share's, else ""
  *   lpBufferSize  in: the buffer's size in bytes; changed by ERROR_MORE_DATA alone, to the size that the next entry
  *                 needs
  *
@@ -453,7 +462,8 @@ DWORD WINAPI WNetCloseEnum(HANDLE hEnum);
  * Tells about the calling thread's most recent failure of a function above: any code, ERROR_EXTENDED_ERROR above all. A
  * later success does not erase it, and neither does this function.
  *
- *   lpError         receives its code, NO_ERROR when none has failed yet
+ *   lpError         receives its cause as a number: the NTSTATUS that the server answered (0xC0000000 and above) or an errno
+ *                   of this machine; the code that was returned where neither is known; NO_ERROR when none has failed yet
  *   lpErrorBuf      receives what failed, on what and why: one line, with the phase that failed in parentheses at its
  *                   end where it is known; cut to fit at a character's border, and terminated
  *   nErrorBufSize   its size in characters; 0: it is left alone

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tools/wnet/logon.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/credentials.h"
+#include "tools/wnet/output.h"
+#include "tools/wnet/password.h"
+
+void logon_done(struct logon *logon)
+{
+        free(logon->credentials_path);
+        free(logon->login);
+        secret_done(&logon->password);
+}
+
+static bool is_credentials_error(int status)
+{
+        return status == ERROR_LOGON_FAILURE || status == ERROR_INVALID_PASSWORD || status == ERROR_ACCESS_DENIED;
+}
+
+/* Makes path absolute; a symbolic link at its end stays one (and is refused later). 0 or a negative errno. */
+static int absolute_path(const char *path, char **ret_absolute)
+{
+        const char *slash = strrchr(path, '/');
+        const char *base = slash ? slash + 1 : path;
+        _cleanup_free_ char *folder = NULL, *real = NULL;
+
+        folder = slash ? strndup(path, slash == path ? 1 : (size_t) (slash - path)) : strdup(".");
+        if (!folder)
+                return -ENOMEM;
+        real = realpath(folder, NULL);
+        if (!real)
+                return -errno;
+        return asprintf(ret_absolute, "%s/%s", strcmp(real, "/") == 0 ? "" : real, base) < 0 ? -ENOMEM : 0;
+}
+
+/* Refuses a credentials file at once that the daemon would refuse too. */
+static int check_credentials(struct logon *logon, struct wn_error *err)
+{
+        _cleanup_(credentials_done) struct credentials credentials = { 0 };
+        int r;
+
+        r = absolute_path(logon->credentials, &logon->credentials_path);
+        if (r < 0)
+                return error_set(err, r == -EACCES ? ERROR_ACCESS_DENIED : ERROR_INVALID_PARAMETER, -r, "credentials",
+                                 "cannot read the credentials file %s: %s", logon->credentials, strerror(-r));
+        r = credentials_read_file(logon->credentials_path, &credentials, err);
+        return r < 0 ? error_set(err, status_from_result(r), -r, "credentials",
+                                 "cannot read the credentials file %s: %s", logon->credentials, strerror(-r))
+                     : r;
+}
+
+/* Asks for the password of user. 0, -ENXIO (nobody can be asked) or a status. */
+static int ask_password(struct logon *logon, const char *user, const char *server, struct wn_error *err)
+{
+        _cleanup_free_ char *prompt = NULL, *escaped = NULL;
+
+        if (asprintf(&prompt, "Password for %s on //%s: ", user, server) < 0)
+                return error_set(err, ERROR_EXTENDED_ERROR, ENOMEM, "password", "%s", strerror(ENOMEM));
+        escaped = output_escape(prompt);
+        return password_ask(escaped, &logon->password, err);
+}
+
+int logon_prepare(struct logon *logon, const char *server, struct wn_error *err)
+{
+        int r = 0;
+
+        if (logon->password_stdin)
+                return password_from_stdin(&logon->password, err);
+        if (logon->credentials)
+                return check_credentials(logon, err);
+        if (logon->user)
+                r = ask_password(logon, logon->user, server, err);
+        return r == -ENXIO ? 0 : r;
+}
+
+int logon_ask_again(struct logon *logon, const char *server, struct wn_error *err)
+{
+        const struct passwd *entry;
+        struct wn_error refusal = *err;
+        int r;
+
+        if (!is_credentials_error(err->status) || logon->user || logon->password.bytes || logon->credentials || !password_can_ask())
+                return err->status;
+        entry = getpwuid(geteuid());
+        logon->login = entry ? strdup(entry->pw_name) : NULL;
+        if (!logon->login)
+                return err->status;
+        r = ask_password(logon, logon->login, server, err);
+        if (r >= 0)
+                return r;
+        *err = refusal;
+        return refusal.status;
+}
+
+const char *logon_user(const struct logon *logon)
+{
+        return logon->user ? logon->user : logon->login;
+}
+
+const char *logon_hint(const struct logon *logon, int status)
+{
+        return is_credentials_error(status) && !logon->password.bytes && !logon->password_stdin && !logon->credentials
+                       ? "--password-stdin or --credentials FILE give a password"
+                       : NULL;
+}

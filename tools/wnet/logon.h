@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TOOLS_WNET_LOGON_H
+#define TOOLS_WNET_LOGON_H
+
+/*
+ * As whom a command logs on to a server: --user, --password-stdin and --credentials, and the question for a password where one is
+ * needed and somebody can answer.
+ */
+
+#include <stdbool.h>
+
+#include "core/secret.h"
+#include "core/status.h"
+
+/* The command fills in the first three. */
+struct logon {
+        const char *user;        /* --user */
+        const char *credentials; /* --credentials, as it was given */
+        bool password_stdin;     /* --password-stdin */
+        char *credentials_path;  /* absolute */
+        char *login;             /* user of a password that was asked for without --user */
+        struct secret password;
+};
+
+void logon_done(struct logon *logon);
+
+/* Collects what the first attempt is made with: reads the password, checks the credentials file, asks. server: as the question
+ * names it. 0 or a status. */
+int logon_prepare(struct logon *logon, const char *server, struct wn_error *err);
+
+/* After an attempt that was refused with *err: asks for a password where the server wants to know who comes and nothing was
+ * given. 0: try again; a status, with err: that is the answer. */
+int logon_ask_again(struct logon *logon, const char *server, struct wn_error *err);
+
+/* The user to name; NULL: none. */
+const char *logon_user(const struct logon *logon);
+
+/* How to give a password, where status may come from there being none; else NULL. */
+const char *logon_hint(const struct logon *logon, int status);
+
+#endif

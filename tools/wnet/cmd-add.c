@@ -123,6 +123,7 @@ static int run(int argc, char **argv)
                 { 0 },
         };
         _cleanup_(add_done) struct add add = { 0 };
+        struct device_name device;
         int c, code;
 
         while ((c = command_next_option(&command_add, argc, argv, options, &code)) > 0) {
@@ -142,6 +143,8 @@ static int run(int argc, char **argv)
         if (add.logon.password_stdin && add.logon.credentials)
                 return output_usage("add", "--password-stdin and --credentials exclude each other");
         if (argc - optind == 1) {
+                if (strcmp(argv[optind], "*") == 0 || device_parse(argv[optind], &device) == 0)
+                        return output_usage("add", "something is missing: wnet add %s", command_add.synopsis);
                 if (add.persistent)
                         return output_usage("add", "only a device can be remembered; * takes the first free letter");
                 add.local = "";

@@ -47,12 +47,13 @@ static bool is_ours(mode_t mode)
         return (mode & 07777) == MOUNT_FOLDER_CLOSED || (mode & 07777) == MOUNT_FOLDER_OPEN;
 }
 
-/* Removes the folder of a drive that is no longer there: empty, and with a mode as only ours have. What is mounted there by others is
- * not touched: it might not answer. */
-static void remove_closed_folders(const struct mountinfo *table, const char *folder, unsigned depth)
+/* Removes the folder of a drive that is no longer there: empty, and with a mode as only ours have; then what held nothing else.
+ * What is mounted there by others is not touched: it might not answer. Returns whether it has removed something. */
+static bool remove_closed_folders(const struct mountinfo *table, const char *folder, unsigned depth)
 {
         DIR *dir = opendir(folder);
         const struct dirent *entry;
+        bool removed = false;
 
         while (dir && (entry = readdir(dir))) {
                 _cleanup_free_ char *path = NULL;
@@ -62,13 +63,12 @@ static void remove_closed_folders(const struct mountinfo *table, const char *fol
                         continue;
                 if (mountinfo_find(table, path) || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
                         continue;
-                if (is_ours(st.st_mode))
-                        (void) rmdir(path);
-                else if (depth > 0)
-                        remove_closed_folders(table, path, depth - 1);
+                if (is_ours(st.st_mode) || (depth > 0 && remove_closed_folders(table, path, depth - 1)))
+                        removed = rmdir(path) == 0 || removed;
         }
         if (dir)
                 closedir(dir);
+        return removed;
 }
 
 void stale_clean(const char *drives_dir)
@@ -84,6 +84,6 @@ void stale_clean(const char *drives_dir)
         if (mountinfo_read(&table) < 0)
                 return;
         if (!mountinfo_find(&table, drives_dir))
-                remove_closed_folders(&table, drives_dir, 2);
+                (void) remove_closed_folders(&table, drives_dir, 2);
         mountinfo_done(&table);
 }

@@ -223,6 +223,33 @@ def test_killed_while_adding_beside_another_row(wnet, server, faulty, step):
     assert_consistent(wnet, server, step in COMMITTED)
 
 
+@pytest.mark.parametrize("step", [*CONNECT, "add.answer", "cancel.unmounted", "cancel.answer"])
+def test_killed_with_a_connection_without_a_device(wnet, server, faulty, step):
+    add = ["add", server.url(), "--credentials", wnet.credentials()]
+    faulty.arm(step)
+    if step.startswith("cancel"):
+        wnet.ok(*add)
+        faulty.dies("cancel", server.url())
+    else:
+        faulty.dies(*add)
+    assert wnet.list() == [] and mounts_below(wnet.drives) == []
+    assert [folder for folder, _folders, _files in os.walk(wnet.drives / "UNC") if folder != str(wnet.drives / "UNC")] == []
+    wnet.ok(*add)
+    wnet.ok("cancel", server.url())
+    assert wnet.list() == [] and mounts_below(wnet.drives) == []
+
+
+# forget
+
+
+@pytest.mark.parametrize("step", ["cancel.staged", "cancel.commit", FORGOTTEN, "cancel.committed", "cancel.answer"])
+def test_killed_while_forgetting_what_is_connected(wnet, server, faulty, step):
+    faulty.arm(step)
+    wnet.ok(*persistent(wnet, "Z:", server.url()))
+    faulty.dies("forget", "Z:")
+    assert_consistent(wnet, server, step not in COMMITTED)
+
+
 # restore
 
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Threads that open, write, read and close on a drive while others connect and disconnect it, forced and not. Tells afterwards
- * who did what, from when to when, and what came of it; test_linearizable.py judges.
+ * Threads that open, write, read and close on two drives of one share while others connect and disconnect them, forced and not,
+ * one by one and both by the share's name. Tells afterwards who did what, from when to when, and what came of it;
+ * test_linearizable.py judges.
  *
- *   race-probe DEVICE REMOTE FOLDER SECONDS SEED    user and password come as two lines of standard input
+ *   race-probe REMOTE FOLDER SECONDS SEED    user and password come as two lines of standard input
  *
- * Prints a line for each call: KIND THREAD BEGIN END CODE HANDLE VALUE. Times are CLOCK_MONOTONIC nanoseconds. CODE is 0, an
- * errno, or what the WNet function answered. HANDLE numbers the opens. VALUE is the number that was written or read; each
- * opener writes ever greater ones to the file of its own, FOLDER/0 …
+ * FOLDER is that of the drives, which are Y: and Z:. Prints a line for each call: KIND NAME THREAD BEGIN END CODE HANDLE VALUE.
+ * NAME is Y:, Z:, or * for the share. Times are CLOCK_MONOTONIC nanoseconds. CODE is 0, an errno, or what the WNet function
+ * answered. HANDLE numbers the opens. VALUE is the number that was written or read; each opener writes ever greater ones to
+ * the file of its own, 0 to 3.
  */
 
 #include <errno.h>
@@ -23,15 +25,10 @@
 #include <unistd.h>
 #include <wnet/wnet.h>
 
-#define OPENERS 4
-#define ADDERS 2
-#define CANCELLERS 2
-#define FORCERS 1
-#define THREADS (OPENERS + ADDERS + CANCELLERS + FORCERS)
 #define EVENTS_MAX 2000000
 
 struct event {
-        const char *kind;
+        const char *kind, *name;
         int thread, code, handle;
         uint64_t begin, end, value;
 };
@@ -40,11 +37,12 @@ struct thread {
         pthread_t id;
         int number;
         unsigned seed;
+        const char *name;
         void (*round)(struct thread *);
         uint64_t value; /* an opener's: written last */
 };
 
-static char *device, *remote, *folder;
+static char *remote, *folder;
 static char user[100], password[100];
 static uint64_t end_nsec;
 static struct event events[EVENTS_MAX];
@@ -70,7 +68,7 @@ static void record(const struct thread *t, const char *kind, uint64_t begin, int
 
         if (n >= EVENTS_MAX)
                 exit(3);
-        events[n] = (struct event){ kind, t->number, code, handle, begin, end, value };
+        events[n] = (struct event){ kind, t->name, t->number, code, handle, begin, end, value };
 }
 
 /* ---- those who use it ---- */
@@ -100,7 +98,7 @@ static void use_it(struct thread *t)
         uint64_t begin;
         bool good = true;
 
-        snprintf(path, sizeof path, "%s/%d", folder, t->number);
+        snprintf(path, sizeof path, "%s/%c/%d", folder, *t->name, t->number);
         begin = now_nsec();
         fd = open(path, O_RDWR | O_CLOEXEC);
         record(t, "open", begin, fd < 0 ? errno : 0, handle, 0);
@@ -128,7 +126,7 @@ static void use_it(struct thread *t)
 
 static void add_it(struct thread *t)
 {
-        NETRESOURCEA resource = { .dwType = RESOURCETYPE_DISK, .lpLocalName = device, .lpRemoteName = remote };
+        NETRESOURCEA resource = { .dwType = RESOURCETYPE_DISK, .lpLocalName = (char *) t->name, .lpRemoteName = remote };
         uint64_t begin = now_nsec();
 
         record(t, "add", begin, (int) WNetAddConnection2A(&resource, password, user, 0), -1, 0);
@@ -140,8 +138,13 @@ static bool spare(struct thread *t)
 {
         char path[4096];
 
-        snprintf(path, sizeof path, "%s/0", folder);
+        snprintf(path, sizeof path, "%s/%c/0", folder, *t->name == '*' ? 'Z' : *t->name);
         return rand_r(&t->seed) % 64 != 0 && access(path, F_OK) < 0;
+}
+
+static char *name_to_cancel(const struct thread *t)
+{
+        return *t->name == '*' ? remote : (char *) t->name;
 }
 
 static void cancel_it(struct thread *t)
@@ -152,7 +155,7 @@ static void cancel_it(struct thread *t)
         if (spare(t))
                 return;
         begin = now_nsec();
-        record(t, "cancel", begin, (int) WNetCancelConnection2A(device, 0, FALSE), -1, 0);
+        record(t, "cancel", begin, (int) WNetCancelConnection2A(name_to_cancel(t), 0, FALSE), -1, 0);
 }
 
 static void force_it(struct thread *t)
@@ -163,7 +166,7 @@ static void force_it(struct thread *t)
         if (spare(t))
                 return;
         begin = now_nsec();
-        record(t, "force", begin, (int) WNetCancelConnection2A(device, 0, TRUE), -1, 0);
+        record(t, "force", begin, (int) WNetCancelConnection2A(name_to_cancel(t), 0, TRUE), -1, 0);
 }
 
 /* ---- all of them ---- */
@@ -186,28 +189,31 @@ static void line(char *buffer, int size)
 
 int main(int argc, char **argv)
 {
-        static void (*const rounds[THREADS])(struct thread *) = {
-                use_it, use_it, use_it, use_it, add_it, add_it, cancel_it, cancel_it, force_it,
+        static struct thread threads[] = {
+                { .round = use_it, .name = "Y:" },    { .round = use_it, .name = "Y:" },    { .round = use_it, .name = "Z:" },
+                { .round = use_it, .name = "Z:" },    { .round = add_it, .name = "Y:" },    { .round = add_it, .name = "Z:" },
+                { .round = add_it, .name = "Z:" },    { .round = cancel_it, .name = "Y:" }, { .round = cancel_it, .name = "Z:" },
+                { .round = cancel_it, .name = "*" },  { .round = force_it, .name = "Z:" },  { .round = force_it, .name = "*" },
         };
-        static struct thread threads[THREADS];
+        const int n_threads = sizeof threads / sizeof threads[0];
 
-        if (argc != 6)
+        if (argc != 5)
                 return 2;
         line(user, sizeof user);
         line(password, sizeof password);
-        device = argv[1];
-        remote = argv[2];
-        folder = argv[3];
-        end_nsec = now_nsec() + strtoull(argv[4], NULL, 10) * 1000000000;
-        for (int i = 0; i < THREADS; i++) {
-                threads[i] = (struct thread){ .number = i, .seed = (unsigned) (atoi(argv[5]) + i), .round = rounds[i] };
+        remote = argv[1];
+        folder = argv[2];
+        end_nsec = now_nsec() + strtoull(argv[3], NULL, 10) * 1000000000;
+        for (int i = 0; i < n_threads; i++) {
+                threads[i].number = i;
+                threads[i].seed = (unsigned) (atoi(argv[4]) + i);
                 if (pthread_create(&threads[i].id, NULL, run, &threads[i]) != 0)
                         return 3;
         }
-        for (int i = 0; i < THREADS; i++)
+        for (int i = 0; i < n_threads; i++)
                 pthread_join(threads[i].id, NULL);
         for (int i = 0; i < n_events; i++)
-                printf("%s %d %" PRIu64 " %" PRIu64 " %d %d %" PRIu64 "\n", events[i].kind, events[i].thread, events[i].begin,
-                       events[i].end, events[i].code, events[i].handle, events[i].value);
+                printf("%s %s %d %" PRIu64 " %" PRIu64 " %d %d %" PRIu64 "\n", events[i].kind, events[i].name, events[i].thread,
+                       events[i].begin, events[i].end, events[i].code, events[i].handle, events[i].value);
         return 0;
 }

@@ -105,6 +105,7 @@ static bool may_pass(int status)
         case ERROR_ACCESS_DENIED:
         case ERROR_BAD_USERNAME:
         case ERROR_INVALID_PARAMETER:
+        case ERROR_BAD_DEV_TYPE:
         case ERROR_CANCELLED:
                 return false;
         default:
@@ -262,7 +263,7 @@ static void write_row(struct attempt *a)
         struct profile_row row = {
                 .device = c->device.text,
                 .remote = remote,
-                .type = RESOURCETYPE_DISK,
+                .type = connection_is_printer(c) ? RESOURCETYPE_PRINT : RESOURCETYPE_DISK,
                 .user = c->credentials.user,
                 .domain = c->credentials.domain,
                 .provider = (char *) "wnet",
@@ -459,11 +460,31 @@ static int resolve_device(struct manager *m, const struct add_request *request, 
                 return error_set(err, ERROR_BAD_DEVICE, 0, "resolve",
                                  "%.40s is not a local device; use a drive letter with its colon, such as Z:", request->local);
         print = ret_device->kind == DEVICE_PRINTER;
-        if (print || request->type == RESOURCETYPE_PRINT)
+        if (request->type == (print ? RESOURCETYPE_DISK : RESOURCETYPE_PRINT))
                 return error_set(err, ERROR_BAD_DEV_TYPE, 0, "resolve", print ? "%s is a printer port, not a drive letter"
                                                                               : "%s is a drive letter, not a printer port",
                                  ret_device->text);
+        if (print && request->read_only)
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "resolve", "%s is a printer port: it cannot be read-only",
+                                 ret_device->text);
         return 0;
+}
+
+static bool is_port(const struct device_name *device)
+{
+        return device && device->kind == DEVICE_PRINTER;
+}
+
+static int resolve_remote(const struct add_request *request, const struct device_name *device, struct remote_name *ret_remote,
+                          struct wn_error *err)
+{
+        int r = remote_name_parse(request->remote, ret_remote);
+
+        if (r == 0 && is_port(device) && ret_remote->path[0])
+                return error_set(err, ERROR_BAD_NET_NAME, 0, "resolve", "%.80s is a folder; a printer is //server/printer",
+                                 request->remote);
+        return r == 0 ? 0 : error_set(err, ERROR_BAD_NET_NAME, 0, "resolve",
+                                      "%.80s is not a share's name; write //server/share", request->remote);
 }
 
 static int check_request(const struct add_request *request, struct wn_error *err)
@@ -554,14 +575,14 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
         if (m->shutting_down)
                 return error_set(err, ERROR_EXTENDED_ERROR, ESHUTDOWN, "resolve", "wnetd is shutting down; try again");
         r = check_request(request, err);
-        if (r == 0 && !deviceless)
+        if (r == 0 && deviceless && request->type == RESOURCETYPE_PRINT)
+                r = error_set(err, ERROR_BAD_DEV_TYPE, 0, "resolve", "a printer needs a port: LPT1 to LPT9");
+        else if (r == 0 && !deviceless)
                 r = resolve_device(m, request, &device, err);
+        if (r == 0)
+                r = resolve_remote(request, deviceless ? NULL : &device, &remote, err);
         if (r != 0)
                 return r;
-        r = remote_name_parse(request->remote, &remote);
-        if (r != 0)
-                return error_set(err, ERROR_BAD_NET_NAME, 0, "resolve",
-                                 "%.80s is not a share's name; write //server/share", request->remote);
         if (deviceless && find_deviceless(m, &remote))
                 return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%.80s is already connected", request->remote);
         c = deviceless ? NULL : manager_find_device(m, &device);

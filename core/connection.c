@@ -112,6 +112,11 @@ void connection_set_state(struct connection *c, enum connection_state state, con
                 c->manager->changed(c->manager->userdata, c, connection_state_name(state));
 }
 
+bool connection_is_printer(const struct connection *c)
+{
+        return c->has_device && c->device.kind == DEVICE_PRINTER;
+}
+
 bool connection_is_live(const struct connection *c)
 {
         return c->state != CONNECTION_UNAVAILABLE && c->state != CONNECTION_GONE;

@@ -81,6 +81,9 @@ void connection_free(struct connection *c);
 /* The one place where a state changes: logged, and told to every client. reason may be "". */
 void connection_set_state(struct connection *c, enum connection_state state, const char *reason);
 
+/* Whether it is a printer port. */
+bool connection_is_printer(const struct connection *c);
+
 /* Whether it has a mount, or is getting one. */
 bool connection_is_live(const struct connection *c);
 

@@ -31,7 +31,7 @@
  *        s reason (why it is in this state, "" where there is nothing to say), s user (DOMAIN\user where there is a domain: the session's, else the
  *        one to connect as; "" where neither is known), s mountpoint, t since (CLOCK_REALTIME µs), t next retry (CLOCK_REALTIME µs, 0: none is planned), b persistent, b read-only
  *  Files(s name)                             → a(…); name "": of every connection
- *        s device or remote name, s kind ("file" "directory"), s path, u pid, u uid, s program, s mode ("r" "w" "rw"),
+ *        s device or remote name, s kind ("file" "directory" "job"), s path, u pid, u uid, s program, s mode ("r" "w" "rw"),
  *        t since (CLOCK_REALTIME µs), t bytes read, t bytes written
  *  Get(s local)                              → s remote, s state
  *  Shares(s server, a{sv} options)           → a(…): s name, u type (RESOURCETYPE_DISK, RESOURCETYPE_PRINT, RESOURCETYPE_ANY:

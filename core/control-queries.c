@@ -62,6 +62,11 @@ int control_on_list(sd_bus_message *call, void *userdata, sd_bus_error *error)
         return r;
 }
 
+static const char *handle_kind(const struct handle *handle)
+{
+        return handle->job ? "job" : handle->directory ? "directory" : "file";
+}
+
 static int append_files(sd_bus_message *reply, const struct connection *c)
 {
         const struct handle *handle;
@@ -75,7 +80,7 @@ static int append_files(sd_bus_message *reply, const struct connection *c)
                         return -ENOMEM;
                 memcpy(program, handle->program, sizeof(program));
                 utf8_make_printable(program);
-                r = sd_bus_message_append(reply, "(" CONTROL_FILE ")", c->name, handle->directory ? "directory" : "file", path,
+                r = sd_bus_message_append(reply, "(" CONTROL_FILE ")", c->name, handle_kind(handle), path,
                                           (uint32_t) handle->pid, (uint32_t) getuid(), program, handle_mode(handle),
                                           handle->since_usec, handle->read_bytes, handle->written_bytes);
                 if (r < 0)

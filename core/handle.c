@@ -67,18 +67,28 @@ static bool process_exists(pid_t pid)
         return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
 }
 
+/* Whether the handle's opener can be believed to have it; a print job on its way is nobody else's than its writer's. */
+static bool is_held(const struct handle *handle)
+{
+        return handle->job || process_exists(handle->pid);
+}
+
 /* pid: 0, or the handle's opener. */
 static int add_handle(struct holders *holders, const struct handle *handle, pid_t pid)
 {
         _cleanup_free_ char *path = NULL;
-        struct holder item = { .kind = HOLDER_OPEN, .pid = pid, .uid = getuid(), .since_usec = handle->since_usec };
+        struct holder item = {
+                .kind = handle->job ? HOLDER_JOB : HOLDER_OPEN, .pid = pid, .uid = getuid(), .since_usec = handle->since_usec,
+                .unsent_bytes = handle->unsent_bytes,
+        };
 
         if (asprintf(&path, "/%s", handle->path) < 0)
                 return -ENOMEM;
         item.path = path;
         if (pid != 0)
                 snprintf(item.program, sizeof(item.program), "%s", handle->program);
-        snprintf(item.mode, sizeof(item.mode), "%s", handle_mode(handle));
+        if (!handle->job)
+                snprintf(item.mode, sizeof(item.mode), "%s", handle_mode(handle));
         return holders_add(holders, &item);
 }
 
@@ -115,7 +125,7 @@ static int add_inherited(struct holders *holders, const struct handle_table *tab
         LIST_FOREACH(handle, &table->list, entry) {
                 if (shown++ == HOLDERS_MAX || r < 0)
                         break;
-                if (!process_exists(handle->pid) && !has_path(&found, handle))
+                if (!is_held(handle) && !has_path(&found, handle))
                         r = add_handle(holders, handle, 0);
         }
         holders_done(&found);
@@ -132,7 +142,7 @@ int handle_table_holders(const struct handle_table *table, const char *mountpoin
         LIST_FOREACH(handle, &table->list, entry) {
                 if (shown++ == HOLDERS_MAX || r < 0)
                         break;
-                if (process_exists(handle->pid))
+                if (is_held(handle))
                         r = add_handle(holders, handle, handle->pid);
                 else
                         gone = true;

@@ -23,6 +23,8 @@ struct handle {
         char program[64];
         uint64_t since_usec; /* CLOCK_REALTIME */
         uint64_t read_bytes, written_bytes;
+        bool job;            /* a print job that was closed and is still to be sent: no descriptor stands for it any more */
+        uint64_t unsent_bytes;
 };
 
 LIST_HEAD(handle_list, handle);

@@ -45,6 +45,8 @@ const char *holder_kind_name(enum holder_kind kind)
                 return "exe";
         case HOLDER_MOUNT:
                 return "mount";
+        case HOLDER_JOB:
+                return "job";
         }
         return "open";
 }

@@ -12,9 +12,9 @@
 
 #define HOLDERS_MAX 100 /* shown at most; the total is counted on */
 
-enum holder_kind { HOLDER_OPEN, HOLDER_CWD, HOLDER_ROOT, HOLDER_EXE, HOLDER_MOUNT };
+enum holder_kind { HOLDER_OPEN, HOLDER_CWD, HOLDER_ROOT, HOLDER_EXE, HOLDER_MOUNT, HOLDER_JOB };
 
-/* "open", "cwd", "root", "exe", "mount". */
+/* "open", "cwd", "root", "exe", "mount", "job" (a print job on its way: the process is the one that wrote it). */
 const char *holder_kind_name(enum holder_kind kind);
 
 struct holder {

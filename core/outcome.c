@@ -51,7 +51,8 @@ void cancel_outcome_add_open(struct cancel_outcome *outcome, const struct connec
                 return;
         if (outcome->status == NO_ERROR)
                 outcome->status = error_set(&outcome->err, ERROR_OPEN_FILES, 0, "count",
-                                            "%s cannot be disconnected: files on it are open", c->name);
+                                            "%s cannot be disconnected: %s", c->name,
+                                            connection_is_printer(c) ? "a print job is not finished" : "files on it are open");
         holders = holders_for(outcome, c);
         if (holders)
                 (void) handle_table_holders(&c->handles, c->mountpoint, holders);

@@ -26,7 +26,7 @@ struct completion {
         void *userdata;
 };
 
-/* A file whose acknowledged writes were lost by a forced disconnection. */
+/* A file whose acknowledged writes were lost by a forced disconnection; or, on a printer port, a job ("/") and its size. */
 struct lost_file {
         char *path;
         uint64_t bytes;
@@ -74,7 +74,8 @@ struct redirector_ops {
         /* What revoke() could not send. Valid until free(). */
         void (*lost)(const struct connection *c, const struct lost_file **ret_files, size_t *ret_n);
 
-        /* The drive's folder while it has no mount: kept, closed to writers (wanted), or removed. Best effort. */
+        /* The drive's folder, or the port's file, while it has no mount: kept, closed to writers (wanted), or removed. Best
+         * effort. */
         void (*folder)(const struct connection *c, bool wanted);
 
         /* Ends everything at once: workers killed, session closed. Not to be called from a completion. c->redirector may be

@@ -17,6 +17,7 @@
 
 #include "core/log.h"
 #include "fuse/internal.h"
+#include "fuse/printer.h"
 
 #define REQUESTS_AT_ONCE 64      /* before other connections get their turn */
 #define MAX_BACKGROUND 512       /* RELEASE waits behind so many others at most: let it never wait */
@@ -24,7 +25,7 @@
 
 static_assert(RECEIVE_BYTES <= SMB_SLOT_BYTES, "a request with its header fits into a slot");
 
-static void initialize(void *userdata, struct fuse_conn_info *info)
+void device_initialize(void *userdata, struct fuse_conn_info *info)
 {
         struct redirector *r = userdata;
 
@@ -41,7 +42,7 @@ static void initialize(void *userdata, struct fuse_conn_info *info)
 }
 
 const struct fuse_lowlevel_ops redirector_fuse_ops = {
-        .init = initialize,
+        .init = device_initialize,
         .lookup = name_lookup,
         .forget = name_forget,
         .forget_multi = name_forget_multi,
@@ -148,7 +149,7 @@ int device_open(struct redirector *r, int fd)
         snprintf(max_read, sizeof(max_read), "max_read=%u", MAX_TRANSFER_BYTES); /* the mount's option has to be repeated */
         if (!r->spare_buffer)
                 r->spare_buffer = malloc(SMB_SLOT_BYTES);
-        r->session = fuse_session_new(&args, &redirector_fuse_ops, sizeof(redirector_fuse_ops), r);
+        r->session = fuse_session_new(&args, r->printer ? &printer_fuse_ops : &redirector_fuse_ops, sizeof(redirector_fuse_ops), r);
         fuse_opt_free_args(&args);
         if (!r->session || !r->spare_buffer || fuse_session_mount(r->session, path) != 0) {
                 close(fd);

@@ -27,6 +27,7 @@
 #define MAX_TRANSFER_BYTES SMB_SLOT_DATA_BYTES
 
 struct redirector;
+struct printer;
 struct open_file;
 struct open_dir;
 
@@ -133,6 +134,7 @@ struct redirector {
         char *source, *options;     /* of the mount */
 
         struct smb_pool *pool;
+        struct printer *printer;    /* of a port; NULL: a drive */
         struct fuse_session *session;
         int device_fd;              /* the session's own */
         unsigned device_minor;
@@ -155,7 +157,7 @@ struct redirector {
         struct op_list closes;      /* and those under way, in order */
 
         struct helper *helper;      /* fusermount3 at work */
-        int folder_fd;
+        int mount_point_fd;
         sd_event_source *step_source; /* the timer of freeze, unmount or revoke: one of them at a time */
         enum redirector_step step;  /* the call that is under way, */
         struct completion done;     /* and whom its end is told */
@@ -189,6 +191,9 @@ bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr
 
 /* Sends op->request off; done gets &op->request with userdata op. */
 void op_submit(struct op *op, enum smb_op what, smb_done_fn done);
+
+/* Begins an open, or lets it wait while the connection is frozen. */
+void op_start_or_park(struct op *op);
 
 /* Marks an op that changes nothing: it may end early, with EINTR when its caller is interrupted. */
 void op_harmless(struct op *op);
@@ -262,6 +267,9 @@ bool device_is_gone(struct redirector *r);
 
 /* Makes the session on the mount's descriptor (taken) and serves it. 0 or a negative errno. */
 int device_open(struct redirector *r, int fd);
+
+/* FUSE's init, of a drive and of a port. */
+void device_initialize(void *userdata, struct fuse_conn_info *info);
 
 /* Serves what can be read without waiting. Returns false when the kernel has let go of the mount. */
 bool device_serve(struct redirector *r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Folders, options and the mount table. Never touches a path that something of ours is mounted on: what has to be done to a
- * covered folder is done through a descriptor that was opened before.
+ * Mount points, options and the mount table. Never touches a path that something of ours is mounted on: what has to be done to a
+ * covered one is done through a descriptor that was opened before.
  */
 
 #include "fuse/mount.h"
@@ -21,7 +21,8 @@
 #include "core/log.h"
 #include "core/mountinfo.h"
 
-static int make_folders(const char *path)
+/* mode: of the last one. */
+static int make_folders(const char *path, mode_t mode)
 {
         _cleanup_free_ char *copy = strdup(path);
 
@@ -33,7 +34,7 @@ static int make_folders(const char *path)
                 char kept = *p;
 
                 *p = '\0';
-                if (mkdir(copy, kept == '\0' ? MOUNT_FOLDER_CLOSED : 0700) < 0 && errno != EEXIST)
+                if (mkdir(copy, kept == '\0' ? mode : 0700) < 0 && errno != EEXIST)
                         return -errno;
                 *p = kept;
                 if (kept == '\0')
@@ -41,25 +42,45 @@ static int make_folders(const char *path)
         }
 }
 
-/* Opens the folder itself, never what may be mounted on it: that might not answer, or wait for us. -EXDEV: something is. */
-static int open_folder(const char *path)
+static char *parent_of(const char *path)
+{
+        return strndup(path, (size_t) (strrchr(path, '/') - path));
+}
+
+static int make_point(const char *path, enum mount_kind kind)
+{
+        _cleanup_free_ char *parent = NULL;
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (kind == MOUNT_FOLDER)
+                return make_folders(path, mount_point_mode(kind, false));
+        parent = parent_of(path);
+        r = parent ? make_folders(parent, 0700) : -ENOMEM;
+        if (r < 0)
+                return r;
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mount_point_mode(kind, false));
+        return fd < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* Opens the mount point itself, never what may be mounted on it: that might not answer, or wait for us. -EXDEV: something is. */
+static int open_point(const char *path, enum mount_kind kind)
 {
         struct open_how how = {
-                .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                .flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (kind == MOUNT_FOLDER ? O_DIRECTORY : O_NONBLOCK | O_NOCTTY),
                 .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
         };
-        const char *name = strrchr(path, '/') + 1;
-        _cleanup_free_ char *parent = strndup(path, (size_t) (name - path));
+        _cleanup_free_ char *parent = parent_of(path);
         _cleanup_close_ int parent_fd = parent ? open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
         int fd;
 
         if (parent_fd < 0)
                 return parent ? -errno : -ENOMEM;
-        fd = (int) syscall(SYS_openat2, parent_fd, name, &how, sizeof(how));
+        fd = (int) syscall(SYS_openat2, parent_fd, strrchr(path, '/') + 1, &how, sizeof(how));
         return fd < 0 ? -errno : fd;
 }
 
-static bool is_empty(int fd)
+static bool is_empty_folder(int fd)
 {
         int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *dir = copy < 0 ? NULL : fdopendir(copy);
@@ -77,11 +98,40 @@ static bool is_empty(int fd)
         return empty;
 }
 
-int mount_folder_prepare(const char *path, int *ret_fd, struct wn_error *err)
+static bool is_empty(int fd, enum mount_kind kind)
 {
+        struct stat st;
+
+        if (kind == MOUNT_FOLDER)
+                return is_empty_folder(fd);
+        return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+static int check_point(int fd, const char *path, enum mount_kind kind, struct wn_error *err)
+{
+        const char *what = kind == MOUNT_FOLDER ? "folder" : "file";
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_set(err, ERROR_EXTENDED_ERROR, errno, "mount", "%s cannot be looked at: %s", path, strerror(errno));
+        if (kind == MOUNT_FILE && !S_ISREG(st.st_mode))
+                return error_set(err, ERROR_EXTENDED_ERROR, EEXIST, "mount",
+                                 "%s is in the way of the printer port: it is not a file; move it away", path);
+        if (st.st_uid != geteuid())
+                return error_set(err, ERROR_EXTENDED_ERROR, EPERM, "mount", "the %s %s belongs to somebody else; move it away",
+                                 what, path);
+        if (!is_empty(fd, kind))
+                return error_set(err, ERROR_EXTENDED_ERROR, kind == MOUNT_FOLDER ? ENOTEMPTY : EEXIST, "mount",
+                                 "the %s %s is not empty; move %s away", what, path,
+                                 kind == MOUNT_FOLDER ? "its contents" : "it");
+        return 0;
+}
+
+int mount_point_prepare(const char *path, enum mount_kind kind, int *ret_fd, struct wn_error *err)
+{
+        const char *what = kind == MOUNT_FOLDER ? "folder" : "file";
         struct mountinfo table = { 0 };
         _cleanup_close_ int fd = -1;
-        struct stat st;
         bool taken;
         int r = mountinfo_read(&table);
 
@@ -92,58 +142,62 @@ int mount_folder_prepare(const char *path, int *ret_fd, struct wn_error *err)
         if (taken)
                 return error_set(err, ERROR_ALREADY_ASSIGNED, EBUSY, "mount",
                                  "something else is mounted on %s; unmount it first", path);
-        r = make_folders(path);
+        r = make_point(path, kind);
         if (r < 0)
-                return error_set(err, ERROR_EXTENDED_ERROR, -r, "mount", "the folder %s cannot be made: %s", path, strerror(-r));
-        fd = open_folder(path);
-        if (fd < 0 || fstat(fd, &st) < 0) {
-                r = fd < 0 ? -fd : errno;
-                return error_set(err, ERROR_EXTENDED_ERROR, r, "mount", "%s is in the way of the drive: %s", path,
-                                 r == ENOTDIR || r == ELOOP ? "it is not a folder; move it away" : strerror(r));
-        }
-        if (st.st_uid != geteuid())
-                return error_set(err, ERROR_EXTENDED_ERROR, EPERM, "mount",
-                                 "the folder %s belongs to somebody else; move it away", path);
-        if (!is_empty(fd))
-                return error_set(err, ERROR_EXTENDED_ERROR, ENOTEMPTY, "mount",
-                                 "the folder %s is not empty; move its contents away", path);
-        if (fchmod(fd, MOUNT_FOLDER_OPEN) < 0)
-                return error_set(err, ERROR_EXTENDED_ERROR, errno, "mount", "the folder %s cannot be prepared: %s", path,
+                return error_set(err, ERROR_EXTENDED_ERROR, -r, "mount", "the %s %s cannot be made: %s", what, path,
+                                 strerror(-r));
+        fd = open_point(path, kind);
+        if (fd < 0)
+                return error_set(err, ERROR_EXTENDED_ERROR, -fd, "mount", "%s is in the way of the %s: %s", path,
+                                 kind == MOUNT_FOLDER ? "drive" : "printer port",
+                                 fd != -ENOTDIR && fd != -ELOOP ? strerror(-fd)
+                                 : kind == MOUNT_FOLDER         ? "it is not a folder; move it away"
+                                                                : "it is not a file; move it away");
+        r = check_point(fd, path, kind, err);
+        if (r != 0)
+                return r;
+        if (fchmod(fd, mount_point_mode(kind, true)) < 0)
+                return error_set(err, ERROR_EXTENDED_ERROR, errno, "mount", "the %s %s cannot be prepared: %s", what, path,
                                  strerror(errno));
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
 
-void mount_folder_protect(int fd)
+void mount_point_protect(int fd, enum mount_kind kind)
 {
         if (fd < 0)
                 return;
-        (void) fchmod(fd, MOUNT_FOLDER_CLOSED);
+        (void) fchmod(fd, mount_point_mode(kind, false));
         close(fd);
 }
 
-void mount_folder_keep(const char *path)
+void mount_point_keep(const char *path, enum mount_kind kind)
 {
         _cleanup_close_ int fd = -1;
 
-        if (make_folders(path) < 0)
+        if (make_point(path, kind) < 0)
                 return;
-        fd = open_folder(path);
-        if (fd >= 0 && is_empty(fd))
-                (void) fchmod(fd, MOUNT_FOLDER_CLOSED);
+        fd = open_point(path, kind);
+        if (fd >= 0 && is_empty(fd, kind))
+                (void) fchmod(fd, mount_point_mode(kind, false));
 }
 
-void mount_folder_remove(const char *path, bool with_parent)
+static bool remove_file(const char *path)
+{
+        _cleanup_close_ int fd = open_point(path, MOUNT_FILE);
+
+        return fd >= 0 && is_empty(fd, MOUNT_FILE) && unlink(path) == 0;
+}
+
+void mount_point_remove(const char *path, enum mount_kind kind, bool with_parent)
 {
         _cleanup_free_ char *parent = NULL;
 
-        if (rmdir(path) < 0 || !with_parent)
+        if (kind == MOUNT_FILE ? !remove_file(path) : rmdir(path) < 0)
                 return;
-        parent = strdup(path);
-        if (!parent)
-                return;
-        *strrchr(parent, '/') = '\0';
-        (void) rmdir(parent);
+        parent = with_parent ? parent_of(path) : NULL;
+        if (parent)
+                (void) rmdir(parent);
 }
 
 char *mount_options(const char *source, bool read_only, unsigned max_read_bytes)

@@ -3,31 +3,37 @@
 #define FUSE_MOUNT_H
 
 /*
- * The folder of a drive, and the command lines that mount and unmount it. A folder is 0500 while nothing is mounted on it, so
- * that no program writes to the local disk by mistake.
+ * Mount points: the folder of a drive, the empty file of a printer port; and the command lines that mount and unmount them. A
+ * folder is 0500 and a file 0400 while nothing is mounted there, so that no program writes to the local disk by mistake.
  */
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "core/status.h"
 
-/* Modes of a drive's folder: the one it has, and the one while fusermount3 mounts on it. The latter's sticky bit has no other
- * meaning than that the folder is ours, for whoever cleans up after a daemon that was killed just then. */
-#define MOUNT_FOLDER_CLOSED 0500
-#define MOUNT_FOLDER_OPEN 01700
+enum mount_kind { MOUNT_FOLDER, MOUNT_FILE };
 
-/* Makes path (and its parents) or checks that it is an empty directory of ours with nothing mounted on it, opens it and makes it
- * writable, as fusermount3 wants it. *ret_fd: to be closed by mount_folder_protect(). 0 or a status with err filled. */
-int mount_folder_prepare(const char *path, int *ret_fd, struct wn_error *err);
+/* A mount point's mode: the one it has, and (open) the one while fusermount3 mounts on it. The latter's sticky bit has no other
+ * meaning than that the mount point is ours, for whoever cleans up after a daemon that was killed just then. */
+static inline mode_t mount_point_mode(enum mount_kind kind, bool open)
+{
+        return (open ? 01600 : 0400) | (kind == MOUNT_FOLDER ? 0100 : 0);
+}
 
-/* Makes the folder 0500 again, through the descriptor, whether or not something is mounted on it by now; closes it. */
-void mount_folder_protect(int fd);
+/* Makes path (and its parents) or checks that it is an empty directory (or file) of ours with nothing mounted on it, opens it and
+ * makes it writable, as fusermount3 wants it. *ret_fd: to be closed by mount_point_protect(). 0 or a status with err filled. */
+int mount_point_prepare(const char *path, enum mount_kind kind, int *ret_fd, struct wn_error *err);
 
-/* Makes path 0500, or makes it as such where it is missing: for a drive that is remembered and not connected. Best effort. */
-void mount_folder_keep(const char *path);
+/* Closes it to writers again, through the descriptor, whether or not something is mounted on it by now; closes that. */
+void mount_point_protect(int fd, enum mount_kind kind);
 
-/* Removes the folder (and, for a deviceless connection, the empty folder of its server) when it is empty. Best effort. */
-void mount_folder_remove(const char *path, bool with_parent);
+/* Closes path to writers, or makes it as such where it is missing: for a device that is remembered and not connected. Best
+ * effort. */
+void mount_point_keep(const char *path, enum mount_kind kind);
+
+/* Removes the mount point (and, for a deviceless connection, the empty folder of its server) when it is empty. Best effort. */
+void mount_point_remove(const char *path, enum mount_kind kind, bool with_parent);
 
 /* "fsname=…,subtype=wnet,…": the mount's options, source escaped. NULL: out of memory; the caller frees. */
 char *mount_options(const char *source, bool read_only, unsigned max_read_bytes);

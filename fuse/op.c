@@ -128,6 +128,14 @@ void op_harmless(struct op *op)
                 fuse_req_interrupt_func(op->fuse, on_interrupt, op);
 }
 
+void op_start_or_park(struct op *op)
+{
+        if (op->redirector->frozen)
+                TAILQ_INSERT_TAIL(&op->redirector->parked, op, wait);
+        else
+                op->start(op);
+}
+
 bool op_name_allowed(fuse_req_t fuse, const char *name)
 {
         size_t length = strlen(name);

@@ -168,15 +168,6 @@ static void start_open(struct op *op)
         op_submit(op, SMB_OP_OPEN, opened);
 }
 
-/* Begins an open, or lets it wait while the connection is frozen. */
-static void start_or_park(struct op *op)
-{
-        if (op->redirector->frozen)
-                TAILQ_INSERT_TAIL(&op->redirector->parked, op, wait);
-        else
-                op->start(op);
-}
-
 void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
         struct redirector *r = redirector_of(fuse);
@@ -197,7 +188,7 @@ void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
         op->start = start_open;
         if (!(fi->flags & O_TRUNC))
                 op_harmless(op);
-        start_or_park(op);
+        op_start_or_park(op);
 }
 
 /* ---- create ---- */
@@ -278,7 +269,7 @@ void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mo
         op->request.flags = (uint32_t) (fi->flags & (O_ACCMODE | O_TRUNC | O_EXCL)) | O_CREAT;
         op->request.valid = SMB_WANT_ATTR | (mode & 0200 ? 0 : SMB_SET_CREATE_READONLY);
         op->start = start_create;
-        start_or_park(op);
+        op_start_or_park(op);
 }
 
 /* ---- data ---- */

@@ -19,9 +19,11 @@
 
 #include "core/fault.h"
 #include "core/log.h"
+#include "core/manager.h"
 #include "fuse/internal.h"
 #include "fuse/mount.h"
 #include "fuse/notify.h"
+#include "fuse/printer.h"
 #include "fuse/shares.h"
 #include "fuse/smb/setup.h"
 
@@ -68,13 +70,23 @@ static void begin_step(struct redirector *r, enum redirector_step step, struct c
 
 /* ---- mounting ---- */
 
+static enum mount_kind mount_kind(const struct connection *c)
+{
+        return connection_is_printer(c) ? MOUNT_FILE : MOUNT_FOLDER;
+}
+
+static void protect_mount_point(struct redirector *r)
+{
+        mount_point_protect(r->mount_point_fd, mount_kind(r->connection));
+        r->mount_point_fd = -1;
+}
+
 static void mount_failed(struct redirector *r, int error, const char *text)
 {
         struct wn_error err;
 
-        mount_folder_protect(r->folder_fd);
-        r->folder_fd = -1;
-        error_set(&err, ERROR_EXTENDED_ERROR, error, "mount", "the drive cannot be mounted on %s: %s",
+        protect_mount_point(r);
+        error_set(&err, ERROR_EXTENDED_ERROR, error, "mount", "%s cannot be mounted on %s: %s", r->connection->name,
                   r->connection->mountpoint, *text ? text : "fusermount3 failed");
         redirector_complete(r, err.status, &err);
 }
@@ -99,8 +111,7 @@ static void on_mounted(void *userdata, int exit_code, const char *text, int fd)
                 return;
         }
         r->device_minor = mount_device_minor(r->connection->mountpoint);
-        mount_folder_protect(r->folder_fd);
-        r->folder_fd = -1;
+        protect_mount_point(r);
 }
 
 void redirector_initialized(struct redirector *r)
@@ -108,6 +119,8 @@ void redirector_initialized(struct redirector *r)
         FAULT_POINT("mount.initialized");
         r->phase = PHASE_SERVING;
         r->gave_up = false;
+        if (r->printer)
+                printer_serve(r->printer);
         redirector_complete(r, 0, NULL);
 }
 
@@ -128,6 +141,8 @@ static void forget_old_session(struct redirector *r)
                         dir_close(dir);
         }
         node_forget_all(&r->nodes);
+        if (r->printer)
+                printer_forget_session(r->printer);
 }
 
 void redirector_mount(struct redirector *r)
@@ -138,7 +153,7 @@ void redirector_mount(struct redirector *r)
 
         forget_old_session(r);
         FAULT_POINT("mount.connected");
-        error = mount_folder_prepare(r->connection->mountpoint, &r->folder_fd, &err);
+        error = mount_point_prepare(r->connection->mountpoint, mount_kind(r->connection), &r->mount_point_fd, &err);
         FAULT_POINT("mount.folder");
         if (error != 0) {
                 redirector_complete(r, error, &err);
@@ -173,6 +188,8 @@ static void on_health(void *userdata, bool up, const char *reason)
         struct redirector *r = userdata;
 
         connection_health(r->connection, up, reason);
+        if (r->printer && up)
+                printer_send_now(r->printer);
 }
 
 static bool on_reclaim(void *userdata)
@@ -189,7 +206,7 @@ static struct redirector *redirector_new(struct connection *c)
         r->connection = c;
         r->settings = the_settings;
         r->event = the_settings->event;
-        r->device_fd = r->folder_fd = -1;
+        r->device_fd = r->mount_point_fd = -1;
         r->receive_slot = SMB_NO_SLOT;
         TAILQ_INIT(&r->files);
         TAILQ_INIT(&r->reading);
@@ -232,6 +249,11 @@ static int redirector_start(struct connection *c, struct completion done)
                 error = !r->options ? -ENOMEM
                                     : setup_fill(&config.setup, &c->remote, &c->credentials, c->credentials_file,
                                                  the_settings->login, the_settings->operation_usec);
+        if (error == 0 && connection_is_printer(c)) {
+                config.setup.print = true;
+                config.n_file_workers = 0; /* a job may hold up everything else: there is nothing else */
+                error = printer_new(r, the_settings->spool_dir, &r->printer);
+        }
         if (error == 0)
                 error = smb_pool_new(&config, &r->pool);
         explicit_bzero(&config.setup, sizeof(config.setup));
@@ -383,23 +405,27 @@ static bool redirector_opens_waiting(const struct connection *c)
 static void redirector_revoke(struct connection *c, struct completion done)
 {
         begin_step(c->redirector, STEP_REVOKE, done);
+        /* Jobs are dropped for somebody who wants just that: not at the daemon's end, nor by an attempt that has failed. */
+        if (c->redirector->printer)
+                printer_revoke(c->redirector->printer, c->manager->shutting_down || c->attempt, c->manager->shutting_down);
         revoke_begin(c->redirector);
 }
 
-/* Writes go through to the server before they are acknowledged: there is nothing that could be lost. */
+/* On a drive, writes go through to the server before they are acknowledged: there is nothing that could be lost. */
 static void redirector_lost(const struct connection *c, const struct lost_file **ret_files, size_t *ret_n)
 {
-        (void) c;
-        *ret_files = NULL;
-        *ret_n = 0;
+        const struct printer *printer = c->redirector->printer;
+
+        *ret_files = printer ? printer->lost : NULL;
+        *ret_n = printer ? printer->n_lost : 0;
 }
 
 static void redirector_folder(const struct connection *c, bool wanted)
 {
         if (wanted)
-                mount_folder_keep(c->mountpoint);
+                mount_point_keep(c->mountpoint, mount_kind(c));
         else
-                mount_folder_remove(c->mountpoint, !c->has_device);
+                mount_point_remove(c->mountpoint, mount_kind(c), !c->has_device);
 }
 
 static void redirector_free(struct connection *c)
@@ -412,7 +438,7 @@ static void redirector_free(struct connection *c)
         c->redirector = NULL;
         r->connection = c;
         helper_abandon(r->helper, c->mountpoint);
-        mount_folder_protect(r->folder_fd);
+        protect_mount_point(r);
         r->step_source = sd_event_source_disable_unref(r->step_source);
         if (r->session) {
                 revoke_answer(r, true);
@@ -427,6 +453,7 @@ static void redirector_free(struct connection *c)
         smb_pool_free(r->pool);
         while ((op = TAILQ_FIRST(&r->ops)))
                 op_free(op);
+        printer_free(r->printer);
         node_table_done(&r->nodes);
         free(r->spare_buffer);
         free(r->source);

@@ -15,6 +15,7 @@
 struct redirector_settings {
         sd_event *event;
         const char *worker_program; /* path of wnet-smb */
+        const char *spool_dir;      /* of print jobs */
         uint64_t connect_usec, operation_usec;
         const char *login;          /* the user name where a connection has none */
         mode_t umask;               /* of the files shown */

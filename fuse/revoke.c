@@ -17,6 +17,7 @@
 #include "fuse/internal.h"
 #include "fuse/mount.h"
 #include "fuse/notify.h"
+#include "fuse/printer.h"
 
 #define DRAIN_MAX_USEC (30 * 1000000ULL)
 #define NO_PROGRESS_USEC (500 * 1000ULL)
@@ -142,7 +143,7 @@ static int on_draining(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct redirector *r = userdata;
         uint64_t now = redirector_now(r);
-        size_t n = n_changes_under_way(r);
+        size_t n = n_changes_under_way(r) + (r->printer ? printer_unsent_bytes(r->printer) : 0);
 
         (void) source;
         (void) usec;

@@ -19,6 +19,7 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "core/mountinfo.h"
+#include "core/name.h"
 #include "fuse/mount.h"
 
 extern char **environ;
@@ -42,14 +43,24 @@ static bool below(const char *path, const char *folder)
         return strncmp(path, folder, length) == 0 && path[length] == '/';
 }
 
-static bool is_ours(mode_t mode)
+/* Whether a mode is one that only a mount point of ours has. */
+static bool is_ours(mode_t mode, enum mount_kind kind)
 {
-        return (mode & 07777) == MOUNT_FOLDER_CLOSED || (mode & 07777) == MOUNT_FOLDER_OPEN;
+        return (mode & 07777) == mount_point_mode(kind, true) || (mode & 07777) == mount_point_mode(kind, false);
 }
 
-/* Removes the folder of a drive that is no longer there: empty, and with a mode as only ours have; then what held nothing else.
- * What is mounted there by others is not touched: it might not answer. Returns whether it has removed something. */
-static bool remove_closed_folders(const struct mountinfo *table, const char *folder, unsigned depth)
+static bool is_closed_port(const char *name, const struct stat *st)
+{
+        struct device_name device;
+
+        return S_ISREG(st->st_mode) && st->st_size == 0 && is_ours(st->st_mode, MOUNT_FILE) && device_parse(name, &device) == 0 &&
+               device.kind == DEVICE_PRINTER && strcmp(name, device.text) == 0;
+}
+
+/* Removes the folder of a drive and the file of a port that is no longer there: empty, and with a mode as only ours have; then
+ * what held nothing else. What is mounted there by others is not touched: it might not answer. Returns whether it has removed
+ * something. */
+static bool remove_closed(const struct mountinfo *table, const char *folder, unsigned depth)
 {
         DIR *dir = opendir(folder);
         const struct dirent *entry;
@@ -61,9 +72,12 @@ static bool remove_closed_folders(const struct mountinfo *table, const char *fol
 
                 if (entry->d_name[0] == '.' || asprintf(&path, "%s/%s", folder, entry->d_name) < 0)
                         continue;
-                if (mountinfo_find(table, path) || lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
+                if (mountinfo_find(table, path) || lstat(path, &st) < 0 || st.st_uid != geteuid())
                         continue;
-                if (is_ours(st.st_mode) || (depth > 0 && remove_closed_folders(table, path, depth - 1)))
+                if (is_closed_port(entry->d_name, &st))
+                        removed = unlink(path) == 0 || removed;
+                else if (S_ISDIR(st.st_mode) &&
+                         (is_ours(st.st_mode, MOUNT_FOLDER) || (depth > 0 && remove_closed(table, path, depth - 1))))
                         removed = rmdir(path) == 0 || removed;
         }
         if (dir)
@@ -84,6 +98,6 @@ void stale_clean(const char *drives_dir)
         if (mountinfo_read(&table) < 0)
                 return;
         if (!mountinfo_find(&table, drives_dir))
-                (void) remove_closed_folders(&table, drives_dir, 2);
+                (void) remove_closed(&table, drives_dir, 2);
         mountinfo_done(&table);
 }

@@ -62,6 +62,16 @@ CONFIG = """\
 """
 
 
+# what makes a share a printer, beside its path: a job is moved, whole, into the folder that the setting "printed" names
+PRINTER = """\
+    printable = yes
+    printing = bsd
+    print command = mv %s {printed}/
+    lpq command = true
+    lprm command = true
+"""
+
+
 class SmbServerError(Exception):
     pass
 
@@ -104,7 +114,7 @@ def _members(session, config):
 
 class SmbServer:
     """shares: {name: {"path": …, "read only": "no", …}} in smb.conf's own words; a relative path is below the server's
-    directory and is made. users: {name: password}. account: the Unix account to run as; only root may name another."""
+    directory and is made. {"path": …, "printed": folder} is a printer whose jobs end in that folder. users: {name: password}. account: the Unix account to run as; only root may name another."""
 
     def __init__(self, directory, shares, users, port=None, account=None, options=None, log_level=1):
         self.dir = os.path.abspath(directory)
@@ -148,11 +158,11 @@ class SmbServer:
         for name in ("private", "lock", "state", "cache", "pid", "rpc", "log"):
             os.makedirs(self.path(name), mode=0o755 if name in ("lock", "state", "cache", "rpc") else 0o700, exist_ok=True)
             self._own(self.path(name))
-        for share in self.shares:
-            folder = self.share_path(share)
-            if not os.path.isdir(folder):
-                os.makedirs(folder, mode=0o755)
-                self._own(folder)
+        for settings in self.shares.values():
+            for folder in (self.path(settings[key]) for key in ("path", "printed") if key in settings):
+                if not os.path.isdir(folder):
+                    os.makedirs(folder, mode=0o755)
+                    self._own(folder)
         own = self.account.pw_name
         stand_ins = [name for name in STAND_INS if name != own]
         self._accounts = dict(zip(self.users, [own] + stand_ins))
@@ -173,6 +183,9 @@ class SmbServer:
         for name, settings in self.shares.items():
             text += f"\n[{name}]\n"
             for key, value in settings.items():
+                if key == "printed":
+                    text += PRINTER.format(printed=self.path(value))
+                    continue
                 if key == "path":
                     value = self.share_path(name)
                 elif key == "valid users":

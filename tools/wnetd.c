@@ -34,6 +34,7 @@
 #include "core/profile.h"
 #include "core/watch.h"
 #include "fuse/redirector.h"
+#include "fuse/spool.h"
 #include "fuse/stale.h"
 
 #define LOCK_WAIT_MSEC 10000 /* for a daemon that is just ending */
@@ -43,7 +44,7 @@
 struct daemon {
         struct paths paths;
         struct conf conf;
-        char *drives_dir, *worker_program, *login;
+        char *drives_dir, *worker_program, *login, *spool_dir;
         int lock_fd, listen_fd;
         sd_event *event;
         struct redirector_settings redirector;
@@ -193,7 +194,7 @@ static int prepare(struct daemon *d)
         user = getpwuid(geteuid());
         d->login = strdup(user ? user->pw_name : "");
         d->worker_program = find_worker();
-        if (!d->login || !d->worker_program)
+        if (!d->login || !d->worker_program || asprintf(&d->spool_dir, "%s/spool", d->paths.state_dir) < 0)
                 return -ENOMEM;
         r = on_wnet_drive("folder of the profile", d->paths.config_dir);
         if (r == 0)
@@ -295,6 +296,7 @@ static int set_up_loop(struct daemon *d, mode_t mask)
                 return -errno;
         signal(SIGPIPE, SIG_IGN);
         signal(SIGHUP, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN); /* a print job may be larger than a file may be here: an error for its writer alone */
         r = sd_event_new(&d->event);
         if (r >= 0)
                 r = sd_event_add_signal(d->event, NULL, SIGTERM, on_signal, d);
@@ -305,6 +307,7 @@ static int set_up_loop(struct daemon *d, mode_t mask)
         d->redirector = (struct redirector_settings){
                 .event = d->event,
                 .worker_program = d->worker_program,
+                .spool_dir = d->spool_dir,
                 .connect_usec = d->conf.connect_usec,
                 .operation_usec = d->conf.operation_usec,
                 .login = d->login,
@@ -339,6 +342,7 @@ static void daemon_done(struct daemon *d)
         free(d->drives_dir);
         free(d->worker_program);
         free(d->login);
+        free(d->spool_dir);
         if (d->listen_fd >= 0)
                 close(d->listen_fd);
         if (d->lock_fd >= 0)
@@ -373,6 +377,7 @@ static int run(struct daemon *d, bool background)
                 return fail("wnetd cannot start", r);
         log_info("wnetd " WNET_VERSION " serves %s", d->drives_dir);
         stale_clean(d->drives_dir);
+        spool_clean(d->spool_dir);
         profile_clean(d->paths.profile);
         manager_restore(&d->manager);
         (void) sd_notify(0, "READY=1");

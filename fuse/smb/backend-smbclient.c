@@ -23,6 +23,7 @@
 
 #include "core/cleanup.h"
 #include "core/log.h"
+#include "fuse/smb/backend-kind.h"
 #include "fuse/smb/backend-shares.h"
 #include "fuse/smb/listing.h"
 #include "fuse/smb/names.h"
@@ -64,6 +65,7 @@ struct smbclient {
         bool shares_at_end;
         uint32_t last_ntstatus;
         bool login_failed; /* the session, not the share, was refused */
+        bool tree_connected; /* the share was not refused: what failed, failed inside it */
         size_t share_url_length; /* up to the connection's root */
         char url[URL_MAX_BYTES];
         char url2[URL_MAX_BYTES];
@@ -145,6 +147,8 @@ static void note_ntstatus(void *userdata, int level, const char *message)
                 s->last_ntstatus = value;
         if (strstr(message, "SPNEGO login failed"))
                 s->login_failed = true;
+        if (strstr(message, "tconx ok"))
+                s->tree_connected = true;
 }
 
 /* Lays our configuration over what the library has loaded, through a memfd. */
@@ -255,17 +259,51 @@ static int try_root(struct smbclient *s)
         return r != 0 ? r : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
 }
 
+static void ignore_job(struct print_job_info *job)
+{
+        (void) job;
+}
+
+/* Connects to a printer, and to nothing in it: whatever is opened there is a print job. To list jobs, the library connects to the
+ * share, and then refuses by itself what only SMB1 has. 0, or the errno. */
+static int try_printer(struct smbclient *s)
+{
+        int error;
+
+        s->tree_connected = false;
+        smbc_setDebug(s->context, 10); /* for note_ntstatus() */
+        errno = 0;
+        (void) smbc_getFunctionListPrintJobs(s->context)(s->context, s->url, ignore_job);
+        error = s->tree_connected ? 0 : errno ? errno : EIO;
+        smbc_setDebug(s->context, 0);
+        return error;
+}
+
 /* Connects; with a password in two steps. A server may answer a wrong password with a guest's session and not say so. Only one that
  * knows the password can sign; so the first session has to be signed, and gives way to a usual one when it was accepted. */
-static int connect_root(struct smbclient *s, const struct smb_setup *setup)
+static int connect_share(struct smbclient *s, const struct smb_setup *setup)
 {
-        int error = try_root(s);
+        int (*try_share)(struct smbclient *client) = setup->print ? try_printer : try_root;
+        int error = try_share(s);
 
         if (error != 0 || !setup->has_password)
                 return error;
         if (smbc_getFunctionPurgeCachedServers(s->context)(s->context) != 0 || set_configuration(s, configuration_usual) < 0)
                 return EIO;
-        return try_root(s);
+        return try_share(s);
+}
+
+/* After connecting: whether the share is of the other kind than is wanted. */
+static bool wrong_kind(struct smbclient *s, const struct smb_setup *setup, int error)
+{
+        enum share_kind kind;
+
+        if (setup->print ? error != 0 : error == 0 || !s->tree_connected)
+                return false; /* it failed for another reason; or it has a root, as only disk shares have */
+        if (names_share_url(s->url2, sizeof(s->url2), setup->server, setup->port, "") < 0)
+                return false;
+        kind = share_kind(s->context, s->url2, s->url, setup->share);
+        return kind == (setup->print ? SHARE_DISK : SHARE_PRINTER);
 }
 
 /* Asks for the server's shares, which connects; signed all the time where there is a password. 0, or the errno. */
@@ -294,7 +332,11 @@ static int smbclient_connect(struct smb_backend *b, const struct smb_setup *setu
         if (r < 0)
                 return error_set(err, ERROR_BAD_NET_NAME, -r, "connect", "the name is too long");
         s->share_url_length = (size_t) r;
-        error = setup->share[0] ? connect_root(s, setup) : connect_server(s);
+        error = setup->share[0] ? connect_share(s, setup) : connect_server(s);
+        if (setup->share[0] && wrong_kind(s, setup, error))
+                return error_set(err, ERROR_BAD_DEV_TYPE, 0, "connect", "%s",
+                                 setup->print ? "it is no printer but a share of files; use a drive letter"
+                                              : "it is a printer; use a printer port, as LPT1");
         if (error == 0)
                 return 0;
         r = s->login_failed ? ERROR_LOGON_FAILURE : connect_status(s->last_ntstatus, error);

@@ -149,15 +149,23 @@ static bool repeatable(const struct smb_request *request)
         case SMB_OP_STAT:
         case SMB_OP_LIST:
         case SMB_OP_READ:
-        case SMB_OP_WRITE: /* at an offset: once more does no harm */
         case SMB_OP_SETATTR:
         case SMB_OP_STATFS:
                 return true;
+        case SMB_OP_WRITE: /* at an offset: once more does no harm */
+                return !request->file->once;
         case SMB_OP_OPEN:
                 return !(request->flags & (O_CREAT | O_TRUNC));
         default:
                 return false;
         }
+}
+
+/* What a CLOSE ends with when its process is gone: the server has closed the file with the connection. Of a print job that is
+ * not enough: nobody knows whether it has arrived. */
+static int lost_close_error(const struct smb_request *request)
+{
+        return request->file && request->file->once ? -EIO : 0;
 }
 
 /* ---- slots ---- */
@@ -189,7 +197,7 @@ void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot)
  * to say that there is no more. */
 static unsigned choose_worker(const struct smb_pool *pool)
 {
-        const struct smb_link *best = NULL, *emptiest = &pool->links[1];
+        const struct smb_link *best = NULL, *emptiest = &pool->links[pool->n_links > 1 ? 1 : NAMES_WORKER];
 
         for (unsigned i = 1; i < pool->n_links && (!best || i <= POOL_BUSY_WORKERS); i++) {
                 const struct smb_link *link = &pool->links[i];
@@ -321,8 +329,8 @@ static void route(struct smb_pool *pool, struct smb_request *request)
         }
         if (refers_to_gone_process(link, request)) {
                 if (request->op == SMB_OP_CLOSE || request->op == SMB_OP_LIST_CLOSE)
-                        finish(pool, request, 0); /* the server closed it with the connection */
-                else if (request->op == SMB_OP_LIST_NEXT)
+                        finish(pool, request, lost_close_error(request));
+                else if (request->op == SMB_OP_LIST_NEXT || request->file->once)
                         finish(pool, request, -EIO);
                 else {
                         TAILQ_INSERT_TAIL(&request->file->waiting, request, queue);
@@ -431,7 +439,7 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err, bool was_
                         route(pool, request);
                 } else
                         finish(pool, request,
-                               request->op == SMB_OP_CLOSE || request->op == SMB_OP_LIST_CLOSE ? 0 : -EIO);
+                               request->op == SMB_OP_CLOSE || request->op == SMB_OP_LIST_CLOSE ? lost_close_error(request) : -EIO);
         }
         while ((request = TAILQ_FIRST(&pending))) {
                 TAILQ_REMOVE(&pending, request, queue);

@@ -6,10 +6,11 @@
  * The workers of one connection, as the rest of wnetd sees them: requests go in, their callbacks come out, in the event loop's
  * thread, and nothing here ever waits.
  *
- * Worker 0 serves names (look-ups, listings, changes of the tree); the others serve open files, so that bulk data never
- * holds up a look-up. They are started when they are needed. An open file belongs to the worker that opened it. A worker that crashes or exceeds its deadline is
- * killed and replaced: requests that may be repeated go to its successor (once), files are opened again there when they are
- * next used, provided that the server still has the same file under the name; the other requests end with -EIO.
+ * Worker 0 serves names (look-ups, listings, changes of the tree); the others, where there are any, serve open files, so that
+ * bulk data never holds up a look-up. They are started when they are needed. An open file belongs to the worker that opened it. A
+ * worker that crashes or exceeds its deadline is killed and replaced: requests that may be repeated go to its successor (once),
+ * files are opened again there when they are next used, provided that the server still has the same file under the name; the other
+ * requests end with -EIO.
  */
 
 #include <stdbool.h>
@@ -40,6 +41,7 @@ struct smb_file {
         bool counted;         /* among the files of its worker: from the first request to open it to the end of a close */
         bool reopening;
         bool dead;            /* the server no longer has this file: every request ends with -EIO */
+        bool once;            /* a print job: opened once, so that a lost connection ends it (CLOSE too: with -EIO) */
         TAILQ_HEAD(, smb_request) waiting; /* for the reopening */
 };
 
@@ -82,7 +84,7 @@ struct smb_pool_config {
         const char *worker_program;   /* path of wnet-smb */
         struct smb_setup setup;       /* erased with the pool */
         uint64_t connect_usec, operation_usec;
-        unsigned n_file_workers;      /* 0 (no file is ever opened) … POOL_WORKERS_MAX - 1 */
+        unsigned n_file_workers;      /* 0 (worker 0 does it all) … POOL_WORKERS_MAX - 1 */
         unsigned worker_files;        /* open files of one worker, before another is started */
         /* The first worker was accepted as user of domain (which may be ""); connected() with 0 follows at once. */
         void (*authenticated)(void *userdata, const char *user, const char *domain);

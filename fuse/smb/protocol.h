@@ -153,7 +153,7 @@ struct smb_setup {
         char credentials_file[4096]; /* "": none; else user, domain and password come from it */
         uint16_t port;
         uint8_t has_password;
-        uint8_t pad;
+        uint8_t print; /* the share is to be a printer's; else one of files */
         uint32_t timeout_msec;
 };
 

@@ -249,6 +249,9 @@ class Wnet:
     def list(self):
         return self.ok("list", "--json").json
 
+    def files(self, *names):
+        return self.ok("files", "--json", *names).json
+
     def entry(self, device="Z:"):
         """The device's line of `wnet list --json`, or None."""
         found = [entry for entry in self.list() if entry["device"] == device]
@@ -411,12 +414,13 @@ def rescue(root):
 # servers
 
 
-def make_server(directory, **kwargs):
-    """A private smbd with the shares that the tests use: data, readonly, and denied, which is only bob's."""
+def make_server(directory, more_shares=None, **kwargs):
+    """A private smbd with the shares that the tests use: data, readonly, and denied, which is only bob's; and more_shares."""
     shares = {
         "data": {"path": "data", "read only": "no"},
         "readonly": {"path": "readonly", "read only": "yes"},
         "denied": {"path": "denied", "read only": "no", "valid users": BOB},
+        **(more_shares or {}),
     }
     server = smbserver.SmbServer(directory, shares, {ALICE: PASSWORD, BOB: BOB_PASSWORD}, **kwargs)
     server.prepare()

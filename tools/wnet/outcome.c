@@ -9,7 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/name.h"
 #include "tools/wnet/output.h"
+
+static bool is_port(const char *device)
+{
+        struct device_name name;
+
+        return device_parse(device, &name) == 0 && name.kind == DEVICE_PRINTER;
+}
 
 static void print_holders(const struct control_outcome *outcome)
 {
@@ -28,7 +36,7 @@ static void print_holders(const struct control_outcome *outcome)
                         snprintf(pid, sizeof pid, "%" PRIu32, h->pid);
                         output_user(h->uid, user);
                 }
-                if (asprintf(&file, "%s%s", h->device, h->path) < 0)
+                if (asprintf(&file, "%s%s", h->device, is_port(h->device) ? "" : h->path) < 0)
                         return;
                 table_add(&table, (const char *const[]) { pid, h->program, user, file, h->mode[0] ? h->mode : h->kind,
                                                           output_time(h->since_usec, since) });
@@ -93,8 +101,12 @@ static void print_lost(const struct control_outcome *outcome)
         for (size_t i = 0; i < outcome->n_lost; i++) {
                 const struct control_lost *lost = &outcome->lost[i];
 
-                output_line(stderr, "lost: %s%s (%" PRIu64 " bytes could not be sent)", lost->device, lost->path,
-                            lost->size_bytes);
+                if (is_port(lost->device))
+                        output_line(stderr, "lost: a print job on %s (its %" PRIu64 " bytes will not be printed)", lost->device,
+                                    lost->size_bytes);
+                else
+                        output_line(stderr, "lost: %s%s (%" PRIu64 " bytes could not be sent)", lost->device, lost->path,
+                                    lost->size_bytes);
         }
 }
 

@@ -23,7 +23,8 @@
 
 #define PROFILE_WAIT_USEC (5 * 1000000ULL)
 #define PROFILE_RETRY_USEC (50 * 1000ULL)
-#define UNMOUNT_TRIES_USEC (100 * 1000ULL) /* a mount that is busy for a moment: a look-up, a program that just ends */
+#define UNMOUNT_TRIES_USEC (100 * 1000ULL) /* a mount that is busy for a moment: a program that just ends */
+#define UNMOUNT_REQUESTS_USEC (1000 * 1000ULL) /* likewise, as long as a look-up is still on its way to a far server */
 #define UNMOUNT_RETRY_USEC (10 * 1000ULL)
 #define WAIT_OPEN_USEC (100 * 1000ULL) /* between two looks whether the last holder has let go: at our own table, */
 #define WAIT_BUSY_USEC (1000 * 1000ULL) /* or by another attempt to unmount */
@@ -64,6 +65,7 @@ struct cancel {
         unsigned n_waiting; /* completions that are to come */
         int result;         /* of the last completion */
         uint64_t deadline_usec;
+        uint64_t requests_deadline_usec; /* up to then a request that is on its way puts the other one off */
         struct profile_change *change;
         sd_event_source *step_source;
         struct cancel_outcome outcome;
@@ -314,6 +316,12 @@ static void unmount_next(struct cancel *x)
                 x->manager->ops->unmount(x->targets[x->n_unmounted], completion(x));
 }
 
+static void begin_tries(struct cancel *x)
+{
+        x->deadline_usec = now_usec(x) + UNMOUNT_TRIES_USEC;
+        x->requests_deadline_usec = now_usec(x) + UNMOUNT_REQUESTS_USEC;
+}
+
 static void unmounted(struct cancel *x)
 {
         struct connection *c = x->targets[x->n_unmounted];
@@ -322,7 +330,7 @@ static void unmounted(struct cancel *x)
                 FAULT_POINT("cancel.unmounted");
                 x->outcome.err = (struct wn_error){ 0 };
                 x->n_unmounted++;
-                x->deadline_usec = now_usec(x) + UNMOUNT_TRIES_USEC;
+                begin_tries(x);
                 unmount_next(x);
                 return;
         }
@@ -333,6 +341,8 @@ static void unmounted(struct cancel *x)
                 put_back(x);
                 return;
         }
+        if (x->manager->ops->requests_waiting(c) && now_usec(x) < x->requests_deadline_usec)
+                x->deadline_usec = now_usec(x) + UNMOUNT_TRIES_USEC;
         if (x->result == -EBUSY && now_usec(x) < x->deadline_usec) {
                 x->outcome.err = (struct wn_error){ 0 };
                 x->phase = CANCEL_UNMOUNT_AGAIN;
@@ -387,7 +397,7 @@ static void frozen(struct cancel *x)
                 return;
         }
         FAULT_POINT("cancel.counted");
-        x->deadline_usec = now_usec(x) + UNMOUNT_TRIES_USEC;
+        begin_tries(x);
         unmount_next(x);
 }
 

@@ -76,13 +76,17 @@ static void add_stacked_mount(struct holders *holders, const char *mountpoint)
 void cancel_outcome_add_busy(struct cancel_outcome *outcome, const struct connection *c)
 {
         struct holders *holders = holders_for(outcome, c);
+        const char *why = "it is in use";
 
         if (holders) {
                 (void) holders_scan(holders, "/proc", c->mountpoint, HOLDERS_PLACES | HOLDERS_FILES, HOLDERS_SCAN_USEC);
                 add_stacked_mount(holders, c->mountpoint);
         }
+        if (!holders || holders->total == 0)
+                why = c->manager->ops->requests_waiting(c) ? "a program waits for an answer of its server"
+                                                           : "a process that you cannot see is using it";
         outcome->status = error_set(&outcome->err, ERROR_DEVICE_IN_USE, EBUSY, "unmount", "%s cannot be disconnected: %s", c->name,
-                                    holders && holders->total > 0 ? "it is in use" : "a process that you cannot see is using it");
+                                    why);
 }
 
 void cancel_outcome_add_lost(struct cancel_outcome *outcome, const struct connection *c)

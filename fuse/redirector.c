@@ -402,6 +402,16 @@ static bool redirector_opens_waiting(const struct connection *c)
         return !TAILQ_EMPTY(&r->parked);
 }
 
+static bool redirector_requests_waiting(const struct connection *c)
+{
+        const struct op *op;
+
+        TAILQ_FOREACH(op, &c->redirector->ops, entry)
+                if (op->fuse)
+                        return true;
+        return false;
+}
+
 static void redirector_revoke(struct connection *c, struct completion done)
 {
         begin_step(c->redirector, STEP_REVOKE, done);
@@ -475,6 +485,7 @@ const struct redirector_ops *redirector_ops(const struct redirector_settings *se
                 .freeze = redirector_freeze,
                 .thaw = redirector_thaw,
                 .opens_waiting = redirector_opens_waiting,
+                .requests_waiting = redirector_requests_waiting,
                 .unmount = redirector_unmount,
                 .remount = redirector_remount,
                 .revoke = redirector_revoke,

@@ -4,6 +4,7 @@ is true: race-probe records what happened, and this judges."""
 
 import bisect
 import collections
+import errno
 import os
 import random
 import subprocess
@@ -13,7 +14,7 @@ import time
 
 import pytest
 
-from harness import ALICE, LONG, PASSWORD, mounts_below
+from harness import ALICE, LONG, PASSWORD, error_of, mounts_below
 from proxy import Proxy
 
 OPENERS = 4
@@ -192,6 +193,34 @@ def test_an_open_on_its_way_to_the_server_is_one(wnet, server):
         proxy.hold = False
         opener.join(LONG)
     assert read == ["contents"]
+    wnet.ok("cancel", "Z:")
+
+
+def test_a_look_up_on_its_way_to_the_server_is_waited_for(wnet, server):
+    """The mount is busy meanwhile, though nothing is open and nobody is inside."""
+    wnet.expect_log("Z:")
+    proxy = Proxy(server.port)
+    wnet.add("Z:", proxy.share())
+    found = []
+    for name, held_seconds in ("soon", 0.4), ("never", LONG):
+        proxy.hold = True
+        later = threading.Timer(held_seconds, lambda: setattr(proxy, "hold", False))
+        later.start()
+        asker = threading.Thread(target=lambda name=name: found.append(error_of(lambda: os.stat(wnet.folder() / name))))
+        asker.start()
+        time.sleep(0.1)
+        if name == "soon":
+            wnet.ok("cancel", "Z:")
+            assert mounts_below(wnet.drives) == []
+        else:
+            assert "waits for an answer" in wnet.fails(2404, "cancel", "Z:").text
+            assert wnet.mount("Z:")
+        later.cancel()
+        proxy.hold = False
+        asker.join(LONG)
+        if name == "soon":
+            wnet.add("Z:", proxy.share())
+    assert found == [errno.ENOENT, errno.ENOENT]
     wnet.ok("cancel", "Z:")
 
 

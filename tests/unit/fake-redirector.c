@@ -180,6 +180,11 @@ static bool fake_opens_waiting(const struct connection *c)
         return c->redirector->plan->opens_waiting;
 }
 
+static bool fake_requests_waiting(const struct connection *c)
+{
+        return c->redirector->plan->requests_waiting;
+}
+
 static void fake_unmount(struct connection *c, struct completion done)
 {
         struct fake_plan *plan = c->redirector->plan;
@@ -237,6 +242,7 @@ const struct redirector_ops *fake_redirector(sd_event *event)
                 .freeze = fake_freeze,
                 .thaw = fake_thaw,
                 .opens_waiting = fake_opens_waiting,
+                .requests_waiting = fake_requests_waiting,
                 .unmount = fake_unmount,
                 .remount = fake_remount,
                 .revoke = fake_revoke,

@@ -28,7 +28,7 @@ struct fake_plan {
         unsigned n_unmount_fails; /* then 0 */
         int remount_result;
         uint64_t step_usec;     /* each of the other steps takes so long */
-        bool opens_waiting;
+        bool opens_waiting, requests_waiting;
         const struct lost_file *lost;
         size_t n_lost;
 

@@ -186,6 +186,20 @@ static void open_comes_between(void **state)
         assert_true(has_row(d, "Z:"));
 }
 
+/* More tries than a mount gets that is busy for no such reason. */
+static void look_up_on_its_way(void **state)
+{
+        struct driver *d = *state;
+        struct fake_plan *plan = fake_plan("Z:");
+
+        assert_int_equal(add(d, "Z:", SHARE, true), NO_ERROR);
+        plan->unmount_result = -EBUSY;
+        plan->n_unmount_fails = 30;
+        plan->requests_waiting = true;
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(plan->n_unmount_fails, 0);
+}
+
 static void unmount_fails(void **state)
 {
         struct driver *d = *state;
@@ -364,6 +378,7 @@ int main(void)
                 TEST(closed_just_before),
                 TEST(busy),
                 TEST(open_comes_between),
+                TEST(look_up_on_its_way),
                 TEST(unmount_fails),
                 TEST(force),
                 TEST(bad_profile),

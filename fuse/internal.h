@@ -49,6 +49,7 @@ struct op {
         mode_t mode;
         uint64_t offset;
         uint32_t size;
+        int error;                  /* of an open, while its reason is looked for */
         struct node *wait_node;     /* a mutation waits for this node's closes, */
         uint64_t wait_close;        /* or for all closes up to this number */
 };

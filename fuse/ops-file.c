@@ -125,13 +125,39 @@ static int enter_handle(struct open_file *file, const struct op *op)
                                 fuse_req_ctx(op->fuse)->pid);
 }
 
+static void looked_for(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+
+        op_fail(op, request->error == 0 ? -ENFILE : op->error);
+}
+
+/* The server did not open what path names, or did not make something in it, and says that there is no such thing. It says so, too,
+ * when it takes no more open files on a connection: whether the thing is there, the worker for names finds out on its own.
+ * path: taken. */
+static void look_for(struct op *op, char *path)
+{
+        op->error = op->request.error;
+        file_free(op->file);
+        op->file = NULL;
+        op->request.file = NULL;
+        free(op->request.path);
+        op->request.path = path;
+        op_submit(op, SMB_OP_STAT, looked_for);
+}
+
 static void opened(struct smb_request *request)
 {
         struct op *op = op_of(request);
         struct open_file *file = op->file;
         fuse_req_t fuse = op->fuse;
         struct fuse_file_info info;
+        char *path;
 
+        if ((request->error == -ENOENT || request->error == -EINVAL) && node_path(op->node, NULL, &path) == 0) {
+                look_for(op, path);
+                return;
+        }
         if (request->error < 0) {
                 file_free(file);
                 op_fail(op, request->error);
@@ -202,7 +228,12 @@ static void created(struct smb_request *request)
         struct fuse_file_info info;
         struct node *node;
         fuse_req_t fuse = op->fuse;
+        char *path;
 
+        if (request->error == -ENOENT && node_path(op->node, NULL, &path) == 0) {
+                look_for(op, path);
+                return;
+        }
         if (request->error < 0) {
                 file_free(file);
                 op_fail(op, request->error);

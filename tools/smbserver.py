@@ -217,9 +217,10 @@ class SmbServer:
         self.session = self.process.pid
         deadline = time.monotonic() + 60
         while not self._answers():
-            if self.process.poll() is not None:
+            code = self.process.poll()
+            if code is not None:
                 self._kill_session()
-                raise SmbServerError(f"smbd ended with {self.process.returncode}:\n{self.log_tail()}")
+                raise SmbServerError(f"smbd ended with {code}:\n{self.log_tail()}")
             if time.monotonic() > deadline:
                 self.kill()
                 raise SmbServerError(f"smbd does not answer on port {self.port}:\n{self.log_tail()}")

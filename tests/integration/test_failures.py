@@ -269,3 +269,20 @@ def test_workers_go_with_their_drive(wnet, server):
     wnet.ok("cancel", "Z:")
     wnet.ok("cancel", "Y:")
     wait_until(lambda: wnet.workers() == [], "no worker is left")
+
+
+def test_a_server_that_takes_no_more_open_files_is_not_one_without_the_file(wnet, make_server):
+    server = make_server(options={"max open files": "200"})
+    for number in range(400):
+        (server.data / f"f{number}").write_text("x")
+    wnet.add("Z:", server.url())
+    folder = wnet.folder()
+    with contextlib.ExitStack() as stack:
+        errors = [error_of(lambda name=name: stack.enter_context(open(folder / f"f{name}", "rb"))) for name in range(400)]
+        assert 20 < errors.count(None) < 400, errors
+        assert set(map(error_name, filter(None, errors))) == {"ENFILE"}
+        assert error_name(error_of(lambda: open(folder / "new", "wb"))) in ("ENFILE", "EINVAL")
+        assert error_name(error_of(lambda: open(folder / "none", "rb"))) == "ENOENT"
+        assert error_name(error_of(lambda: open(folder / "none" / "new", "wb"))) == "ENOENT"
+    (folder / "new").write_text("y")
+    assert (server.data / "new").read_text() == "y"

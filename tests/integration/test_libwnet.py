@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness import ALICE, BOB, BOB_PASSWORD, LONG, PASSWORD, alive, wait_until
+from harness import ALICE, BOB, BOB_PASSWORD, LONG, PASSWORD, alive, opened, wait_until
 
 ANY, DISK, PRINT = 0, 1, 2
 UPDATE_PROFILE, TEMPORARY, INTERACTIVE, REDIRECT, LOCALDRIVE = 1, 4, 8, 0x80, 0x100
@@ -80,7 +80,8 @@ class Library:
         assert listed["count"] == len(listed["entries"])
         for entry in listed["entries"]:
             assert entry["scope"] == scope and entry["provider"] == "wnet" and entry["comment"] == ""
-            assert entry["type"] == DISK and entry["display"] == 3 and entry["usage"] == 1
+            port = (entry["local"] or "").startswith("LPT")
+            assert entry["type"] == (PRINT if port else DISK) and entry["display"] == 3 and entry["usage"] == 1
         return sorted((entry["local"], entry["remote"]) for entry in listed["entries"])
 
 
@@ -135,6 +136,32 @@ def test_without_a_device_nothing_is_remembered(lib, wnet, server):
     assert lib.enumerate(CONNECTED) == [(None, server.unc())]
     assert lib.code("cancel2", server.url(), 0, 0) == 0
     assert wnet.list() == []
+
+
+def test_a_printer_port(lib, wnet, make_server):
+    server = make_server(more_shares={"printer": {"path": "spool", "printed": "printed"}})
+    for device, share, type in [("Z:", "printer", ANY), ("Z:", "printer", DISK), ("LPT1", "data", ANY), ("LPT1", "data", PRINT),
+                                (None, "printer", PRINT), (None, "printer", ANY)]:
+        assert lib.add(device, server.unc(share), UPDATE_PROFILE, type) == 66, (device, share, type)
+    assert wnet.list() == [] and wnet.rows() == {}
+
+    assert lib.add("lpt1:", server.unc("printer"), UPDATE_PROFILE, PRINT) == 0
+    assert lib.add("LPT2", server.unc("printer"), 0, ANY) == 0
+    assert lib.add("LPT2", server.unc("printer"), 0, ANY) == 85
+    assert sorted(lib.enumerate(CONNECTED, PRINT)) == [("LPT1", server.unc("printer")), ("LPT2", server.unc("printer"))]
+    assert lib.enumerate(CONNECTED, DISK) == []
+    assert lib.enumerate(REMEMBERED, PRINT) == [("LPT1", server.unc("printer"))]
+    assert lib("get", "LPT1:", 260)["name"] == server.unc("printer")
+    with opened(wnet.folder("LPT1"), "wb") as job:
+        job.write(b"never printed")
+        assert lib.code("cancel2", "LPT1", 0, 0) == 2401
+        assert lib.code("cancel2", server.unc("printer"), 0, 0) == 2401
+        assert wnet.mount("LPT1") and wnet.mount("LPT2")
+        assert lib.code("cancel2", "lpt1", UPDATE_PROFILE, 1) == 0
+    assert lib.code("cancel2", "LPT1:", 0, 0) == 2250
+    assert lib.code("cancel2", server.unc("printer"), 0, 0) == 0
+    assert wnet.list() == [] and wnet.rows() == {}
+    assert os.listdir(server.path("printed")) == []
 
 
 ADD_FAILURES = [

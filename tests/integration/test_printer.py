@@ -395,6 +395,7 @@ def test_the_daemon_killed_with_jobs(wnet, server):
     wnet.folder("LPT1").write_bytes(b"for the other")
     printed = Path(server.path("printed2"))
     wait_until(lambda: [p.read_bytes() for p in printed.iterdir()] == [b"for the other"], "it is printed")
+    wait_until(lambda: wnet.files() == [], "wnetd has heard of it")
     assert jobs(server) == [] and len(spooled(wnet)) == 1
 
     wnet.add("LPT7", server.url("printer"))

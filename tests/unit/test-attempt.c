@@ -30,6 +30,10 @@ static void refused_at_once(void **state)
                 { { .local = "*", .remote = "nothing" }, ERROR_BAD_NET_NAME },
                 { { .local = "Z:", .remote = SHARE, .type = RESOURCETYPE_PRINT }, ERROR_BAD_DEV_TYPE },
                 { { .local = "LPT1", .remote = SHARE, .type = RESOURCETYPE_DISK }, ERROR_BAD_DEV_TYPE },
+                { { .local = "*", .remote = SHARE, .type = RESOURCETYPE_PRINT }, ERROR_BAD_DEV_TYPE },
+                { { .local = "", .remote = SHARE, .type = RESOURCETYPE_PRINT }, ERROR_BAD_DEV_TYPE },
+                { { .local = "LPT1", .remote = "//srv/printer/dir" }, ERROR_BAD_NET_NAME },
+                { { .local = "LPT1", .remote = SHARE, .read_only = true }, ERROR_INVALID_PARAMETER },
                 { { .local = "Z:", .remote = SHARE, .type = 3 }, ERROR_INVALID_PARAMETER },
                 { { .local = "Z:", .remote = SHARE, .type = UINT32_MAX }, ERROR_INVALID_PARAMETER },
                 { { .local = "Z:", .remote = SHARE, .credentials_file = "not/absolute" }, ERROR_INVALID_PARAMETER },
@@ -65,6 +69,28 @@ static void connects(void **state)
         assert_string_equal(d->states, "Z: connecting\nZ: ok\n");
         assert_string_equal(fake_log(), "start Z:\n");
         assert_int_equal(count_entries(d->folder), 0); /* the profile is not even made */
+}
+
+static void port(void **state)
+{
+        static const uint32_t types[] = { RESOURCETYPE_ANY, RESOURCETYPE_PRINT };
+        struct driver *d = *state;
+        struct profile_rows rows = { 0 };
+        struct wn_error err;
+
+        for (size_t i = 0; i < N_ELEMENTS(types); i++) {
+                const struct add_request request = { .local = i ? "lpt1:" : "LPT9", .remote = "//srv/printer", .type = types[i],
+                                                     .persistent = true };
+
+                assert_int_equal(wait_for(begin_request(d, &request)), NO_ERROR);
+        }
+        assert_string_equal(find(d, "LPT1")->mountpoint, "/tmp/wnet-unit-drives/LPT1");
+        assert_true(connection_is_printer(find(d, "LPT9")));
+        assert_int_equal(profile_load(d->manager.profile_path, &rows, &err), 0);
+        assert_int_equal(rows.n_items, 2);
+        assert_int_equal(rows.items[0].type, RESOURCETYPE_PRINT);
+        assert_int_equal(rows.items[1].type, RESOURCETYPE_PRINT);
+        profile_rows_done(&rows);
 }
 
 static void deviceless(void **state)
@@ -439,6 +465,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(refused_at_once),
                 TEST(connects),
+                TEST(port),
                 TEST(deviceless),
                 TEST(already_connected),
                 TEST(remembered),

@@ -87,6 +87,32 @@ static void openers(void **state)
         holders_done(&holders);
 }
 
+/* On its way to the server a job is its writer's, even when that has ended. */
+static void print_job(void **state)
+{
+        struct handle_table table;
+        struct handle job = { 0 };
+        struct holders holders = { 0 };
+
+        (void) state;
+        handle_table_init(&table);
+        assert_int_equal(handle_table_add(&table, &job, "", false, O_WRONLY, getpid()), 0);
+        job.job = true;
+        job.pid = 0x7fffffff; /* no process has this number */
+        job.unsent_bytes = 1234;
+        assert_int_equal(handle_table_holders(&table, "/no/such/mount", &holders), 0);
+        assert_int_equal(holders.n_items, 1);
+        assert_int_equal(holders.items[0].kind, HOLDER_JOB);
+        assert_string_equal(holder_kind_name(holders.items[0].kind), "job");
+        assert_int_equal(holders.items[0].pid, 0x7fffffff);
+        assert_string_equal(holders.items[0].program, job.program);
+        assert_string_equal(holders.items[0].path, "/");
+        assert_string_equal(holders.items[0].mode, "");
+        assert_int_equal(holders.items[0].unsent_bytes, 1234);
+        holders_done(&holders);
+        handle_table_remove(&table, &job);
+}
+
 static void very_many(void **state)
 {
         enum { N = HOLDERS_MAX + 50 };
@@ -179,6 +205,7 @@ int main(void)
                 cmocka_unit_test(counts),
                 cmocka_unit_test(modes),
                 cmocka_unit_test(openers),
+                cmocka_unit_test(print_job),
                 cmocka_unit_test(very_many),
                 cmocka_unit_test_setup_teardown(opener_is_gone, make_folder, remove_folder),
         };

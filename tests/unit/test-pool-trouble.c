@@ -89,6 +89,32 @@ static void idle_worker_killed(void **state)
         assert_int_equal(pool_do(d, SMB_OP_STAT, ""), 0);
 }
 
+/* What is opened once ends with its connection: opened again it would be another job. There is no worker for files, either. */
+static void print_job(void **state)
+{
+        static const struct {
+                enum fake_op fake;
+                int write_error;
+        } cases[] = { { FAKE_WRITE, -EIO }, { FAKE_CLOSE, 0 } };
+        struct driver *d = *state;
+
+        d->config.n_file_workers = 0;
+        fake_add(d->server, "job", "");
+        assert_int_equal(pool_start(d), NO_ERROR);
+        for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+                struct smb_file *file = pool_open(d, "job", O_WRONLY);
+                unsigned n_opens = fake_count(d->server, FAKE_OPEN, "job"), n_up = d->n_up;
+
+                file->once = true;
+                fake_break(d->server, cases[i].fake, "job", FAKE_EXIT, 0, 1);
+                assert_int_equal(pool_write(d, file, 'x'), cases[i].write_error);
+                assert_int_equal(pool_write(d, file, 'y'), cases[i].write_error);
+                assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, file, 0, 0)), -EIO); /* nobody knows what came of it */
+                LOOP_UNTIL(d->event, d->n_up > n_up);
+                assert_int_equal(fake_count(d->server, FAKE_OPEN, "job"), n_opens);
+        }
+}
+
 static void server_stays_away(void **state)
 {
         struct driver *d = *state;
@@ -384,6 +410,7 @@ int main(void)
                 TEST(repeated_once),
                 TEST(not_repeated),
                 TEST(idle_worker_killed),
+                TEST(print_job),
                 TEST(server_stays_away),
                 TEST(file_opened_again),
                 TEST(file_replaced),

@@ -164,7 +164,7 @@ const struct command command_add = {
         .help = "  Z:                  The device: A: to Z:, LPT1 to LPT9, or * for the first free letter from Z:;\n"
                 "                      without one, the share appears below UNC in the folder of the drives\n"
                 "  //server/share      The share; also \\\\server\\share, smb://server/share, //server:port/share,\n"
-                "                      and a folder below it: //server/share/folder\n"
+                "                      and a folder below it: //server/share/folder; for a port, a printer: //server/printer\n"
                 "  --user NAME         User name, or DOMAIN\\name\n"
                 "  --password-stdin    Read the password from the first line of standard input\n"
                 "  --credentials FILE  Read user name, password and domain from FILE, as mount.cifs does\n"

@@ -3,7 +3,8 @@
  * Connecting: for somebody who asked (manager_add) or for a remembered device (manager_reconnect). One attempt per connection
  * at a time; c->attempt is set exactly while it lasts.
  *
- *   check the profile (only when it is to change) → connect and mount → write the row → done
+ *   check the profile (only when it is to change) → look the password up (if it is saved) → connect and mount → save the
+ *   password (if asked to) → write the row → done
  *
  * The row is written only after the connection has succeeded; when that fails, the mount goes again. Completions of the
  * redirector only note their result: the next step runs from the event loop.
@@ -20,12 +21,24 @@
 #include "core/fault.h"
 #include "core/log.h"
 #include "core/manager.h"
+#include "core/password.h"
 #include "core/session.h"
 
 #define PROFILE_WAIT_USEC (5 * 1000000ULL) /* for a lock of another process */
 #define PROFILE_RETRY_USEC (50 * 1000ULL)
 
-enum attempt_phase { ATTEMPT_CHECK_PROFILE, ATTEMPT_CONNECT, ATTEMPT_WRITE_ROW, ATTEMPT_UNDO };
+enum attempt_phase {
+        ATTEMPT_CHECK_PROFILE,
+        ATTEMPT_LOOK_UP,
+        ATTEMPT_CONNECT,
+        ATTEMPT_SAVE,
+        ATTEMPT_WRITE_ROW,
+        ATTEMPT_UNDO, /* this one and the next: it has failed */
+        ATTEMPT_UNSAVE,
+};
+
+/* Where its password comes from, and goes to. */
+enum attempt_password { PASSWORD_AT_HAND, PASSWORD_SAVED, PASSWORD_TO_SAVE };
 
 /* What a remembered device was connected with before somebody tried something else. */
 struct kept_credentials {
@@ -40,6 +53,8 @@ struct attempt {
         struct connection *connection;
         enum attempt_phase phase;
         bool persistent;
+        enum attempt_password password;
+        bool saved;     /* to be undone when it fails */
         bool cancelled; /* to be undone as soon as the mount is there */
         uint64_t profile_deadline_usec;
         int status; /* what the last step ended with */
@@ -91,6 +106,7 @@ static void put_back_credentials(struct connection *c, struct kept_credentials *
 static void attempt_free(struct attempt *a)
 {
         a->connection->attempt = NULL;
+        password_cancel(a->connection);
         kept_done(&a->kept);
         sd_event_source_disable_unref(a->step_source);
         free(a);
@@ -169,7 +185,7 @@ static void on_completed(void *userdata, int r, const struct wn_error *err)
 
         if (a->cancelled)
                 a->cancelled = r == 0; /* there is a mount to be undone */
-        else if (a->phase != ATTEMPT_UNDO) {
+        else if (a->phase < ATTEMPT_UNDO) {
                 a->status = r == 0 ? NO_ERROR : status_from_result(r);
                 if (err)
                         a->err = *err;
@@ -198,6 +214,20 @@ static bool profile_settled(struct attempt *a, int *result)
         return true;
 }
 
+/* Has the keyring do something; its completion leads on. */
+static void begin_keyring(struct attempt *a, enum attempt_phase phase, int (*act)(struct connection *c, struct completion done))
+{
+        int r;
+
+        a->phase = phase;
+        r = act(a->connection, (struct completion){ on_completed, a });
+        if (r == 0)
+                return;
+        if (phase != ATTEMPT_UNSAVE)
+                a->status = error_set(&a->err, ERROR_EXTENDED_ERROR, -r, "secret", "the keyring cannot be asked: %s", strerror(-r));
+        step_after(a, 0);
+}
+
 static void begin_connect(struct attempt *a)
 {
         struct connection *c = a->connection;
@@ -210,6 +240,14 @@ static void begin_connect(struct attempt *a)
                 a->status = ERROR_EXTENDED_ERROR;
                 step_after(a, 0);
         }
+}
+
+static void begin_password(struct attempt *a)
+{
+        if (a->password == PASSWORD_SAVED)
+                begin_keyring(a, ATTEMPT_LOOK_UP, password_look_up);
+        else
+                begin_connect(a);
 }
 
 /* What the profile remembers of the device must not be overwritten with another resource. */
@@ -243,7 +281,7 @@ static void check_profile(struct attempt *a)
         if (r != 0)
                 attempt_failed(a, r);
         else
-                begin_connect(a);
+                begin_password(a);
 }
 
 /* Takes the mount away again; the attempt fails with a->status when it is gone. */
@@ -255,11 +293,35 @@ static void undo(struct attempt *a)
         a->connection->manager->ops->revoke(a->connection, (struct completion){ on_completed, a });
 }
 
+/* Whether user's password is the one that the row says is in the Secret Service. */
+static bool is_saved(const struct connection *c, const char *user)
+{
+        return c->saved_user && !c->credentials_file && strcmp(c->saved_user, user) == 0;
+}
+
+/* The row has been written. user: whose password it says is in the Secret Service; NULL: there is none. */
+static void set_saved_user(struct connection *c, char *user /* takes */)
+{
+        if (c->saved_user && (!user || strcmp(c->saved_user, user) != 0))
+                password_drop(c);
+        free(c->saved_user);
+        c->saved_user = user;
+}
+
+static void begin_save(struct attempt *a)
+{
+        _cleanup_free_ char *user = credentials_user_text(&a->connection->credentials);
+
+        a->saved = user && !is_saved(a->connection, user);
+        begin_keyring(a, ATTEMPT_SAVE, password_save);
+}
+
 static void write_row(struct attempt *a)
 {
         struct connection *c = a->connection;
         struct timespec now;
-        _cleanup_free_ char *remote = remote_name_to_unc(&c->remote);
+        _cleanup_free_ char *remote = remote_name_to_unc(&c->remote), *user = credentials_user_text(&c->credentials);
+        bool saved = user && (a->password == PASSWORD_TO_SAVE || is_saved(c, user));
         struct profile_row row = {
                 .device = c->device.text,
                 .remote = remote,
@@ -268,7 +330,7 @@ static void write_row(struct attempt *a)
                 .domain = c->credentials.domain,
                 .provider = (char *) "wnet",
                 .read_only = c->read_only,
-                .secret = c->credentials_file ? PROFILE_SECRET_FILE : PROFILE_SECRET_NONE,
+                .secret = saved ? PROFILE_SECRET_SERVICE : c->credentials_file ? PROFILE_SECRET_FILE : PROFILE_SECRET_NONE,
                 .credentials_file = c->credentials_file,
         };
         struct profile_change *change = NULL;
@@ -276,7 +338,7 @@ static void write_row(struct attempt *a)
 
         clock_gettime(CLOCK_REALTIME, &now);
         row.since_usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
-        r = remote ? profile_stage_put(c->manager->profile_path, &row, &change, &a->err) : -ENOMEM;
+        r = remote && user ? profile_stage_put(c->manager->profile_path, &row, &change, &a->err) : -ENOMEM;
         FAULT_POINT("add.staged");
         if (r == 0)
                 r = profile_commit(change, &a->err);
@@ -284,11 +346,19 @@ static void write_row(struct attempt *a)
                 return;
         FAULT_POINT("add.committed");
         if (r == 0) {
+                set_saved_user(c, saved ? TAKE_PTR(user) : NULL);
                 attempt_succeeded(a);
                 return;
         }
         a->status = r;
         undo(a);
+}
+
+static void begin_row(struct attempt *a)
+{
+        a->phase = ATTEMPT_WRITE_ROW;
+        a->profile_deadline_usec = now_usec(a) + PROFILE_WAIT_USEC;
+        write_row(a);
 }
 
 static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
@@ -297,14 +367,20 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
 
         (void) source;
         (void) usec;
-        if (a->connection->mount_lost) {
-                error_set(&a->err, ERROR_EXTENDED_ERROR, 0, "mount", "%s was unmounted by another program", a->connection->name);
-                attempt_failed(a, ERROR_EXTENDED_ERROR);
-                return 0;
+        if (a->connection->mount_lost && a->phase < ATTEMPT_UNDO) {
+                a->status = error_set(&a->err, ERROR_EXTENDED_ERROR, 0, "mount", "%s was unmounted by another program",
+                                      a->connection->name);
+                a->phase = ATTEMPT_UNDO;
         }
         switch (a->phase) {
         case ATTEMPT_CHECK_PROFILE:
                 check_profile(a);
+                break;
+        case ATTEMPT_LOOK_UP:
+                if (a->status != NO_ERROR)
+                        attempt_failed(a, a->status);
+                else
+                        begin_connect(a);
                 break;
         case ATTEMPT_CONNECT:
                 FAULT_POINT("add.mounted");
@@ -314,17 +390,31 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
                         attempt_failed(a, a->status);
                 else if ((a->status = session_check(a->connection, &a->err)) != 0) /* now its user is known */
                         undo(a);
-                else if (a->persistent) {
-                        a->phase = ATTEMPT_WRITE_ROW;
-                        a->profile_deadline_usec = now_usec(a) + PROFILE_WAIT_USEC;
-                        write_row(a);
-                } else
+                else if (a->password == PASSWORD_TO_SAVE)
+                        begin_save(a);
+                else if (a->persistent)
+                        begin_row(a);
+                else
                         attempt_succeeded(a);
+                break;
+        case ATTEMPT_SAVE:
+                if (a->status == NO_ERROR) {
+                        begin_row(a);
+                        break;
+                }
+                a->saved = false;
+                undo(a);
                 break;
         case ATTEMPT_WRITE_ROW:
                 write_row(a);
                 break;
         case ATTEMPT_UNDO:
+                if (a->saved)
+                        begin_keyring(a, ATTEMPT_UNSAVE, password_unsave);
+                else
+                        attempt_failed(a, a->status);
+                break;
+        case ATTEMPT_UNSAVE:
                 attempt_failed(a, a->status);
                 break;
         }
@@ -335,11 +425,12 @@ bool attempt_cancel(struct connection *c)
 {
         struct attempt *a = c->attempt;
 
-        if (a->phase == ATTEMPT_UNDO || a->cancelled)
+        if (a->phase >= ATTEMPT_UNDO || a->cancelled)
                 return false;
         error_set(&a->err, ERROR_CANCELLED, 0, "connect", "the connection of %s was cancelled", c->name);
         a->status = ERROR_CANCELLED;
-        if (a->phase == ATTEMPT_WRITE_ROW) { /* it is mounted already */
+        if (a->phase == ATTEMPT_SAVE || a->phase == ATTEMPT_WRITE_ROW) { /* it is mounted already */
+                password_cancel(c);
                 undo(a);
                 return false;
         }
@@ -364,14 +455,14 @@ void attempt_end(struct connection *c)
 /* ---- begin ---- */
 
 /* caller NULL: nobody asked. 0, a negative errno, or ERROR_SESSION_CREDENTIAL_CONFLICT with err filled. */
-static int begin(struct connection *c, bool persistent, const struct caller *caller, add_done_fn done, void *userdata,
-                 struct wn_error *err)
+static int begin(struct connection *c, bool persistent, enum attempt_password password, const struct caller *caller,
+                 add_done_fn done, void *userdata, struct wn_error *err)
 {
         struct attempt *a;
         int r;
 
         assert(!c->attempt);
-        r = session_join(c);
+        r = password == PASSWORD_SAVED ? password_use_saved(c) : session_join(c);
         if (r == 0)
                 r = session_check(c, err);
         if (r != 0)
@@ -381,6 +472,7 @@ static int begin(struct connection *c, bool persistent, const struct caller *cal
                 return -ENOMEM;
         a->connection = c;
         a->persistent = persistent;
+        a->password = password;
         if (caller)
                 a->caller = *caller;
         a->done = done;
@@ -393,14 +485,20 @@ static int begin(struct connection *c, bool persistent, const struct caller *cal
         if (persistent)
                 step_after(a, 0);
         else
-                begin_connect(a);
+                begin_password(a);
         return 0;
+}
+
+/* With what is remembered. */
+static int begin_again(struct connection *c, const struct caller *caller, add_done_fn done, void *userdata, struct wn_error *err)
+{
+        return begin(c, false, c->saved_user ? PASSWORD_SAVED : PASSWORD_AT_HAND, caller, done, userdata, err);
 }
 
 void manager_reconnect(struct connection *c)
 {
         struct wn_error err = { 0 };
-        int r = begin(c, false, NULL, NULL, NULL, &err);
+        int r = begin_again(c, NULL, NULL, NULL, &err);
 
         if (r < 0)
                 log_error("%s cannot be connected: out of memory", c->name);
@@ -430,7 +528,7 @@ int manager_restore_device(struct manager *m, const char *local, const struct ca
         if (c->cancel)
                 return error_set(err, ERROR_BUSY, 0, "resolve", "%s is just being forgotten; try again", c->name);
         c->next_retry_usec = 0;
-        r = begin(c, false, caller, done, userdata, err);
+        r = begin_again(c, caller, done, userdata, err);
         return r < 0 ? error_set(err, ERROR_EXTENDED_ERROR, -r, "resolve", "wnetd is out of memory") : r;
 }
 
@@ -495,6 +593,14 @@ static int check_request(const struct add_request *request, struct wn_error *err
                 return error_set(err, ERROR_INVALID_PARAMETER, 0, "resolve", "the path of the credentials file is not absolute");
         if (request->credentials_file && strlen(request->credentials_file) >= 4096)
                 return error_set(err, ERROR_INVALID_PARAMETER, 0, "resolve", "the path of the credentials file is too long");
+        if (request->save_password && request->local[0] == '\0')
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "resolve",
+                                 "a connection without a device is not remembered, so no password can be saved for it");
+        if (request->save_password && request->credentials_file)
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "resolve",
+                                 "a password is not saved that comes from a credentials file: it is there already");
+        if (request->save_password && !request->credentials.password.bytes)
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "resolve", "there is no password to be saved: none was given");
         return 0;
 }
 
@@ -533,6 +639,18 @@ static int apply_request(struct connection *c, const struct add_request *request
         }
         c->read_only = c->read_only || request->read_only;
         return 0;
+}
+
+/* The saved password is meant where none is given, for the same user or for none. */
+static enum attempt_password password_for(const struct connection *c, const struct add_request *request)
+{
+        _cleanup_free_ char *user = credentials_user_text(&request->credentials);
+
+        if (request->save_password)
+                return PASSWORD_TO_SAVE;
+        if (!c->saved_user || request->credentials.password.bytes || request->credentials_file)
+                return PASSWORD_AT_HAND;
+        return !request->credentials.user || (user && strcmp(user, c->saved_user) == 0) ? PASSWORD_SAVED : PASSWORD_AT_HAND;
 }
 
 /* Whether a device that has a connection, live or remembered, may be connected to remote. */
@@ -595,7 +713,8 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
                 r = apply_request(c, request, &kept);
         if (r == 0) {
                 c->next_retry_usec = 0;
-                r = begin(c, request->persistent && !deviceless, &request->caller, done, userdata, err);
+                r = begin(c, (request->persistent || request->save_password) && !deviceless, password_for(c, request),
+                          &request->caller, done, userdata, err);
         }
         if (r == 0)
                 c->attempt->kept = kept;

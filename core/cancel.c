@@ -2,7 +2,8 @@
 /*
  * Disconnecting: the one path that every disconnection takes, from `wnet cancel` to the end of the daemon.
  *
- *   resolve → stage the profile → freeze → count → unmount, or revoke when forced → commit and verify → answer
+ *   resolve → stage the profile → freeze → count → unmount, or revoke when forced → commit and verify →
+ *   remove the saved password, if the row said that there is one → answer
  *
  * Nothing is changed before everything that can refuse has been asked; what was staged or unmounted is put back when a later
  * step refuses. A connection belongs to one cancel at a time (c->cancel); another one for it waits, and resolves anew.
@@ -20,6 +21,7 @@
 #include "core/log.h"
 #include "core/manager.h"
 #include "core/mountinfo.h"
+#include "core/password.h"
 
 #define PROFILE_WAIT_USEC (5 * 1000000ULL)
 #define PROFILE_RETRY_USEC (50 * 1000ULL)
@@ -37,6 +39,7 @@ enum cancel_phase {
         CANCEL_UNMOUNT_AGAIN,
         CANCEL_REVOKE,
         CANCEL_PUT_BACK,
+        CANCEL_FORGET_PASSWORD,
         CANCEL_WAIT,
 };
 
@@ -137,6 +140,8 @@ static void finish(struct cancel *x)
         struct manager *m = x->manager;
 
         assert(!x->change && x->n_waiting == 0);
+        if (x->outcome.status == NO_ERROR && x->phase != CANCEL_FORGET_PASSWORD)
+                x->outcome.err = (struct wn_error){ 0 };
         if (x->outcome.status != NO_ERROR && !x->outcome.err.text[0])
                 error_set(&x->outcome.err, x->outcome.status, 0, "cancel", "%s", status_message(x->outcome.status));
         TAILQ_REMOVE(&m->cancels, x, entry);
@@ -245,6 +250,38 @@ static bool mounts_are_gone(const struct cancel *x)
         return gone;
 }
 
+/* The row is gone, and the mount unless it is to stay: now the saved password, for which c is kept. Whether there is one. */
+static bool forget_password(struct cancel *x, struct connection *c)
+{
+        int r;
+
+        if (!x->device || !(x->flags & CONNECT_UPDATE_PROFILE) || !c->saved_user)
+                return false;
+        x->phase = CANCEL_FORGET_PASSWORD;
+        r = password_forget(c, completion(x));
+        if (r == 0)
+                return true;
+        x->n_waiting--;
+        log_warning("the saved password of %s could not be removed: %s", c->name, strerror(-r));
+        return false;
+}
+
+/* The device is remembered no longer, and its password neither, or outcome.err tells why. */
+static void forgotten(struct cancel *x)
+{
+        struct connection *c = x->targets[0];
+
+        free(TAKE_PTR(c->saved_user));
+        if (connection_is_live(c) && !c->mount_lost) {
+                c->cancel = NULL;
+                c->remembered = c->retry_wanted = false;
+                manager_record(c, "forgotten", "", &x->caller);
+        } else
+                let_go(x, c, true);
+        manager_release(x->manager);
+        finish(x);
+}
+
 static void put_back(struct cancel *x);
 
 static void commit(struct cancel *x)
@@ -263,10 +300,15 @@ static void commit(struct cancel *x)
                           x->targets[0]->name);
                 x->outcome.status = ERROR_EXTENDED_ERROR;
         }
-        for (size_t i = 0; i < x->n_targets; i++) {
+        for (size_t i = 0; i < x->n_targets; i++)
                 cancel_outcome_add_lost(&x->outcome, x->targets[i]);
-                let_go(x, x->targets[i], forget);
+        if (x->n_targets == 1 && forget_password(x, x->targets[0])) {
+                let_go(x, x->targets[0], false);
+                x->targets[0]->cancel = x;
+                return;
         }
+        for (size_t i = 0; i < x->n_targets; i++)
+                let_go(x, x->targets[i], forget);
         manager_release(x->manager);
         if (!x->device && x->outcome.status == NO_ERROR && x->n_targets > 0) { /* attempts that were put off */
                 x->ended_attempt = true;
@@ -441,14 +483,8 @@ static void stage(struct cancel *x)
                 return;
         }
         FAULT_POINT("cancel.committed");
-        if (connection_is_live(c)) {
-                c->cancel = NULL;
-                c->remembered = c->retry_wanted = false;
-                manager_record(c, "forgotten", "", &x->caller);
-        } else
-                let_go(x, c, true);
-        manager_release(x->manager);
-        finish(x);
+        if (!forget_password(x, c))
+                forgotten(x);
 }
 
 /* ---- 1: resolve ---- */
@@ -628,6 +664,9 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
         case CANCEL_PUT_BACK:
                 remounted(x);
                 break;
+        case CANCEL_FORGET_PASSWORD:
+                forgotten(x);
+                break;
         case CANCEL_WAIT:
                 look_again(x);
                 break;
@@ -643,6 +682,8 @@ void cancel_end_all(struct manager *m)
 
         while ((x = TAILQ_FIRST(&m->cancels))) {
                 x->n_waiting = 0;
+                if (x->phase == CANCEL_FORGET_PASSWORD)
+                        password_cancel(x->targets[0]);
                 x->outcome.status = ERROR_CANCELLED;
                 error_set(&x->outcome.err, ERROR_CANCELLED, 0, "cancel", "wnetd has ended");
                 rollback(x);

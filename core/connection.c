@@ -79,11 +79,12 @@ static void forget_session(struct connection *c)
 
 void connection_free(struct connection *c)
 {
-        assert(!c->redirector && !c->cancel && !c->attempt);
+        assert(!c->redirector && !c->cancel && !c->attempt && !c->password_call);
         TAILQ_REMOVE(&c->manager->connections, c, entry);
         remote_name_done(&c->remote);
         credentials_done(&c->credentials);
         free(c->credentials_file);
+        free(c->saved_user);
         forget_session(c);
         free(c->name);
         free(c->mountpoint);

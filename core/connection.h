@@ -44,6 +44,7 @@ struct connection {
         struct remote_name remote;
         struct credentials credentials;
         char *credentials_file;      /* NULL: none; then credentials' password counts */
+        char *saved_user;            /* its password is in the Secret Service, under this name ("DOMAIN\user" or ""); NULL: it is not */
         char *session_user;          /* as whom the server knows us: set when the first worker has been accepted, NULL before */
         char *session_domain;        /* the same; NULL: none */
         bool read_only;
@@ -66,6 +67,7 @@ struct connection {
         bool mount_lost;               /* unmounted by somebody else while a cancel or an attempt was under way */
         bool release_pending;          /* its redirector is to be freed, outside of the redirector's own callbacks */
         struct cancel *cancel;         /* the disconnection that is under way */
+        struct password_call *password_call; /* what is asked of the Secret Service now */
         struct attempt *attempt;       /* the connection attempt that is under way */
 };
 

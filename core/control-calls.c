@@ -109,6 +109,7 @@ static int read_option(sd_bus_message *call, const char *key, bool add, struct a
         } flags[] = {
                 { "persistent", &request->persistent },
                 { "read-only", &request->read_only },
+                { "save-password", &request->save_password },
         };
         int r = -ENOENT, value;
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -77,6 +78,16 @@ int credentials_split_user(const char *text, char **ret_user, char **ret_domain)
         *ret_user = TAKE_PTR(user);
         *ret_domain = TAKE_PTR(domain);
         return 0;
+}
+
+char *credentials_user_text(const struct credentials *credentials)
+{
+        const char *user = credentials->user ? credentials->user : "";
+        char *text;
+
+        if (!credentials->domain)
+                return strdup(user);
+        return asprintf(&text, "%s\\%s", credentials->domain, user) < 0 ? NULL : text;
 }
 
 enum key { KEY_UNKNOWN, KEY_USER, KEY_PASSWORD, KEY_DOMAIN };

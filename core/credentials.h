@@ -26,6 +26,9 @@ int credentials_copy(const struct credentials *from, struct credentials *ret_cop
  * 0, ERROR_BAD_USERNAME (empty user, control characters, longer than 256 bytes) or -ENOMEM. */
 int credentials_split_user(const char *text, char **ret_user, char **ret_domain);
 
+/* The inverse: "DOMAIN\user", "user"; "" where no user is given. NULL when out of memory; the caller frees. */
+char *credentials_user_text(const struct credentials *credentials);
+
 /* Parses a mount.cifs credentials file's text: lines "username=", "password=", "domain=" (also "user=", "pass=", "dom="),
  * blanks around the key ignored, everything after '=' is the value, to the end of the line; lines that begin with '#' and
  * empty ones are skipped. No I/O.

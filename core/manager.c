@@ -177,7 +177,8 @@ static int adopt_row(struct manager *m, const struct profile_row *row)
         c->since_usec = realtime_usec();
         if ((row->user && !(c->credentials.user = strdup(row->user))) ||
             (row->domain && !(c->credentials.domain = strdup(row->domain))) ||
-            (row->secret == PROFILE_SECRET_FILE && !(c->credentials_file = strdup(row->credentials_file))))
+            (row->secret == PROFILE_SECRET_FILE && !(c->credentials_file = strdup(row->credentials_file))) ||
+            (row->secret == PROFILE_SECRET_SERVICE && !(c->saved_user = credentials_user_text(&c->credentials))))
                 return -ENOMEM;
         m->ops->folder(c, true);
         watch_folder(m->watch, c);

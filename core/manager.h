@@ -20,6 +20,7 @@ struct manager {
         char *drives_dir;
         char *profile_path;
         const char *login;               /* the user name where a connection has none; the caller's */
+        const char *secret_program;      /* path of wnet-secret; set after manager_init() */
         struct connection_list connections;
         TAILQ_HEAD(, cancel) cancels;    /* those that wait for another one to end come behind it */
         sd_event_source *restore_source; /* the profile was locked at start */
@@ -71,6 +72,7 @@ struct add_request {
         struct credentials credentials;
         const char *credentials_file;
         bool persistent;
+        bool save_password;      /* in the Secret Service, once it is connected; implies persistent */
         bool read_only;
         struct caller caller;
 };

@@ -299,7 +299,7 @@ static const char *find_fault(const struct profile_row *row)
                 return "domain";
         if (!is_text(row->provider, TEXT_MAX_BYTES))
                 return "provider";
-        if (row->secret != PROFILE_SECRET_NONE && row->secret != PROFILE_SECRET_FILE)
+        if (row->secret > PROFILE_SECRET_SERVICE)
                 return "secret";
         if ((row->secret == PROFILE_SECRET_FILE) != (row->credentials_file != NULL) ||
             (row->credentials_file &&
@@ -361,7 +361,7 @@ static int read_row(sqlite3_stmt *stmt, struct profile_row *row, const char *pat
                         return bad(path, err, "a row has a malformed %s", sqlite3_column_name(stmt, texts[i].column));
         }
         if (!read_number(stmt, TYPE, RESOURCETYPE_PRINT, &type) || !read_number(stmt, READ_ONLY, 1, &read_only) ||
-            !read_number(stmt, SECRET, PROFILE_SECRET_FILE, &secret) ||
+            !read_number(stmt, SECRET, PROFILE_SECRET_SERVICE, &secret) ||
             !read_number(stmt, SINCE_USEC, INT64_MAX, &since_usec))
                 return bad(path, err, "a row has a malformed number");
         row->type = (uint32_t) type;

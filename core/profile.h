@@ -27,7 +27,7 @@
 #define PROFILE_ROWS_MAX (26 + 9)
 
 /* Where a remembered device's credentials come from. */
-enum profile_secret { PROFILE_SECRET_NONE, PROFILE_SECRET_FILE };
+enum profile_secret { PROFILE_SECRET_NONE, PROFILE_SECRET_FILE, PROFILE_SECRET_SERVICE };
 
 struct profile_row {
         char *device;          /* canonical: "Z:", "LPT1" */

@@ -44,7 +44,7 @@
 struct daemon {
         struct paths paths;
         struct conf conf;
-        char *drives_dir, *worker_program, *login, *spool_dir;
+        char *drives_dir, *worker_program, *secret_program, *login, *spool_dir;
         int lock_fd, listen_fd;
         sd_event *event;
         struct redirector_settings redirector;
@@ -131,8 +131,8 @@ static char *expand_home(const char *path)
         return asprintf(&expanded, "%s/%s", home, path + 2) < 0 ? NULL : expanded;
 }
 
-/* wnet-smb lies beside this program in a build directory, else in libexec. */
-static char *find_worker(void)
+/* The programs that we start lie beside this one in a build directory, else in libexec. */
+static char *find_program(const char *name)
 {
         char self[4096], *path;
         ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -142,13 +142,13 @@ static char *find_worker(void)
         slash = strrchr(self, '/');
         if (slash) {
                 *slash = '\0';
-                if (asprintf(&path, "%s/wnet-smb", self) < 0)
+                if (asprintf(&path, "%s/%s", self, name) < 0)
                         return NULL;
                 if (access(path, X_OK) == 0)
                         return path;
                 free(path);
         }
-        return strdup(WNET_LIBEXECDIR "/wnet-smb");
+        return asprintf(&path, "%s/%s", WNET_LIBEXECDIR, name) < 0 ? NULL : path;
 }
 
 static int make_private(const char *path)
@@ -193,8 +193,9 @@ static int prepare(struct daemon *d)
                 return r;
         user = getpwuid(geteuid());
         d->login = strdup(user ? user->pw_name : "");
-        d->worker_program = find_worker();
-        if (!d->login || !d->worker_program || asprintf(&d->spool_dir, "%s/spool", d->paths.state_dir) < 0)
+        d->worker_program = find_program("wnet-smb");
+        d->secret_program = find_program("wnet-secret");
+        if (!d->login || !d->worker_program || !d->secret_program || asprintf(&d->spool_dir, "%s/spool", d->paths.state_dir) < 0)
                 return -ENOMEM;
         r = on_wnet_drive("folder of the profile", d->paths.config_dir);
         if (r == 0)
@@ -322,6 +323,7 @@ static int set_up_loop(struct daemon *d, mode_t mask)
                 r = control_new(d->event, TAKE_FD(d->listen_fd), &d->manager, ended, d, &d->control);
         if (r == 0) {
                 d->manager.login = d->login;
+                d->manager.secret_program = d->secret_program;
                 d->manager.changed = control_changed;
                 d->manager.userdata = d->control;
         }
@@ -341,6 +343,7 @@ static void daemon_done(struct daemon *d)
         conf_done(&d->conf);
         free(d->drives_dir);
         free(d->worker_program);
+        free(d->secret_program);
         free(d->login);
         free(d->spool_dir);
         if (d->listen_fd >= 0)

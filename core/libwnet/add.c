@@ -36,6 +36,9 @@ int add_check(const NETRESOURCEA *resource, DWORD flags, DWORD known_flags, stru
         if (flags & CONNECT_UPDATE_PROFILE && flags & CONNECT_TEMPORARY)
                 return error_set(err, ERROR_INVALID_PARAMETER, 0, "check",
                                  "CONNECT_TEMPORARY and CONNECT_UPDATE_PROFILE exclude each other");
+        if (flags & CONNECT_CMD_SAVECRED && flags & CONNECT_TEMPORARY)
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "check",
+                                 "CONNECT_TEMPORARY and CONNECT_CMD_SAVECRED exclude each other");
         if (resource->dwType > RESOURCETYPE_PRINT)
                 return error_set(err, ERROR_INVALID_PARAMETER, 0, "check", "unknown resource type: %u",
                                  resource->dwType);
@@ -73,6 +76,7 @@ int add_connect(const NETRESOURCEA *resource, const char *local, const char *pas
                                    .password = &password,
                                    .type = resource->dwType,
                                    .persistent = flags & CONNECT_UPDATE_PROFILE && local[0] != '\0',
+                                   .save_password = flags & CONNECT_CMD_SAVECRED,
                            },
                            ret_added, err);
 }

@@ -9,7 +9,7 @@
 #include "core/libwnet/call.h"
 
 /* Flags of WNetAddConnection2(). */
-#define ADD_FLAGS ((DWORD) (CONNECT_UPDATE_PROFILE | CONNECT_TEMPORARY | CONNECT_INTERACTIVE))
+#define ADD_FLAGS ((DWORD) (CONNECT_UPDATE_PROFILE | CONNECT_TEMPORARY | CONNECT_INTERACTIVE | CONNECT_CMD_SAVECRED))
 
 /* Checks what an addition can be refused for without asking anybody. known_flags: those that the call has. */
 int add_check(const NETRESOURCEA *resource, DWORD flags, DWORD known_flags, struct wn_error *err);

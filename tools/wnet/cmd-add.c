@@ -12,13 +12,14 @@
 #include "tools/wnet/logon.h"
 #include "tools/wnet/output.h"
 
-enum { OPTION_USER = 1, OPTION_PASSWORD_STDIN, OPTION_CREDENTIALS, OPTION_PERSISTENT, OPTION_READ_ONLY };
+enum { OPTION_USER = 1, OPTION_PASSWORD_STDIN, OPTION_CREDENTIALS, OPTION_PERSISTENT, OPTION_SAVE_PASSWORD, OPTION_READ_ONLY };
 
 /* The command line and what was made of it. */
 struct add {
         const char *local;
         struct logon logon;
         bool persistent;
+        bool save_password;
         bool read_only;
         struct remote_name remote;
         char *unc;
@@ -34,6 +35,8 @@ static void add_done(struct add *add)
 static const char *hint_for(const struct add *add, int status)
 {
         switch (status) {
+        case ERROR_INVALID_PARAMETER:
+                return add->save_password && !add->logon.password.bytes ? "--password-stdin gives a password" : NULL;
         case ERROR_BAD_DEVICE:
                 return "devices are A: to Z: (with the colon) and LPT1 to LPT9; * is the first free letter";
         case ERROR_ALREADY_ASSIGNED:
@@ -79,6 +82,7 @@ static int try(const struct add *add, struct control_added *ret_added, struct wn
                                    .password = &add->logon.password,
                                    .credentials = add->logon.credentials_path,
                                    .persistent = add->persistent,
+                                   .save_password = add->save_password,
                                    .read_only = add->read_only,
                            },
                            ret_added, err);
@@ -104,10 +108,10 @@ static int add_run(struct add *add, const char *remote)
                 output_line(stdout, "%s is now connected to %s, at %s", added.device, add->unc, added.mountpoint);
         else
                 output_line(stdout, "%s is now connected, at %s", add->unc, added.mountpoint);
-        if (add->persistent && add->logon.password.bytes)
+        if (add->persistent && add->logon.password.bytes && !add->save_password)
                 output_line(stderr,
                             "note: the password is not stored, so %s will need one at the next logon; "
-                            "--credentials FILE avoids that",
+                            "--save-password or --credentials FILE avoids that",
                             added.device);
         return 0;
 }
@@ -119,6 +123,7 @@ static int run(int argc, char **argv)
                 { "password-stdin", no_argument, NULL, OPTION_PASSWORD_STDIN },
                 { "credentials", required_argument, NULL, OPTION_CREDENTIALS },
                 { "persistent", no_argument, NULL, OPTION_PERSISTENT },
+                { "save-password", no_argument, NULL, OPTION_SAVE_PASSWORD },
                 { "read-only", no_argument, NULL, OPTION_READ_ONLY },
                 { 0 },
         };
@@ -133,6 +138,7 @@ static int run(int argc, char **argv)
                         add.logon.credentials = optarg;
                 add.logon.password_stdin |= c == OPTION_PASSWORD_STDIN;
                 add.persistent |= c == OPTION_PERSISTENT;
+                add.save_password |= c == OPTION_SAVE_PASSWORD;
                 add.read_only |= c == OPTION_READ_ONLY;
         }
         if (c == COMMAND_EXIT)
@@ -142,10 +148,13 @@ static int run(int argc, char **argv)
                 return code;
         if (add.logon.password_stdin && add.logon.credentials)
                 return output_usage("add", "--password-stdin and --credentials exclude each other");
+        if (add.save_password && add.logon.credentials)
+                return output_usage("add", "--save-password and --credentials exclude each other");
+        add.logon.wanted = add.save_password;
         if (argc - optind == 1) {
                 if (strcmp(argv[optind], "*") == 0 || device_parse(argv[optind], &device) == 0)
                         return output_usage("add", "something is missing: wnet add %s", command_add.synopsis);
-                if (add.persistent)
+                if (add.persistent || add.save_password)
                         return output_usage("add", "only a device can be remembered; * takes the first free letter");
                 add.local = "";
                 return add_run(&add, argv[optind]);
@@ -159,7 +168,7 @@ static int run(int argc, char **argv)
 const struct command command_add = {
         .name = "add",
         .synopsis =
-                "[Z:] //server/share [--user NAME] [--password-stdin] [--credentials FILE] [--persistent] [--read-only]",
+                "[Z:] //server/share [--user NAME] [--password-stdin] [--credentials FILE] [--persistent] [--save-password] [--read-only]",
         .summary = "Connect a drive letter or a printer port to a share",
         .help = "  Z:                  The device: A: to Z:, LPT1 to LPT9, or * for the first free letter from Z:;\n"
                 "                      without one, the share appears below UNC in the folder of the drives\n"
@@ -169,6 +178,7 @@ const struct command command_add = {
                 "  --password-stdin    Read the password from the first line of standard input\n"
                 "  --credentials FILE  Read user name, password and domain from FILE, as mount.cifs does\n"
                 "  --persistent        Connect again at each logon\n"
+                "  --save-password     Keep the password in the keyring (Secret Service); implies --persistent\n"
                 "  --read-only         Allow no changes\n\n"
                 "Where a password is needed and none is given, it is asked for on the terminal.\n",
         .run = run,

@@ -68,6 +68,14 @@ static int ask_password(struct logon *logon, const char *user, const char *serve
         return password_ask(escaped, &logon->password, err);
 }
 
+/* NULL: there is none, or no memory. */
+static char *login_name(void)
+{
+        const struct passwd *entry = getpwuid(geteuid());
+
+        return entry ? strdup(entry->pw_name) : NULL;
+}
+
 int logon_prepare(struct logon *logon, const char *server, struct wn_error *err)
 {
         int r = 0;
@@ -76,21 +84,21 @@ int logon_prepare(struct logon *logon, const char *server, struct wn_error *err)
                 return password_from_stdin(&logon->password, err);
         if (logon->credentials)
                 return check_credentials(logon, err);
-        if (logon->user)
-                r = ask_password(logon, logon->user, server, err);
+        if (logon->wanted && !logon->user)
+                logon->login = login_name();
+        if (logon_user(logon))
+                r = ask_password(logon, logon_user(logon), server, err);
         return r == -ENXIO ? 0 : r;
 }
 
 int logon_ask_again(struct logon *logon, const char *server, struct wn_error *err)
 {
-        const struct passwd *entry;
         struct wn_error refusal = *err;
         int r;
 
-        if (!is_credentials_error(err->status) || logon->user || logon->password.bytes || logon->credentials || !password_can_ask())
+        if (!is_credentials_error(err->status) || logon_user(logon) || logon->password.bytes || logon->credentials || !password_can_ask())
                 return err->status;
-        entry = getpwuid(geteuid());
-        logon->login = entry ? strdup(entry->pw_name) : NULL;
+        logon->login = login_name();
         if (!logon->login)
                 return err->status;
         r = ask_password(logon, logon->login, server, err);

@@ -12,11 +12,12 @@
 #include "core/secret.h"
 #include "core/status.h"
 
-/* The command fills in the first three. */
+/* The command fills in the first four. */
 struct logon {
         const char *user;        /* --user */
         const char *credentials; /* --credentials, as it was given */
         bool password_stdin;     /* --password-stdin */
+        bool wanted;             /* a password is asked for in any case; without --user, that of the login name */
         char *credentials_path;  /* absolute */
         char *login;             /* user of a password that was asked for without --user */
         struct secret password;

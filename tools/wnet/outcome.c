@@ -170,6 +170,8 @@ int outcome_print(int r, const struct wn_error *err, const struct control_outcom
         if (error.status == NO_ERROR) {
                 if (!json)
                         output_line(stdout, "%s", done);
+                if (outcome->text[0])
+                        output_line(stderr, "note: %s", outcome->text);
                 return 0;
         }
         output_error(&error, in_use ? NULL : help->hint);

@@ -234,7 +234,9 @@ typedef struct _NETCONNECTINFOSTRUCT {
  *   lpUserName     "user" or "DOMAIN\user"; NULL: that of a live connection to the same server, else the login name
  *   dwFlags        CONNECT_UPDATE_PROFILE: once connected, the device is remembered and restored at the next logon (not
  *                  its password, and nothing for a deviceless connection);
- *                  CONNECT_TEMPORARY: it is not, as without any flag; excludes CONNECT_UPDATE_PROFILE;
+ *                  CONNECT_CMD_SAVECRED: the same, and lpPassword is kept in the user's Secret Service, from where it is
+ *                  taken at the next logon;
+ *                  CONNECT_TEMPORARY: it is not, as without any flag; excludes both;
  *                  CONNECT_INTERACTIVE: allows to ask the user, which never happens
  *
  * NO_ERROR                         connected; a device that was remembered for this resource stays remembered
@@ -245,7 +247,7 @@ typedef struct _NETCONNECTINFOSTRUCT {
  * ERROR_ALREADY_ASSIGNED           the device is connected already, be it to the same resource
  * ERROR_INVALID_PASSWORD, ERROR_LOGON_FAILURE  wrong password, unknown user; the former also for a password that is too
  *                                  long or malformed
- * ERROR_INVALID_PARAMETER          unknown dwType or flags
+ * ERROR_INVALID_PARAMETER          unknown dwType or flags; CONNECT_CMD_SAVECRED without a device or without a password
  * ERROR_INVALID_ADDRESS            lpNetResource is NULL
  * ERROR_BAD_DEVICE                 lpLocalName is malformed
  * ERROR_DEVICE_ALREADY_REMEMBERED  the device is remembered for another resource
@@ -255,6 +257,7 @@ typedef struct _NETCONNECTINFOSTRUCT {
  * ERROR_SESSION_CREDENTIAL_CONFLICT  a live connection to the same server uses other credentials
  * ERROR_CANCELLED                  the device was cancelled while it was connecting
  * ERROR_BAD_USERNAME               lpUserName is malformed
+ * ERROR_EXTENDED_ERROR             also: with CONNECT_CMD_SAVECRED, the password could not be saved
  * After a failure nothing is connected and nothing is remembered that was not before.
  */
 DWORD WINAPI WNetAddConnection2A(LPNETRESOURCEA lpNetResource, LPCSTR lpPassword, LPCSTR lpUserName, DWORD dwFlags);

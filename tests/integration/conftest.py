@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fixtures: a directory, servers and users of wnet for each test; and what is left behind fails it."""
 
+import contextlib
 import faulthandler
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 import harness  # noqa: E402
+import terminal as terminals  # noqa: E402
 
 TEST_LIMIT = 240  # seconds until a test is taken for hung and what it is blocked on is torn down
 
@@ -130,3 +132,16 @@ def z(wnet, server):
     """The folder of a drive Z: that is connected to the server's share data."""
     wnet.add("Z:", server.url())
     return wnet.folder("Z:")
+
+
+@pytest.fixture
+def terminal(wnet):
+    """terminal("add", …) is the tool on a terminal of its own."""
+    with contextlib.ExitStack() as stack:
+
+        def make(*args):
+            made = terminals.Terminal(wnet, wnet.build / "wnet", *args)
+            stack.callback(made.close)
+            return made
+
+        yield make

@@ -3,75 +3,15 @@
 
 import contextlib
 import os
-import pty
-import select
 import signal
 import socket
 import subprocess
-import sys
-import termios
 import time
 from pathlib import Path
 
 import pytest
 
-from harness import LONG, PASSWORD, descendants, error_of, mounts_below, wait_until
-
-# a program that makes the terminal its own before it becomes another
-ON_TERMINAL = """
-import fcntl, os, sys, termios
-os.setsid()
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
-class Terminal:
-    """A program on a terminal of its own, and the person before it."""
-
-    def __init__(self, wnet, *argv):
-        self.fd, side = pty.openpty()
-        self.shown = ""
-        self.process = wnet.popen([sys.executable, "-c", ON_TERMINAL, *argv], stdin=side, stdout=side, stderr=side)
-        self.side = side  # kept open, so that what is shown last can be read
-
-    def echoes(self):
-        return bool(termios.tcgetattr(self.side)[3] & termios.ECHO)
-
-    def read(self):
-        while select.select([self.fd], [], [], 0)[0]:
-            self.shown += os.read(self.fd, 10_000).decode(errors="replace")
-        return self.shown
-
-    def wait_for(self, text):
-        wait_until(lambda: text in self.read(), f"{text!r} is shown, after {self.shown!r}")
-
-    def answer(self, text):
-        """Types when it is asked."""
-        self.wait_for("assword for ")
-        wait_until(lambda: not self.echoes(), "the echo is off")
-        os.write(self.fd, text.encode())
-
-    def end(self):
-        code = self.process.wait(LONG)
-        self.read()
-        return code
-
-    def close(self):
-        os.close(self.side)
-        os.close(self.fd)
-
-
-@pytest.fixture
-def terminal(wnet):
-    with contextlib.ExitStack() as stack:
-
-        def make(*args):
-            made = Terminal(wnet, wnet.build / "wnet", *args)
-            stack.callback(made.close)
-            return made
-
-        yield make
+from harness import LONG, PASSWORD, descendants, error_of, mounts_below
 
 
 def test_it_is_asked_for_without_echo(wnet, server, terminal):

@@ -11,7 +11,7 @@ import pytest
 
 from harness import ALICE, LONG, PASSWORD, alive, wait_until
 
-COMMANDS = ("add", "cancel", "restore", "forget", "list", "get", "files", "history", "shares", "shutdown")
+COMMANDS = ("add", "cancel", "restore", "forget", "list", "get", "files", "history", "shares", "use", "shutdown")
 
 
 @pytest.mark.parametrize("program", ["wnet", "wnetd", "wnet-smb", "wnet-secret"])

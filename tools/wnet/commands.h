@@ -30,6 +30,7 @@ extern const struct command command_list;
 extern const struct command command_restore;
 extern const struct command command_shares;
 extern const struct command command_shutdown;
+extern const struct command command_use;
 
 /* `wnet help NAME`, to standard output. */
 void command_print_help(const struct command *command);

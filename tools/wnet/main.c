@@ -23,7 +23,9 @@
 static const struct command *const commands[] = {
         &command_add,  &command_cancel,  &command_restore, &command_forget, NULL,
         &command_list, &command_get,     &command_files,   &command_history, NULL,
-        &command_shares, &command_shutdown,
+        &command_shares, NULL,
+        &command_use, NULL,
+        &command_shutdown,
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

@@ -96,7 +96,7 @@ void outcome_print_waiting(const struct control_outcome *outcome, bool json)
         fputs("waiting for them to let go; Ctrl-C gives up\n", stderr);
 }
 
-static void print_lost(const struct control_outcome *outcome)
+void outcome_print_lost(const struct control_outcome *outcome)
 {
         for (size_t i = 0; i < outcome->n_lost; i++) {
                 const struct control_lost *lost = &outcome->lost[i];
@@ -166,7 +166,7 @@ int outcome_print(int r, const struct wn_error *err, const struct control_outcom
                           outcome->text[0] ? outcome->text : status_message(outcome->status));
         if (json)
                 print_json(&error, done, outcome);
-        print_lost(outcome);
+        outcome_print_lost(outcome);
         if (error.status == NO_ERROR) {
                 if (!json)
                         output_line(stdout, "%s", done);

@@ -24,6 +24,9 @@ bool outcome_in_use(const struct control_outcome *outcome);
 /* Says on standard error who is waited for: a table (not with json, where standard error is for the person alone), a line. */
 void outcome_print_waiting(const struct control_outcome *outcome, bool json);
 
+/* Says on standard error what was lost when it was forced. Accepts a zeroed outcome. */
+void outcome_print_lost(const struct control_outcome *outcome);
+
 /* Says everything there is to say, as text or as JSON.
  *   r        what control_cancel() or control_shutdown() returned, with err where that is a status
  *   outcome  where r is 0; otherwise it is zeroed

@@ -488,6 +488,15 @@ def test_a_servers_shares(lib, wnet, server):
     assert [entry["device"] for entry in wnet.list()] == ["Z:"]
 
 
+def test_a_servers_printers(lib, wnet, make_server):
+    server = make_server(more_shares={"printer": {"path": "spool", "printed": "printed", "comment": "upstairs \u00e4"}})
+    wnet.add("Z:", server.url())
+    _opened, listed, _closed = lib.calls(["open", GLOBALNET, PRINT, server.unc("")[:-1], CONTAINER], ["next", ALL, 10_000], ["close"])
+    (entry,) = listed["entries"]
+    assert (entry["scope"], entry["type"], entry["display"], entry["usage"]) == (GLOBALNET, PRINT, 3, CONNECTABLE)
+    assert (entry["local"], entry["remote"], entry["comment"]) == (None, server.unc("printer"), "upstairs \u00e4")
+
+
 def test_enumeration_piece_by_piece(lib, wnet, server):
     for device in ("X:", "Y:", "Z:"):
         wnet.add(device, server.url())

@@ -304,6 +304,13 @@ def test_history(wnet, server):
 # a server's shares
 
 
+def test_printers_among_the_shares(wnet, make_server):
+    server = make_server(more_shares={"printer": {"path": "spool", "printed": "printed", "comment": "the one upstairs"}})
+    wnet.add("Z:", server.url())
+    assert {"name": "printer", "type": "printer", "comment": "the one upstairs"} in wnet.ok("shares", f"//127.0.0.1:{server.port}", "--json").json
+    assert ["printer", "printer", "the one upstairs"] in [line.split(maxsplit=2) for line in wnet.ok("shares", f"//127.0.0.1:{server.port}").out.splitlines()]
+
+
 def test_shares(wnet, server):
     name = f"//127.0.0.1:{server.port}"
     args = ["shares", name, "--user", ALICE, "--password-stdin"]

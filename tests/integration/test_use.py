@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import ALICE, BOB, BOB_PASSWORD, LONG, PASSWORD, opened, wait_until
+from secretservice import Keyring
 
 DONE = "The command completed successfully.\n\n"
 REMEMBERED = "New connections will be remembered.\n\n"
@@ -110,6 +111,18 @@ def test_a_folder_of_a_share(use, wnet, server, unc):
     (server.data / "dir" / "f").write_text("x")
     assert use.ok(*logon("Z:", unc + "\\dir")) == DONE
     assert os.listdir(wnet.folder("Z:")) == ["f"]
+
+
+def test_a_printer(use, wnet, make_server):
+    server = make_server(more_shares={"printer": {"path": "spool", "printed": "printed"}})
+    assert use.ok(*logon("lpt1:", server.unc("printer"))) == DONE
+    shown = f"Local name        LPT1\nRemote name       {server.unc('printer')}\nResource type     Print\nStatus            OK\n"
+    assert use.ok("LPT1").startswith(shown)
+    assert use.ok() == REMEMBERED + HEAD + row("OK", "LPT1", server.unc("printer")) + DONE
+    wrong_type = "System error 66 has occurred.\n\nThe network resource type is not correct.\n\n"
+    assert use.fails("LPT2", server.unc()) == use.fails("Z:", server.unc("printer")) == wrong_type
+    assert use.ok("LPT1:", "/delete") == "LPT1 was deleted successfully.\n\n"
+    assert wnet.list() == [] and wnet.rows() == {}
 
 
 def test_what_is_not_connected(use, wnet, server, unc):
@@ -326,6 +339,20 @@ def test_a_user_and_a_password(wnet, unc, terminal):
     assert on.shown == (f"The password is invalid for {unc}.\n\nEnter the user name for '127.0.0.1': alice\n"
                         f"Enter the password for 127.0.0.1: \n{DONE}")
     assert wnet.entry("Z:")["user"].endswith("alice")
+
+
+def test_a_password_is_saved(wnet, use, unc, terminal):
+    keyring = Keyring(wnet)
+    assert use.fails("Z:", unc, "/savecred", "/user:alice").startswith("System error 87 has occurred.\n\nThe parameter is incorrect.\n(")
+    on = terminal("use", "Z:", unc, "/savecred", "/user:alice")
+    on.answer(PASSWORD + "\n")
+    assert on.end() == 0
+    assert on.shown == f"Enter the password for 'alice' to connect to '127.0.0.1': \n{DONE}"
+    wnet.ok("shutdown")
+    wnet.list()
+    wnet.wait_state("Z:", "ok")
+    assert use.ok("Z:", "/delete") == "Z: was deleted successfully.\n\n"
+    keyring.stop()
 
 
 def test_a_wrong_answer(wnet, unc, terminal):

@@ -190,7 +190,7 @@ const struct command command_use = {
         "  *            As the device: the first free letter from Z: down; all connections (/DELETE).\n"
         "               As the password: it is asked for\n"
         "  password     Others can see it in the list of processes, if only for a moment: better *\n"
-        "  /SAVECRED    Save the password\n"
+        "  /SAVECRED    Save the password in the keyring, and remember the device\n"
         "  /PERSISTENT  Whether to connect the device again at each logon; unless given, as the last time it was\n"
         "  /DELETE      Disconnect, and forget the device. Asks before it forces open files closed; where nobody can\n"
         "               answer, that is N\n"

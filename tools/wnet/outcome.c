@@ -69,12 +69,28 @@ static void print_busy_hints(const struct control_outcome *outcome)
         }
 }
 
+/* What to do about open files and print jobs. */
+static void print_open_hints(const struct control_outcome *outcome)
+{
+        bool jobs = false, files = outcome->n_holders == 0;
+
+        for (size_t i = 0; i < outcome->n_holders; i++)
+                if (strcmp(outcome->holders[i].kind, "job") == 0)
+                        jobs = true;
+                else
+                        files = true;
+        if (files)
+                fputs("hint: close the files\n", stderr);
+        if (jobs)
+                fputs("hint: print jobs are on their way to the server; the port is free when they have arrived\n", stderr);
+}
+
 static void print_hints(const struct control_outcome *outcome, const struct outcome_help *help)
 {
         if (outcome->status == ERROR_DEVICE_IN_USE)
                 print_busy_hints(outcome);
         else
-                fputs("hint: close the files\n", stderr);
+                print_open_hints(outcome);
         if (help->wait_line)
                 output_line(stderr, "hint: %s  waits for that, then disconnects", help->wait_line);
         if (help->force_line)

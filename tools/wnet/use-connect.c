@@ -72,29 +72,35 @@ static int ask_user(struct connect *connect, const char *prompt, struct wn_error
         return 0;
 }
 
-/* The server wants to know who comes: a question for what was not given. 0, or a status. */
-static int ask_again(struct connect *connect, struct wn_error *err)
+/* Asks for what was not given: a user and a password, or the password alone. preface: what is shown before. 0 or a status. */
+static int ask_logon(struct connect *connect, const char *preface, struct wn_error *err)
 {
-        _cleanup_free_ char *refused = escaped(USE_TEXT_BAD_PASSWORD, connect->unc), *question = NULL, *prompt = NULL;
+        _cleanup_free_ char *question = NULL, *prompt = NULL;
         const char *server = connect->remote.server;
         int r;
 
-        if (connect->request->user) {
-                question = escaped(USE_TEXT_ASK_PASSWORD_OF, connect->request->user, server);
-        } else {
-                question = escaped(USE_TEXT_ASK_USER, server);
-                if (asprintf(&prompt, "%s\n\n%s", refused, question) < 0)
-                        return ERROR_EXTENDED_ERROR;
-                r = ask_user(connect, prompt, err);
-                if (r != 0)
-                        return r;
-                free(question);
-                question = escaped(USE_TEXT_ASK_SERVERS_PASSWORD, server);
-                return ask_password(connect, question, err);
-        }
-        if (asprintf(&prompt, "%s\n\n%s", refused, question) < 0)
-                return ERROR_EXTENDED_ERROR;
-        return ask_password(connect, prompt, err);
+        question = connect->request->user ? escaped(USE_TEXT_ASK_PASSWORD_OF, connect->request->user, server)
+                                          : escaped(USE_TEXT_ASK_USER, server);
+        if (asprintf(&prompt, "%s%s", preface, question) < 0)
+                return error_set(err, ERROR_EXTENDED_ERROR, ENOMEM, "password", "%s", strerror(ENOMEM));
+        if (connect->request->user)
+                return ask_password(connect, prompt, err);
+        r = ask_user(connect, prompt, err);
+        if (r != 0)
+                return r;
+        free(question);
+        question = escaped(USE_TEXT_ASK_SERVERS_PASSWORD, server);
+        return ask_password(connect, question, err);
+}
+
+/* The server wants to know who comes. 0: try again; or a status. */
+static int ask_again(struct connect *connect, struct wn_error *err)
+{
+        _cleanup_free_ char *refused = escaped(USE_TEXT_BAD_PASSWORD, connect->unc), *preface = NULL;
+
+        if (asprintf(&preface, "%s\n\n", refused) < 0)
+                return error_set(err, ERROR_EXTENDED_ERROR, ENOMEM, "password", "%s", strerror(ENOMEM));
+        return ask_logon(connect, preface, err);
 }
 
 /* ---- connecting ---- */
@@ -106,8 +112,8 @@ static int take_password(struct connect *connect, struct wn_error *err)
         char *given = connect->request->password;
         int r;
 
-        if (!given)
-                return 0;
+        if (!given) /* what is to be saved has to be known first */
+                return connect->request->save_password && password_can_ask() ? ask_logon(connect, "", err) : 0;
         if (strcmp(given, "*") == 0) {
                 prompt = escaped(USE_TEXT_ASK_PASSWORD, connect->unc);
                 return ask_password(connect, prompt, err);

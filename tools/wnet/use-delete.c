@@ -53,6 +53,8 @@ static int cancel(const char *name, bool force, struct control_outcome *ret_outc
         r = control_cancel(client, name, CONNECT_UPDATE_PROFILE, force, 0, ret_outcome, err);
         if (r == 0 && ret_outcome->status != NO_ERROR)
                 error_set(err, ret_outcome->status, (int) ret_outcome->cause, ret_outcome->phase, "%s", ret_outcome->text);
+        else if (r == 0 && ret_outcome->text[0] != '\0')
+                output_line(stderr, "note: %s", ret_outcome->text);
         return r != 0 ? r : ret_outcome->status;
 }
 

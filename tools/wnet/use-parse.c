@@ -121,6 +121,8 @@ static int find_verb(const struct words *words, struct use_request *request)
                 return 0;
         }
         if (request->remote) {
+                if (request->save_password && request->persistence == USE_DO_NOT_REMEMBER)
+                        return USE_MISTAKE_SYNTAX;
                 connecting = connecting || request->local || request->persistence != USE_AS_LAST_TIME;
                 request->verb = connecting ? USE_CONNECT : USE_OPEN;
                 return 0;

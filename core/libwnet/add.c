@@ -59,6 +59,9 @@ int add_connect(const NETRESOURCEA *resource, const char *local, const char *pas
         _cleanup_(secret_done) struct secret password = { 0 };
         int r;
 
+        if (flags & CONNECT_CMD_SAVECRED && (!password_text || local[0] == '\0'))
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "check",
+                                 "CONNECT_CMD_SAVECRED needs a device that is remembered and a password");
         r = secret_set(&password, password_text);
         if (r == -E2BIG)
                 return error_set(err, ERROR_INVALID_PASSWORD, 0, "check", "the password is longer than %d bytes",

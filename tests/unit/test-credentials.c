@@ -21,7 +21,14 @@ static void split_user(void **state)
 
         (void) state;
         for (size_t i = 0; i < N_ELEMENTS(good); i++) {
+                struct credentials both;
+                char *text;
+
                 assert_int_equal(credentials_split_user(good[i].text, &user, &domain), 0);
+                both = (struct credentials) { .user = user, .domain = domain };
+                text = credentials_user_text(&both);
+                assert_string_equal(text, domain && good[i].text[strlen(domain)] == '/' ? "DOM\\me" : domain ? good[i].text : user);
+                free(text);
                 assert_string_equal(user, good[i].user);
                 if (good[i].domain)
                         assert_string_equal(domain, good[i].domain);

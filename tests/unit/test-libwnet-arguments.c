@@ -69,6 +69,8 @@ static void test_add_bad_arguments(void **state)
         }
         assert_int_equal(same(WNetAddConnection2(&r, NULL, NULL, CONNECT_TEMPORARY | CONNECT_UPDATE_PROFILE)),
                          ERROR_INVALID_PARAMETER);
+        assert_int_equal(same(WNetAddConnection2(&r, TEXT("x"), NULL, CONNECT_TEMPORARY | CONNECT_CMD_SAVECRED)),
+                         ERROR_INVALID_PARAMETER);
         for (DWORD type = 3; type != 1; type = type == 3 ? 8 : type == 8 ? 0xffffffff : 1) {
                 r.dwType = type;
                 assert_int_equal(same(WNetAddConnection3(NULL, &r, NULL, NULL, 0)), ERROR_INVALID_PARAMETER);

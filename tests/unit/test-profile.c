@@ -140,6 +140,12 @@ static void round_trip(void **state)
         assert_row(&rows.items[1], &z);
         profile_rows_done(&rows);
 
+        z.secret = PROFILE_SECRET_SERVICE;
+        assert_int_equal(put(path, &z), 0);
+        assert_int_equal(profile_load(path, &rows, NULL), 0);
+        assert_row(&rows.items[1], &z);
+        profile_rows_done(&rows);
+
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0600);
         assert_int_equal(stat(in_folder(state, "other.db"), &st), 0);
@@ -376,7 +382,8 @@ static void not_ours(void **state)
                 "UPDATE device SET provider=''",
                 "UPDATE device SET read_only=2",
                 "UPDATE device SET read_only=1.5",
-                "UPDATE device SET secret=2",
+                "UPDATE device SET secret=2 WHERE device='Z:'",
+                "UPDATE device SET secret=3",
                 "UPDATE device SET secret=-1",
                 "UPDATE device SET secret=0 WHERE device='Z:'",
                 "UPDATE device SET secret=1 WHERE device='LPT1'",

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * What core/attempt.c and core/cancel.c do with a password that is saved: in which order, and what is undone. With a fake redirector,
+ * a real profile, and a script in the place of wnet-secret, which writes down what it is asked.
+ */
+
+#include "manager-driver.h"
+
+#define SHARE "\\\\srv\\share"
+
+static char program[160], calls_path[160];
+
+static int setup(void **state)
+{
+        struct driver *d;
+
+        if (manager_setup(state) < 0)
+                return -1;
+        d = *state;
+        snprintf(program, sizeof program, "%s/wnet-secret", d->folder);
+        snprintf(calls_path, sizeof calls_path, "%s/calls", d->folder);
+        d->manager.secret_program = program;
+        return 0;
+}
+
+/* answer: what it does after writing down its arguments. */
+static void set_keyring(struct driver *d, const char *answer)
+{
+        char script[512];
+
+        snprintf(script, sizeof script, "#!/bin/sh\ncd %s\nprintf '%%s ' \"$@\" >> calls\necho >> calls\n%s\n", d->folder, answer);
+        write_text(program, script);
+        assert_int_equal(chmod(program, 0700), 0);
+        (void) unlink(calls_path);
+}
+
+static const char *calls(void)
+{
+        static struct bytes bytes;
+
+        if (access(calls_path, F_OK) < 0)
+                return "";
+        read_bytes(calls_path, &bytes);
+        bytes.data[bytes.size_bytes] = '\0';
+        return bytes.data;
+}
+
+static struct answer *begin_save(struct driver *d, const char *user)
+{
+        struct add_request request = { .local = "Z:", .remote = SHARE, .save_password = true };
+        struct answer *answer;
+
+        request.credentials.user = (char *) user;
+        assert_int_equal(secret_set(&request.credentials.password, "s3cret"), 0);
+        answer = begin_request(d, &request);
+        secret_done(&request.credentials.password);
+        return answer;
+}
+
+static enum profile_secret row_secret(struct driver *d)
+{
+        struct profile_rows rows = { 0 };
+        enum profile_secret secret;
+
+        assert_int_equal(profile_load(d->profile, &rows, NULL), 0);
+        assert_int_equal(rows.n_items, 1);
+        secret = rows.items[0].secret;
+        profile_rows_done(&rows);
+        return secret;
+}
+
+static void saved(void **state)
+{
+        struct driver *d = *state;
+
+        set_keyring(d, "");
+        assert_int_equal(wait_for(begin_save(d, "me")), NO_ERROR);
+        assert_string_equal(calls(), "store Z: srv:445 me \n");
+        assert_int_equal(row_secret(d), PROFILE_SECRET_SERVICE);
+
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        set_keyring(d, "printf n3w");
+        assert_int_equal(add(d, "Z:", SHARE, true), NO_ERROR);
+        assert_string_equal(calls(), "lookup Z: srv:445 me \n");
+        assert_string_equal(find(d, "Z:")->credentials.password.bytes, "n3w");
+        assert_int_equal(row_secret(d), PROFILE_SECRET_SERVICE);
+
+        set_keyring(d, "");
+        assert_int_equal(cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false), NO_ERROR);
+        assert_string_equal(calls(), "clear Z: \n"); /* before the answer */
+        assert_int_equal(count_rows(d), 0);
+}
+
+static void cannot_be_saved(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+
+        set_keyring(d, "echo it says no >&2; exit 1");
+        answer = begin_save(d, "me");
+        assert_int_equal(wait_for(answer), ERROR_EXTENDED_ERROR);
+        assert_non_null(strstr(answer->err.text, "it says no"));
+        assert_string_equal(answer->err.phase, "secret");
+        assert_string_equal(state_of(d, "Z:"), "none");
+        assert_false(fake_plan("Z:")->mounted);
+        assert_int_equal(count_rows(d), 0);
+        assert_string_equal(calls(), "store Z: srv:445 me \n");
+        LOOP_UNTIL(d->event, fake_n_redirectors() == 0);
+
+        assert_int_equal(unlink(program), 0);
+        assert_int_equal(wait_for(begin_save(d, "me")), ERROR_EXTENDED_ERROR);
+        assert_string_equal(state_of(d, "Z:"), "none");
+        assert_int_equal(count_rows(d), 0);
+}
+
+/* The row cannot be written after all: what was saved for it goes again. */
+static void row_fails(void **state)
+{
+        struct driver *d = *state;
+
+        set_keyring(d, "[ $1 = clear ] || echo garbage > profile.db");
+        assert_int_equal(wait_for(begin_save(d, "me")), ERROR_BAD_PROFILE);
+        assert_string_equal(calls(), "store Z: srv:445 me \nclear Z: srv:445 me \n");
+        assert_string_equal(state_of(d, "Z:"), "none");
+        assert_false(fake_plan("Z:")->mounted);
+}
+
+static void cancelled_while_saving(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+
+        set_keyring(d, "[ $1 = clear ] || exec sleep 1000");
+        answer = begin_save(d, "me");
+        LOOP_UNTIL(d->event, calls()[0]);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(wait_for(answer), ERROR_CANCELLED);
+        assert_string_equal(calls(), "store Z: srv:445 me \nclear Z: srv:445 me \n");
+        assert_int_equal(count_rows(d), 0);
+        assert_false(fake_plan("Z:")->mounted);
+}
+
+static void another_user(void **state)
+{
+        struct driver *d = *state;
+
+        set_keyring(d, "");
+        assert_int_equal(wait_for(begin_save(d, "me")), NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(wait_for(begin_save(d, "you")), NO_ERROR);
+        LOOP_UNTIL(d->event, strstr(calls(), "clear"));
+        assert_string_equal(calls(), "store Z: srv:445 me \nstore Z: srv:445 you \nclear Z: srv:445 me \n");
+        loop_for(d->event, 50000);
+}
+
+static void looked_up_in_vain(void **state)
+{
+        static const struct {
+                const char *answer;
+                int status;
+                bool again;
+        } cases[] = {
+                { "exit 1", ERROR_EXTENDED_ERROR, true },
+                { "exit 2", ERROR_LOGON_FAILURE, false },
+                { "exit 3", ERROR_EXTENDED_ERROR, true },
+                { "exit 4", ERROR_EXTENDED_ERROR, true },
+        };
+        struct driver *d = *state;
+
+        set_keyring(d, "");
+        assert_int_equal(wait_for(begin_save(d, "me")), NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+                struct connection *c = find(d, "Z:");
+
+                set_keyring(d, cases[i].answer);
+                c->retry_wanted = true;
+                assert_int_equal(add(d, "Z:", SHARE, false), cases[i].status);
+                assert_string_equal(state_of(d, "Z:"), "unavailable");
+                assert_int_equal(c->next_retry_usec != 0, cases[i].again);
+                assert_int_equal(row_secret(d), PROFILE_SECRET_SERVICE);
+        }
+        assert_int_equal(fake_plan("Z:")->n_starts, 1); /* no server was asked without a password */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, manager_teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(saved),
+                TEST(cannot_be_saved),
+                TEST(row_fails),
+                TEST(cancelled_while_saving),
+                TEST(another_user),
+                TEST(looked_up_in_vain),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -35,6 +35,7 @@ enum cancel_phase {
         CANCEL_RESOLVE,
         CANCEL_STAGE,
         CANCEL_FREEZE,
+        CANCEL_CHECK,
         CANCEL_UNMOUNT,
         CANCEL_UNMOUNT_AGAIN,
         CANCEL_REVOKE,
@@ -364,6 +365,13 @@ static void begin_tries(struct cancel *x)
         x->requests_deadline_usec = now_usec(x) + UNMOUNT_REQUESTS_USEC;
 }
 
+static void refuse_opening(struct cancel *x, const struct connection *c)
+{
+        x->outcome.status = ERROR_OPEN_FILES;
+        error_set(&x->outcome.err, ERROR_OPEN_FILES, 0, "unmount", "%s cannot be disconnected: a file is being opened", c->name);
+        put_back(x);
+}
+
 static void unmounted(struct cancel *x)
 {
         struct connection *c = x->targets[x->n_unmounted];
@@ -376,15 +384,14 @@ static void unmounted(struct cancel *x)
                 unmount_next(x);
                 return;
         }
-        if (x->manager->ops->opens_waiting(c) || c->handles.n > 0) { /* it came between: let it work, and say so */
-                x->outcome.status = ERROR_OPEN_FILES;
-                error_set(&x->outcome.err, ERROR_OPEN_FILES, 0, "unmount", "%s cannot be disconnected: a file is being opened",
-                          c->name);
-                put_back(x);
+        if (x->n_unmounted == 0 && (x->manager->ops->opens_waiting(c) || c->handles.n > 0)) { /* it came between: let it work */
+                refuse_opening(x, c);
                 return;
         }
         if (x->manager->ops->requests_waiting(c) && now_usec(x) < x->requests_deadline_usec)
                 x->deadline_usec = now_usec(x) + UNMOUNT_TRIES_USEC;
+        if (x->n_unmounted > 0) /* others have gone, and cannot come back unseen: an open has lost the race now */
+                x->manager->ops->fail_opens(c);
         if (x->result == -EBUSY && now_usec(x) < x->deadline_usec) {
                 x->outcome.err = (struct wn_error){ 0 };
                 x->phase = CANCEL_UNMOUNT_AGAIN;
@@ -403,6 +410,34 @@ static void revoke_all(struct cancel *x)
         x->phase = CANCEL_REVOKE;
         for (size_t i = 0; i < x->n_targets; i++)
                 x->manager->ops->revoke(x->targets[i], completion(x));
+}
+
+/* Several: what would refuse is asked of all before the first one goes. That one could be put back, but not unseen. */
+static void check_all(struct cancel *x)
+{
+        const struct redirector_ops *ops = x->manager->ops;
+
+        x->phase = CANCEL_CHECK;
+        for (size_t i = 0; i < x->n_targets && x->n_targets > 1; i++) {
+                struct connection *c = x->targets[i];
+                bool asked = ops->requests_waiting(c) && now_usec(x) < x->requests_deadline_usec;
+
+                if (ops->opens_waiting(c)) {
+                        refuse_opening(x, c);
+                        return;
+                }
+                if (!asked && !cancel_is_inside(c))
+                        continue;
+                if (asked || now_usec(x) < x->deadline_usec) {
+                        step_after(x, asked ? UNMOUNT_RETRY_USEC : UNMOUNT_TRIES_USEC);
+                        return;
+                }
+                cancel_outcome_add_busy(&x->outcome, c);
+                put_back(x);
+                return;
+        }
+        begin_tries(x);
+        unmount_next(x);
 }
 
 /* ---- 3, 4: freeze, count ---- */
@@ -440,7 +475,7 @@ static void frozen(struct cancel *x)
         }
         FAULT_POINT("cancel.counted");
         begin_tries(x);
-        unmount_next(x);
+        check_all(x);
 }
 
 /* ---- 2: stage ---- */
@@ -649,6 +684,9 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
                 break;
         case CANCEL_FREEZE:
                 frozen(x);
+                break;
+        case CANCEL_CHECK:
+                check_all(x);
                 break;
         case CANCEL_UNMOUNT:
                 unmounted(x);

@@ -73,6 +73,18 @@ static void add_stacked_mount(struct holders *holders, const char *mountpoint)
         mountinfo_done(&table);
 }
 
+bool cancel_is_inside(const struct connection *c)
+{
+        struct holders found = { 0 };
+        bool any;
+
+        (void) holders_scan(&found, "/proc", c->mountpoint, HOLDERS_PLACES, HOLDERS_SCAN_USEC);
+        add_stacked_mount(&found, c->mountpoint);
+        any = found.total > 0;
+        holders_done(&found);
+        return any;
+}
+
 void cancel_outcome_add_busy(struct cancel_outcome *outcome, const struct connection *c)
 {
         struct holders *holders = holders_for(outcome, c);

@@ -39,6 +39,9 @@ void cancel_outcome_done(struct cancel_outcome *outcome);
 /* If files are open on c: ERROR_OPEN_FILES, with their holders. */
 void cancel_outcome_add_open(struct cancel_outcome *outcome, const struct connection *c);
 
+/* Whether a working directory or root of a process that can be seen lies on c's mount, or another mount does. */
+bool cancel_is_inside(const struct connection *c);
+
 /* The kernel says that c's mount is busy, though no file is open: ERROR_DEVICE_IN_USE, with the working directories, roots and
  * mounts that explain it. */
 void cancel_outcome_add_busy(struct cancel_outcome *outcome, const struct connection *c);

@@ -283,6 +283,10 @@ void device_resume(struct redirector *r);
 
 /* The steps that core asks for end here: once. */
 void redirector_complete(struct redirector *r, int result, const struct wn_error *err);
+
+/* Ends the opens that wait for a thaw with an error. */
+void redirector_fail_parked(struct redirector *r, int error);
+
 void redirector_device_gone(struct redirector *r);
 void redirector_initialized(struct redirector *r);
 uint64_t redirector_now(const struct redirector *r);

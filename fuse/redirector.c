@@ -402,6 +402,21 @@ static bool redirector_opens_waiting(const struct connection *c)
         return !TAILQ_EMPTY(&r->parked);
 }
 
+void redirector_fail_parked(struct redirector *r, int error)
+{
+        struct op *op;
+
+        while ((op = TAILQ_FIRST(&r->parked))) {
+                TAILQ_REMOVE(&r->parked, op, wait);
+                op_fail(op, error);
+        }
+}
+
+static void redirector_fail_opens(struct connection *c)
+{
+        redirector_fail_parked(c->redirector, -ENODEV);
+}
+
 static bool redirector_requests_waiting(const struct connection *c)
 {
         const struct op *op;
@@ -485,6 +500,7 @@ const struct redirector_ops *redirector_ops(const struct redirector_settings *se
                 .freeze = redirector_freeze,
                 .thaw = redirector_thaw,
                 .opens_waiting = redirector_opens_waiting,
+                .fail_opens = redirector_fail_opens,
                 .requests_waiting = redirector_requests_waiting,
                 .unmount = redirector_unmount,
                 .remount = redirector_remount,

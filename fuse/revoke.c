@@ -161,17 +161,12 @@ static int on_draining(sd_event_source *source, uint64_t usec, void *userdata)
 
 void revoke_begin(struct redirector *r)
 {
-        struct op *op;
-
         r->phase = PHASE_REVOKING;
         r->step_deadline_usec = redirector_now(r) + DRAIN_MAX_USEC;
         r->progress_usec = redirector_now(r);
         r->progress_count = 0;
         revoke_answer(r, false);
         r->frozen = false;
-        while ((op = TAILQ_FIRST(&r->parked))) {
-                TAILQ_REMOVE(&r->parked, op, wait);
-                op_fail(op, -EIO);
-        }
+        redirector_fail_parked(r, -EIO);
         (void) redirector_step_after(r, 0, on_draining);
 }

@@ -180,6 +180,13 @@ static bool fake_opens_waiting(const struct connection *c)
         return c->redirector->plan->opens_waiting;
 }
 
+static void fake_fail_opens(struct connection *c)
+{
+        if (c->redirector->plan->opens_waiting)
+                note("fail opens", c);
+        c->redirector->plan->opens_waiting = false;
+}
+
 static bool fake_requests_waiting(const struct connection *c)
 {
         return c->redirector->plan->requests_waiting;
@@ -194,6 +201,8 @@ static void fake_unmount(struct connection *c, struct completion done)
         assert_int_equal(c->handles.n, 0); /* never under an open file */
         if (plan->n_unmount_fails > 0)
                 plan->n_unmount_fails--;
+        plan->opens_waiting = plan->opens_waiting || plan->open_comes;
+        plan->open_comes = false;
         begin(c, "unmount", STEP_UNMOUNT, plan->step_usec, result, done);
 }
 
@@ -242,6 +251,7 @@ const struct redirector_ops *fake_redirector(sd_event *event)
                 .freeze = fake_freeze,
                 .thaw = fake_thaw,
                 .opens_waiting = fake_opens_waiting,
+                .fail_opens = fake_fail_opens,
                 .requests_waiting = fake_requests_waiting,
                 .unmount = fake_unmount,
                 .remount = fake_remount,

@@ -29,6 +29,7 @@ struct fake_plan {
         int remount_result;
         uint64_t step_usec;     /* each of the other steps takes so long */
         bool opens_waiting, requests_waiting;
+        bool open_comes;        /* while it is being unmounted: then opens_waiting */
         const struct lost_file *lost;
         size_t n_lost;
 

@@ -425,6 +425,8 @@ def test_get_user(lib, wnet, server):
     wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials())  # only the worker reads that file
     assert lib("user", "Z:", 100)["name"] == ALICE
     wnet.ok("cancel", "Z:")
+    assert lib.add("Y:", server.unc(), user=f"WORKGROUP\\{ALICE}") == 0
+    assert lib("user", "Y:", 100)["name"] == f"WORKGROUP\\{ALICE}"
     assert lib.code("user", "Z:", "100:NULL") == 487
     assert lib.code("user", "Z:", "NULL:100") == 487
 

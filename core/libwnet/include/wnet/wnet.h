@@ -244,7 +244,8 @@ typedef struct _NETCONNECTINFOSTRUCT {
  * ERROR_BAD_NETPATH, ERROR_NO_NET_OR_BAD_PATH  there is no such server, or it does not answer
  * ERROR_BAD_DEV_TYPE               a printer on a drive, or a disk on a printer port
  * ERROR_BAD_NET_NAME               lpRemoteName is NULL, empty or malformed, or the server has no such share
- * ERROR_ALREADY_ASSIGNED           the device is connected already, be it to the same resource
+ * ERROR_ALREADY_ASSIGNED           the device is connected already, be it to the same resource; without a device: the
+ *                                  resource is
  * ERROR_INVALID_PASSWORD, ERROR_LOGON_FAILURE  wrong password, unknown user; the former also for a password that is too
  *                                  long or malformed
  * ERROR_INVALID_PARAMETER          unknown dwType or flags; CONNECT_CMD_SAVECRED without a device or without a password
@@ -368,8 +369,8 @@ DWORD WINAPI WNetGetConnectionW(LPCWSTR lpLocalName, LPWSTR lpRemoteName, LPDWOR
  * Tells as which user a connection was made.
  *
  *   lpName      a local device or a remote name that is connected; NULL: tells the login name of the caller
- *   lpUserName  receives the user's name, without a domain: the one that was given to connect, or the login name where
- *               none was (or only a credentials file, which is not looked into); may be NULL when *lpnLength is 0
+ *   lpUserName  receives the user's name, DOMAIN\user where a domain was given to connect; the login name where neither a user
+ *               nor a credentials file was; may be NULL when *lpnLength is 0
  *   lpnLength   in: the buffer's size in characters; changed by ERROR_MORE_DATA alone, to the size that is needed, its
  *               NUL counted
  *

@@ -16,7 +16,7 @@
 
 #include "core/cleanup.h"
 
-#define MANY_SCAN_USEC (4 * 1000ULL) /* the search for those who have inherited descriptors, where not all of them are shown anyway */
+#define MANY_SCAN_USEC (5 * 1000ULL) /* the search for those who have inherited descriptors, where not all of them are shown anyway */
 
 void handle_table_init(struct handle_table *table)
 {
@@ -37,6 +37,7 @@ int handle_table_add(struct handle_table *table, struct handle *handle, const ch
         handle->since_usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
         handle->pid = tid;
         (void) holders_read_thread("/proc", tid, &handle->pid, handle->program);
+        handle->session = getsid(handle->pid);
         LIST_INSERT_HEAD(&table->list, handle, entry);
         table->n++;
         return 0;
@@ -110,20 +111,20 @@ static bool has_path(const struct holders *holders, const struct handle *handle)
 }
 
 /* Adds the processes with descriptors below mountpoint that are not listed yet; then those of the table's first handles whose
- * opener is gone and that nobody was found for, with no process. */
-static int add_inherited(struct holders *holders, const struct handle_table *table, const char *mountpoint)
+ * opener is gone (session: of the newest one) and that nobody was found for, with no process. */
+static int add_inherited(struct holders *holders, const struct handle_table *table, const char *mountpoint, pid_t session)
 {
         struct holders found = { 0 };
         uint64_t limit_usec = table->n > HOLDERS_MAX ? MANY_SCAN_USEC : HOLDERS_SCAN_USEC;
         size_t n_openers = holders->n_items, shown = 0;
-        int r = holders_scan(&found, "/proc", mountpoint, HOLDERS_FILES, limit_usec);
+        int r = holders_scan(&found, "/proc", mountpoint, HOLDERS_FILES, session, limit_usec);
         const struct handle *handle;
 
         for (size_t i = 0; i < found.n_items && r == 0; i++)
                 if (!is_listed(holders, n_openers, found.items[i].pid))
                         r = holders_add(holders, &found.items[i]);
         LIST_FOREACH(handle, &table->list, entry) {
-                if (shown++ == HOLDERS_MAX || r < 0)
+                if (shown++ == HOLDERS_MAX || holders->n_items == HOLDERS_MAX || r < 0)
                         break;
                 if (!is_held(handle) && !has_path(&found, handle))
                         r = add_handle(holders, handle, 0);
@@ -134,9 +135,8 @@ static int add_inherited(struct holders *holders, const struct handle_table *tab
 
 int handle_table_holders(const struct handle_table *table, const char *mountpoint, struct holders *holders)
 {
-        const struct handle *handle;
+        const struct handle *handle, *gone = NULL;
         size_t before = holders->total, shown = 0;
-        bool gone = false;
         int r = 0;
 
         LIST_FOREACH(handle, &table->list, entry) {
@@ -144,11 +144,11 @@ int handle_table_holders(const struct handle_table *table, const char *mountpoin
                         break;
                 if (is_held(handle))
                         r = add_handle(holders, handle, handle->pid);
-                else
-                        gone = true;
+                else if (!gone)
+                        gone = handle;
         }
         if (r == 0 && gone)
-                r = add_inherited(holders, table, mountpoint);
+                r = add_inherited(holders, table, mountpoint, gone->session);
         if (holders->total < before + table->n)
                 holders->total = before + table->n;
         return r;

@@ -20,6 +20,7 @@ struct handle {
         bool directory;
         int flags;           /* O_RDONLY, O_WRONLY or O_RDWR, and the others of open() */
         pid_t pid;           /* the opener's process */
+        pid_t session;       /* of that process; -1: not known */
         char program[64];
         uint64_t since_usec; /* CLOCK_REALTIME */
         uint64_t read_bytes, written_bytes;

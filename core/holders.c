@@ -170,6 +170,9 @@ struct scan {
         int process_fd; /* of /proc/PID */
         pid_t pid;
         uint64_t deadline_usec; /* CLOCK_THREAD_CPUTIME_ID */
+        bool known;             /* what follows is read: at the process's first link on the drive */
+        uid_t uid;
+        char program[sizeof(((struct holder *) NULL)->program)];
 };
 
 static uint64_t cpu_usec(void)
@@ -180,12 +183,20 @@ static uint64_t cpu_usec(void)
         return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
 }
 
+static void read_process(struct scan *scan)
+{
+        struct stat st;
+
+        scan->uid = fstat(scan->process_fd, &st) == 0 ? st.st_uid : 0;
+        read_program(scan->process_fd, scan->program);
+        scan->known = true;
+}
+
 /* Adds the process for one of its links, if that lies on the drive. fd_name: a descriptor's, NULL for another link. */
-static int scan_link(const struct scan *scan, int dir_fd, const char *link, enum holder_kind kind, const char *fd_name)
+static int scan_link(struct scan *scan, int dir_fd, const char *link, enum holder_kind kind, const char *fd_name)
 {
         struct holder holder = { .kind = kind, .pid = scan->pid };
         char target[PATH_MAX + 1], *path;
-        struct stat st;
 
         if (!read_link(dir_fd, link, target))
                 return 0;
@@ -194,22 +205,23 @@ static int scan_link(const struct scan *scan, int dir_fd, const char *link, enum
                 return 0;
         utf8_make_printable(path);
         holder.path = path[0] ? path : NULL; /* holders_add() copies it, "/" for NULL */
-        if (fstat(scan->process_fd, &st) == 0)
-                holder.uid = st.st_uid;
-        read_program(scan->process_fd, holder.program);
+        if (!scan->known)
+                read_process(scan);
+        holder.uid = scan->uid;
+        memcpy(holder.program, scan->program, sizeof(holder.program));
         if (fd_name)
                 read_mode(scan->process_fd, fd_name, holder.mode);
         return holders_add(scan->holders, &holder);
 }
 
 /* Whether the search for files is over. */
-static bool files_end(const struct scan *scan)
+static bool files_end(struct scan *scan)
 {
         return scan->holders->n_items >= HOLDERS_MAX || cpu_usec() > scan->deadline_usec;
 }
 
 /* Looks at the entries first … first + n - 1 of the process's descriptors. 1: there are more, 0: these were all. */
-static int scan_fds(const struct scan *scan, unsigned long first, unsigned long n)
+static int scan_fds(struct scan *scan, unsigned long first, unsigned long n)
 {
         _cleanup_(cleanup_closedir) DIR *dir = NULL;
         int fd = openat(scan->process_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -238,20 +250,20 @@ static int scan_fds(const struct scan *scan, unsigned long first, unsigned long 
         return 0;
 }
 
-static int scan_files(const struct scan *scan)
+static int scan_files(struct scan *scan)
 {
         int r = scan_link(scan, scan->process_fd, "exe", HOLDER_EXE, NULL);
 
         return r < 0 ? r : scan_fds(scan, 0, FEW_FDS);
 }
 
-static int scan_further_files(const struct scan *scan)
+static int scan_further_files(struct scan *scan)
 {
         return scan_fds(scan, FEW_FDS, ULONG_MAX);
 }
 
 /* 1: it is to be looked at again, for its files. */
-static int scan_places(const struct scan *scan)
+static int scan_places(struct scan *scan)
 {
         int r = scan_link(scan, scan->process_fd, "cwd", HOLDER_CWD, NULL);
 
@@ -308,8 +320,22 @@ static int read_pids(DIR *dir, pid_t **ret_pids, size_t *ret_n)
         return 0;
 }
 
+/* Moves the processes of session to the begin: these and the others stay in order only roughly. */
+static void session_first(pid_t *pids, size_t n, pid_t session)
+{
+        size_t n_first = 0;
+
+        for (size_t i = 0; i < n; i++)
+                if (getsid(pids[i]) == session) {
+                        pid_t pid = pids[i];
+
+                        pids[i] = pids[n_first];
+                        pids[n_first++] = pid;
+                }
+}
+
 /* Looks at one thing of all processes that are not done with; look() answers 0 for one that is then. */
-static int scan_all(struct scan *scan, int proc_fd, pid_t *pids, size_t n, int (*look)(const struct scan *scan))
+static int scan_all(struct scan *scan, int proc_fd, pid_t *pids, size_t n, int (*look)(struct scan *scan))
 {
         for (size_t i = 0; i < n && cpu_usec() <= scan->deadline_usec; i++) {
                 _cleanup_close_ int process_fd = -1;
@@ -324,6 +350,7 @@ static int scan_all(struct scan *scan, int proc_fd, pid_t *pids, size_t n, int (
                         continue;
                 scan->process_fd = process_fd;
                 scan->pid = pids[i];
+                scan->known = false;
                 r = look(scan);
                 if (r < 0)
                         return r;
@@ -333,10 +360,11 @@ static int scan_all(struct scan *scan, int proc_fd, pid_t *pids, size_t n, int (
         return 0;
 }
 
-int holders_scan(struct holders *holders, const char *proc, const char *mountpoint, unsigned what, uint64_t limit_usec)
+int holders_scan(struct holders *holders, const char *proc, const char *mountpoint, unsigned what, pid_t session,
+                 uint64_t limit_usec)
 {
         _cleanup_(cleanup_closedir) DIR *dir = opendir(proc);
-        struct scan scan = { .holders = holders, .mountpoint = mountpoint, .deadline_usec = cpu_usec() + limit_usec };
+        struct scan scan = { .holders = holders, .mountpoint = mountpoint };
         _cleanup_free_ pid_t *pids = NULL;
         size_t n = 0;
         int r;
@@ -344,6 +372,9 @@ int holders_scan(struct holders *holders, const char *proc, const char *mountpoi
         if (!dir)
                 return 0;
         r = read_pids(dir, &pids, &n);
+        scan.deadline_usec = cpu_usec() + limit_usec;
+        if (session > 0)
+                session_first(pids, n, session);
         if (r == 0 && (what & HOLDERS_PLACES))
                 r = scan_all(&scan, dirfd(dir), pids, n, scan_places);
         if (r == 0 && (what & HOLDERS_FILES) && !files_end(&scan))

@@ -46,11 +46,13 @@ int holders_add(struct holders *holders, const struct holder *item);
 
 #define HOLDERS_SCAN_USEC (250 * 1000ULL) /* a limit that a search only comes to where there are very many processes or descriptors */
 
-/* Adds every process of which something (what: HOLDERS_*) lies on mountpoint, the youngest first: places, then files. Processes of
+/* Adds every process of which something (what: HOLDERS_*) lies on mountpoint: places, then files. Those of session (a
+ * process's; 0: none) are looked at first, who may have inherited from it; else the youngest first. Processes of
  * other users cannot be seen and are passed over; the calling process is not counted. A search takes at most limit_usec of
  * processor time, and for files it ends when HOLDERS_MAX are there: then not everybody has been found. proc is "/proc"
  * (tests pass a copy). 0 or -ENOMEM. */
-int holders_scan(struct holders *holders, const char *proc, const char *mountpoint, unsigned what, uint64_t limit_usec);
+int holders_scan(struct holders *holders, const char *proc, const char *mountpoint, unsigned what, pid_t session,
+                 uint64_t limit_usec);
 
 /* Reads thread group id and program name of a thread id (FUSE gives the thread's).
  * 0, or -ESRCH when it is gone (ret_program is then ""). */

@@ -91,7 +91,8 @@ void cancel_outcome_add_busy(struct cancel_outcome *outcome, const struct connec
         const char *why = "it is in use";
 
         if (holders) {
-                (void) holders_scan(holders, "/proc", c->mountpoint, HOLDERS_PLACES | HOLDERS_FILES, HOLDERS_SCAN_USEC);
+                (void) holders_scan(holders, "/proc", c->mountpoint, HOLDERS_PLACES | HOLDERS_FILES, 0,
+                                    HOLDERS_SCAN_USEC);
                 add_stacked_mount(holders, c->mountpoint);
         }
         if (!holders || holders->total == 0)

@@ -487,3 +487,29 @@ def test_shutdown_of_an_idle_daemon(z, wnet):
     assert mounts_below(wnet.drives) == []
     assert error_of(lambda: os.stat(z / "f")) in (errno.ENOENT, errno.EACCES)
 
+
+LEAVE_MANY_TO_A_CHILD = """
+import os, sys, time
+fds = [os.open(f"{sys.argv[1]}/{n}", os.O_RDONLY) for n in range(300)]
+child = os.fork()
+if child == 0:
+    time.sleep(600)
+print(child, flush=True)
+os._exit(0)
+"""
+
+
+def test_who_has_inherited_very_many_files_is_named(wnet, server):
+    for number in range(300):
+        (server.data / str(number)).write_text("x")
+    wnet.add("Z:", server.url())
+    opener = wnet.popen([sys.executable, "-c", LEAVE_MANY_TO_A_CHILD, wnet.folder()], stdout=subprocess.PIPE)
+    heir = int(opener.stdout.readline())
+    opener.wait()
+    result = wnet.run("cancel", "Z:", "--json")
+    assert result.code == 1, repr(result)
+    assert result.json["holders_total"] == 300 and len(result.json["holders"]) == 100
+    pids = {holder["pid"] for holder in result.json["holders"]}
+    assert heir in pids and pids <= {heir, None}, pids  # the search is bounded: not each file has to have been seen
+    os.kill(heir, signal.SIGKILL)
+    wait_until(lambda: wnet.run("cancel", "Z:").code == 0, "it is not in use any more")

@@ -80,7 +80,7 @@ static void kinds(void **state)
         make_dir(state, "12x");
         make_dir(state, "99999999999999999999");
 
-        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, LONG_USEC), 0);
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, 0, LONG_USEC), 0);
         assert_int_equal(holders.total, 4);
         assert_int_equal(holders.n_items, 4);
         holder = find(&holders, 10, HOLDER_CWD);
@@ -130,9 +130,9 @@ static void descriptors(void **state)
                 expected += cases[i].path != NULL;
         }
 
-        assert_int_equal(holders_scan(&holders, *state, "/d/Z", HOLDERS_PLACES, LONG_USEC), 0);
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", HOLDERS_PLACES, 0, LONG_USEC), 0);
         assert_int_equal(holders.total, 0);
-        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, LONG_USEC), 0);
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, 0, LONG_USEC), 0);
         assert_int_equal(holders.total, expected);
         for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
                 size_t hits = 0;
@@ -162,7 +162,7 @@ static void very_many(void **state)
                         make_link(state, pid, name, "/d/Z/f");
                 }
         }
-        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, LONG_USEC), 0);
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, 0, LONG_USEC), 0);
         assert_int_equal(holders.n_items, HOLDERS_MAX);
         assert_in_range(holders.total, HOLDERS_MAX, 2 * HOLDERS_MAX);
         assert_int_equal(holders.items[0].pid, 101); /* the youngest first */
@@ -173,7 +173,7 @@ static void very_many(void **state)
         assert_int_equal(holders.items[HOLDERS_MAX - 1].kind, HOLDER_OPEN);
         holders_done(&holders);
 
-        assert_int_equal(holders_scan(&holders, *state, "/d/Z", HOLDERS_FILES, 0), 0); /* no time at all */
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", HOLDERS_FILES, 0, 0), 0); /* no time at all */
         assert_in_range(holders.total, 0, 16);
         holders_done(&holders);
 }
@@ -192,7 +192,7 @@ static void many_elsewhere(void **state)
                 snprintf(name, sizeof name, "fd/%d", fd);
                 make_link(state, 101, name, fd % 100 == 0 ? "/d/Z/f" : "/elsewhere");
         }
-        assert_int_equal(holders_scan(&holders, *state, "/d/Z", HOLDERS_FILES, LONG_USEC), 0);
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", HOLDERS_FILES, 0, LONG_USEC), 0);
         assert_int_equal(holders.total, 11);
         assert_int_not_equal(holders.items[10].pid, 100);
         holders_done(&holders);
@@ -205,10 +205,10 @@ static void incomplete(void **state)
         make_dir(state, "30"); /* without any link, as another user's process */
         make_dir(state, "31");
         make_link(state, 31, "cwd", "/d/Z/x");
-        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, LONG_USEC), 0);
+        assert_int_equal(holders_scan(&holders, *state, "/d/Z", EVERYTHING, 0, LONG_USEC), 0);
         assert_int_equal(holders.total, 1);
         assert_string_equal(holders.items[0].program, "");
-        assert_int_equal(holders_scan(&holders, in_folder(state, "no-such-proc"), "/d/Z", EVERYTHING, LONG_USEC), 0);
+        assert_int_equal(holders_scan(&holders, in_folder(state, "no-such-proc"), "/d/Z", EVERYTHING, 0, LONG_USEC), 0);
         assert_int_equal(holders.total, 1);
         holders_done(&holders);
 }
@@ -305,7 +305,7 @@ static void real_proc(void **state)
         }
         assert_int_equal(read(ready[0], &byte, 1), 1);
 
-        assert_int_equal(holders_scan(&holders, "/proc", *state, EVERYTHING, LONG_USEC), 0);
+        assert_int_equal(holders_scan(&holders, "/proc", *state, EVERYTHING, 0, LONG_USEC), 0);
         assert_int_equal(holders.total, 2);
         assert_string_equal(find(&holders, child, HOLDER_CWD)->path, "/");
         assert_string_equal(find(&holders, child, HOLDER_CWD)->program, "test-holders");
@@ -314,12 +314,18 @@ static void real_proc(void **state)
         assert_int_equal(find(&holders, child, HOLDER_OPEN)->uid, getuid());
         holders_done(&holders);
 
+        /* Of its session it is looked at before all others. */
+        assert_int_equal(holders_scan(&holders, "/proc", *state, HOLDERS_FILES, getsid(0), LONG_USEC), 0);
+        assert_int_equal(holders.total, 1);
+        assert_int_equal(holders.items[0].pid, child);
+        holders_done(&holders);
+
         close(end[1]);
         assert_int_equal(waitpid(child, NULL, 0), child);
         close(end[0]);
         close(ready[0]);
         close(ready[1]);
-        assert_int_equal(holders_scan(&holders, "/proc", *state, EVERYTHING, LONG_USEC), 0);
+        assert_int_equal(holders_scan(&holders, "/proc", *state, EVERYTHING, 0, LONG_USEC), 0);
         assert_int_equal(holders.total, 0);
         close(own);
         holders_done(&holders);

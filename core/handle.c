@@ -34,6 +34,8 @@ int handle_table_add(struct handle_table *table, struct handle *handle, const ch
         clock_gettime(CLOCK_REALTIME, &now);
         handle->directory = directory;
         handle->flags = flags;
+        handle->job = false;
+        handle->unsent_bytes = 0;
         handle->since_usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
         handle->pid = tid;
         (void) holders_read_thread("/proc", tid, &handle->pid, handle->program);

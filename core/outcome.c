@@ -78,7 +78,7 @@ bool cancel_is_inside(const struct connection *c)
         struct holders found = { 0 };
         bool any;
 
-        (void) holders_scan(&found, "/proc", c->mountpoint, HOLDERS_PLACES, HOLDERS_SCAN_USEC);
+        (void) holders_scan(&found, "/proc", c->mountpoint, HOLDERS_PLACES, 0, HOLDERS_SCAN_USEC);
         add_stacked_mount(&found, c->mountpoint);
         any = found.total > 0;
         holders_done(&found);

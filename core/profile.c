@@ -242,6 +242,27 @@ static int open_profile(const char *path, sqlite3 **ret_db, struct wn_error *err
         return 0;
 }
 
+/* In a transaction: the file ends where the database does. SQLite reads one that was cut off or has something behind its
+ * end, but would change it even where it rolls back. */
+static int check_size(sqlite3 *db, const char *path, struct wn_error *err)
+{
+        _cleanup_(cleanup_sqlite3_finalize) sqlite3_stmt *stmt = NULL;
+        sqlite3_file *file = NULL;
+        sqlite3_int64 size_bytes;
+        int code = sqlite3_prepare_v2(db, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", -1, &stmt, NULL);
+
+        if (code == SQLITE_OK)
+                code = sqlite3_step(stmt);
+        if (code != SQLITE_ROW)
+                return map_sqlite(code, db, path, err);
+        code = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+        if (code == SQLITE_OK)
+                code = file->pMethods->xFileSize(file, &size_bytes);
+        if (code != SQLITE_OK)
+                return map_sqlite(code, NULL, path, err);
+        return size_bytes == sqlite3_column_int64(stmt, 0) ? 0 : bad(path, err, "the file has not the size of its database");
+}
+
 /* In a transaction: the schema is the tables that we make, nothing more and nothing less. ret_settings (may be NULL): whether
  * there are settings. */
 static int check_schema(sqlite3 *db, const char *path, bool *ret_settings, struct wn_error *err)
@@ -267,6 +288,9 @@ static int check_schema(sqlite3 *db, const char *path, bool *ret_settings, struc
                 return map_sqlite(code, db, path, err);
         if (n_devices == 0)
                 return bad(path, err, "it has no table of devices");
+        code = check_size(db, path, err);
+        if (code != 0)
+                return code;
         if (ret_settings)
                 *ret_settings = n_settings > 0;
         return 0;

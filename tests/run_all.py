@@ -17,9 +17,19 @@ COMMON = ["-Dwerror=true", "-Dbuildtype=debugoptimized"]
 BUILDS = {
     "normal": ["-Db_sanitize=none", "-Db_lundef=true"],
     "sanitized": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
+    "threads": ["-Db_sanitize=thread", "-Db_lundef=false"],
 }
+# ThreadSanitizer is for what runs in the threads of somebody else's program: the library.
+LIBRARY_TESTS = ["control-client", "libwnet-arguments-narrow", "libwnet-arguments-wide", "libwnet-handles", "libwnet-text", "test_libwnet"]
+TSAN_OPTIONS = "die_after_fork=0:report_thread_leaks=0"  # a child of a fork has none of its parent's threads, and may go on
+# It reserves fixed addresses, and where the kernel spreads a program's memory wider than this many bits, it finds them taken.
+TSAN_RANDOM_BITS = 28
+FUZZ_SECONDS = 60
 # cmocka sums up each group of tests so
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) ?  ?\] (\d+) test\(s\)", re.MULTILINE)
+
+# and tests/fuzz/run each target
+FUZZED = re.compile(r"^(fuzz-\w+): (ok|failed)", re.MULTILINE)
 
 
 class Tally:
@@ -33,30 +43,35 @@ class Tally:
             self.lines.append(f"{outcome}: {name}{': ' + why if why else ''}")
 
 
-def build(name, options):
+def build(name, options, targets=(), environment=None):
     """Configures and compiles; returns the build directory, or None when that failed."""
     directory = TOP / "build-tests" / name
     setup = ["meson", "setup", *COMMON, *options, str(directory), str(TOP)]
     if (directory / "build.ninja").exists():
         setup.insert(2, "--reconfigure")
-    for command in (setup, ["ninja", "-C", str(directory)]):
+    for command in (setup, ["ninja", "-C", str(directory), *targets]):
         print("+", " ".join(command), flush=True)
-        if subprocess.run(command, check=False).returncode:
+        if subprocess.run(command, env={**os.environ, **(environment or {})}, check=False).returncode:
             return None
     return directory
 
 
-def run(directory, suites, pattern):
-    """Runs the suites with meson."""
+def run(directory, suites, pattern, only=()):
+    """Runs the suites with meson, or of them only the tests of these names."""
     logs = directory / "meson-logs"
     for old in [*logs.glob("pytest-*.xml"), logs / "testlog.json"]:
         old.unlink(missing_ok=True)
     environment = dict(os.environ)
     if pattern:
         environment["WNET_PYTEST_K"] = pattern
+    environment["TSAN_OPTIONS"] = TSAN_OPTIONS
     command = ["meson", "test", "-C", str(directory), "--no-rebuild", "--print-errorlogs", "--num-processes", "2"]
     for suite in suites:
         command += ["--suite", suite]
+    if only:
+        command += only
+        if int(Path("/proc/sys/vm/mmap_rnd_bits").read_text(encoding="ascii")) > TSAN_RANDOM_BITS:
+            command = ["setarch", "-R", *command]
     print("+", " ".join(command), flush=True)
     return subprocess.run(command, env=environment, check=False).returncode
 
@@ -97,6 +112,23 @@ def count(directory, build_name, tally):
     return ran
 
 
+def fuzz(seconds, tally):
+    """Feeds the parsers with what nobody would write."""
+    directory = build("fuzz", ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"], ["fuzzers"], {"CC": "clang"})
+    if not directory:
+        tally.add("failed", "fuzz: the build (tools/setup installs clang)")
+        return
+    command = [str(TOP / "tests" / "fuzz" / "run"), str(directory), "--seconds", str(seconds)]
+    print("+", " ".join(command), flush=True)
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    print(ran.stdout, flush=True)
+    results = dict(FUZZED.findall(ran.stdout))
+    for name, result in results.items():
+        tally.add("passed" if result == "ok" else "failed", f"fuzz: {name}")
+    if not results or (ran.returncode and "failed" not in results.values()):
+        tally.add("failed", "fuzz: tests/fuzz/run", f"exit {ran.returncode}")
+
+
 def fuse_problem():
     """Why users cannot mount drives on this machine, or None."""
     try:
@@ -114,7 +146,9 @@ def main():
     parser = argparse.ArgumentParser(prog="tests/run")
     parser.add_argument("pattern", nargs="?", help="only integration tests whose name matches, as pytest's -k")
     parser.add_argument("--unit", action="store_true", help="no integration tests")
-    parser.add_argument("--no-sanitize", action="store_true", help="only the normal build")
+    parser.add_argument("--no-sanitize", action="store_true", help="only the normal build, and nothing is fuzzed")
+    parser.add_argument("--fuzz-seconds", type=float, metavar="N", default=float(os.environ.get("WNET_FUZZ_SECONDS", FUZZ_SECONDS)),
+                        help=f"how long each parser is fuzzed where everything is run ({FUZZ_SECONDS}; 0: not at all)")
     args = parser.parse_args()
 
     problem = None if args.unit else fuse_problem()
@@ -127,18 +161,20 @@ def main():
     suites = ["unit", "checks"] if args.unit else ["integration"] if args.pattern else []
     tally = Tally()
     for name, options in BUILDS.items():
-        if args.no_sanitize and name == "sanitized":
+        if args.no_sanitize and name != "normal":
             continue
         directory = build(name, options)
         if not directory:
             tally.add("failed", f"{name}: the build")
             continue
-        status = run(directory, suites, args.pattern)
+        status = run(directory, suites, args.pattern, LIBRARY_TESTS if name == "threads" else ())
         failed_before = tally.failed
         if not count(directory, name, tally):
             tally.add("failed", f"{name}: no test ran")
         elif status and tally.failed == failed_before:
             tally.add("failed", f"{name}: meson test", f"exit {status}")
+    if not (args.unit or args.pattern or args.no_sanitize) and args.fuzz_seconds > 0:
+        fuzz(args.fuzz_seconds, tally)
 
     print()
     for line in tally.lines:

@@ -168,6 +168,8 @@ class Wnet:
             "PYTHONDONTWRITEBYTECODE": "1",
             "ASAN_OPTIONS": f"log_path={reports}/asan:detect_leaks=1:detect_stack_use_after_return=1",
             "UBSAN_OPTIONS": f"log_path={reports}/ubsan:print_stacktrace=1",
+            # a child of a fork has none of its parent's threads, and may go on
+            "TSAN_OPTIONS": f"log_path={reports}/tsan:die_after_fork=0:report_thread_leaks=0",
             "LSAN_OPTIONS": f"suppressions={suppressions}:print_suppressions=0",
         }
 

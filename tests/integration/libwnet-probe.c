@@ -416,6 +416,7 @@ static unsigned long ask_in_children(void)
 {
         unsigned long wrong = 0;
 
+        fflush(stdout); /* lest each child prints it, too: under ThreadSanitizer, _exit() does */
         for (int i = 0; i < THREADS; i++) {
                 pid_t pid = fork();
                 int status = 1;
@@ -455,6 +456,104 @@ static DWORD call_threads(void)
         SetLastError(NO_ERROR);
         return NO_ERROR;
 }
+
+/* What the threads of a stress share: none of them changes it. */
+struct stress {
+        LPTSTR remote, password, user;
+        int may_break; /* the daemon is killed meanwhile: any call may fail, and what was connected be gone */
+        unsigned rounds;
+};
+
+struct stresser {
+        const struct stress *stress;
+        TCHAR device[3]; /* nobody else's */
+        unsigned long wrong, broken;
+};
+
+/* Whether code is one that the call may answer, and the thread's errors tell of the same call. */
+static void expect(struct stresser *s, DWORD code, DWORD wanted)
+{
+        TCHAR text_of[600], provider[8];
+        DWORD last = GetLastError(), error;
+
+        s->wrong += last != code;
+        if (code != NO_ERROR)
+                s->wrong += WNetGetLastError(&error, text_of, 600, provider, 8) != NO_ERROR || error != code || !text_of[0];
+        if (code == wanted)
+                return;
+        if (s->stress->may_break)
+                s->broken++;
+        else
+                s->wrong++;
+}
+
+/* Whether device is in the list of what is connected, once. */
+static void expect_listed(struct stresser *s)
+{
+        NETRESOURCE entries[64];
+        HANDLE list;
+        DWORD count, size, code, found = 0;
+
+        code = WNetOpenEnum(RESOURCE_CONNECTED, RESOURCETYPE_ANY, 0, NULL, &list);
+        expect(s, code, NO_ERROR);
+        if (code != NO_ERROR)
+                return;
+        for (;;) {
+                count = (DWORD) -1;
+                size = sizeof entries;
+                code = WNetEnumResource(list, &count, entries, &size);
+                if (code != NO_ERROR)
+                        break;
+                for (DWORD i = 0; i < count; i++)
+                        found += entries[i].lpLocalName && entries[i].lpLocalName[0] == s->device[0];
+        }
+        s->wrong += code != ERROR_NO_MORE_ITEMS || WNetCloseEnum(list) != NO_ERROR ||
+                    WNetCloseEnum(list) != ERROR_INVALID_HANDLE || (found != 1 && !s->stress->may_break);
+}
+
+static void *stress(void *userdata)
+{
+        struct stresser *s = userdata;
+        const struct stress *shared = s->stress;
+
+        for (unsigned i = 0; i < shared->rounds; i++) {
+                NETRESOURCE r = { .dwType = RESOURCETYPE_DISK, .lpLocalName = s->device, .lpRemoteName = shared->remote };
+                TCHAR name[600];
+                DWORD size = 600;
+
+                expect(s, WNetAddConnection2(&r, shared->password, shared->user, 0), NO_ERROR);
+                expect(s, WNetGetConnection(s->device, name, &size), NO_ERROR);
+                expect_listed(s);
+                expect(s, WNetCancelConnection2(s->device, 0, FALSE), NO_ERROR);
+                expect(s, WNetGetConnection(s->device, name, &size), ERROR_NOT_CONNECTED);
+                expect(s, WNetCancelConnection2(s->device, 0, TRUE), ERROR_NOT_CONNECTED);
+        }
+        return NULL;
+}
+
+/* stress REMOTE PASSWORD USER ROUNDS [breaks]: threads that connect, ask and disconnect, each a device of its own */
+static DWORD call_stress(void)
+{
+        struct stress shared = { text(0), text(1), text(2), strcmp(arguments[4], "breaks") == 0, number(3) };
+        struct stresser stressers[THREADS];
+        pthread_t threads[THREADS];
+        unsigned long wrong = 0, broken = 0;
+
+        for (int i = 0; i < THREADS; i++) {
+                stressers[i] = (struct stresser) { &shared, { (TCHAR) ('A' + i), ':', 0 }, 0, 0 };
+                if (pthread_create(&threads[i], NULL, stress, &stressers[i]) != 0)
+                        exit(3);
+        }
+        for (int i = 0; i < THREADS; i++) {
+                pthread_join(threads[i], NULL);
+                wrong += stressers[i].wrong;
+                broken += stressers[i].broken;
+        }
+        print_number("wrong", wrong);
+        print_number("broken", broken);
+        SetLastError(NO_ERROR);
+        return NO_ERROR;
+}
 #endif
 
 static const struct {
@@ -468,7 +567,7 @@ static const struct {
         { "handle", call_handle },   { "error", call_error },     { "wait", call_wait },
         { "universal", call_universal },
 #ifndef _WIN32
-        { "threads", call_threads },
+        { "threads", call_threads }, { "stress", call_stress },
 #endif
 };
 

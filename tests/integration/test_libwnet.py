@@ -81,8 +81,9 @@ class Library:
         for entry in listed["entries"]:
             assert entry["scope"] == scope and entry["provider"] == "wnet" and entry["comment"] == ""
             port = (entry["local"] or "").startswith("LPT")
-            assert entry["type"] == (PRINT if port else DISK) and entry["display"] == 3 and entry["usage"] == 1
-        return sorted((entry["local"], entry["remote"]) for entry in listed["entries"])
+            assert entry["type"] == (PRINT if port else DISK) or (scope == GLOBALNET and entry["type"] == PRINT)
+            assert entry["display"] == 3 and entry["usage"] == 1
+        return sorted(((entry["local"], entry["remote"]) for entry in listed["entries"]), key=str)
 
 
 @pytest.fixture(params=["narrow", "wide"])
@@ -630,6 +631,32 @@ def test_many_threads_and_forks(lib, wnet, server):
     (result,) = lib.calls(["threads"])
     assert result["wrong"] == 0
     assert wnet.mount("Z:")
+
+
+def test_many_threads_connect_and_disconnect(lib, wnet, server):
+    (result,) = lib.calls(["stress", server.unc(), "@stdin", ALICE, 3], input=PASSWORD + "\n")
+    assert result["wrong"] == 0
+    assert wnet.list() == []
+
+
+def test_the_daemon_is_killed_under_many_threads(lib, wnet, server):
+    """Each call fails with a code or succeeds; none crashes, waits for ever or tells another thread's error."""
+    wnet.expect_log("no connection data came from wnetd")
+    wnet.list()
+    process = lib.start(["stress", server.unc(), "@stdin", ALICE, 6, "breaks"])
+    process.stdin.write(PASSWORD + "\n")
+    process.stdin.flush()
+    for _ in range(3):
+        wait_until(lambda: process.poll() is not None or wnet.daemons() and wnet.list(), "a drive is there")
+        for daemon in wnet.daemons():
+            os.kill(daemon, signal.SIGKILL)
+            wait_until(lambda daemon=daemon: not alive(daemon), "it is gone")
+    out, err = process.communicate(timeout=4 * LONG)
+    assert process.returncode == 0 and err == ""
+    result = json.loads(out)
+    assert result["wrong"] == 0 and result["broken"] > 0
+    for entry in wnet.list():
+        wnet.ok("cancel", entry["device"], "--force")
 
 
 def test_a_daemon_that_does_not_answer_is_1208(lib, wnet):

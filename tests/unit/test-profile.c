@@ -321,9 +321,14 @@ static void garbage(void **state)
         unlink(path);
         make_profile(state);
         read_bytes(path, &profile);
-        for (size_t n = 1; n < profile.size_bytes; n += 1 + n / 2) {
+        for (size_t n = 1; n < profile.size_bytes; n += n < 1000 ? 1 + n / 2 : 503) {
                 write_file(path, profile.data, n);
                 assert_bad(state, path, "a truncated profile");
+        }
+        for (size_t n = 1; n <= 4096; n += 4095) {
+                memset(profile.data + profile.size_bytes, 'x', n);
+                write_file(path, profile.data, profile.size_bytes + n);
+                assert_bad(state, path, "a profile with something behind its end");
         }
         memset(text, 0xa5, sizeof text);
         memcpy(profile.data + 100, text, 1000);

@@ -274,7 +274,7 @@ def test_the_disk_is_full(wnet, server):
                 assert "(ERROR_CANNOT_OPEN_PROFILE, 1205)" in result.err, repr(result)
                 assert inside.ok("sha256sum", wnet.profile) == before
                 assert inside.ok(*rows) == "Z:\n"
-                assert inside.ok("cat", "/proc/self/mountinfo").count(" fuse.wnet ") == 1
+                assert inside.ok("cat", "/proc/self/mountinfo").count(f" {wnet.drives}/") == 1
                 codes.add(1205)
                 inside.ok("sh", "-c", f"echo works > {wnet.folder()}/probe")
                 assert (server.data / "probe").read_text() == "works\n"

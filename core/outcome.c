@@ -89,16 +89,18 @@ void cancel_outcome_add_busy(struct cancel_outcome *outcome, const struct connec
 {
         struct holders *holders = holders_for(outcome, c);
         const char *why = "it is in use";
+        int cause = EBUSY;
 
         if (holders) {
                 (void) holders_scan(holders, "/proc", c->mountpoint, HOLDERS_PLACES | HOLDERS_FILES, 0,
                                     HOLDERS_SCAN_USEC);
                 add_stacked_mount(holders, c->mountpoint);
         }
-        if (!holders || holders->total == 0)
-                why = c->manager->ops->requests_waiting(c) ? "a program waits for an answer of its server"
-                                                           : "a process that you cannot see is using it";
-        outcome->status = error_set(&outcome->err, ERROR_DEVICE_IN_USE, EBUSY, "unmount", "%s cannot be disconnected: %s", c->name,
+        if (!holders || holders->total == 0) {
+                cause = c->manager->ops->requests_waiting(c) ? EINPROGRESS : EBUSY;
+                why = cause == EINPROGRESS ? "a program waits for an answer of its server" : "a process that you cannot see is using it";
+        }
+        outcome->status = error_set(&outcome->err, ERROR_DEVICE_IN_USE, cause, "unmount", "%s cannot be disconnected: %s", c->name,
                                     why);
 }
 

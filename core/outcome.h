@@ -43,7 +43,7 @@ void cancel_outcome_add_open(struct cancel_outcome *outcome, const struct connec
 bool cancel_is_inside(const struct connection *c);
 
 /* The kernel says that c's mount is busy, though no file is open: ERROR_DEVICE_IN_USE, with the working directories, roots and
- * mounts that explain it. */
+ * mounts that explain it. The cause is EINPROGRESS where none does, but a program waits for an answer of the server; else EBUSY. */
 void cancel_outcome_add_busy(struct cancel_outcome *outcome, const struct connection *c);
 
 /* What a revocation of c could not send. */

@@ -5,6 +5,7 @@
 
 #include "tools/wnet/outcome.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,7 +52,7 @@ static void print_holders(const struct control_outcome *outcome)
 /* What to do about those who use it without an open file. */
 static void print_busy_hints(const struct control_outcome *outcome)
 {
-        if (outcome->n_holders == 0)
+        if (outcome->n_holders == 0 && outcome->cause != EINPROGRESS)
                 fputs("hint: it belongs to another user: only the administrator can tell which process it is\n", stderr);
         for (size_t i = 0; i < outcome->n_holders && i < HOLDERS_EXPLAINED; i++) {
                 const struct control_holder *h = &outcome->holders[i];

@@ -38,6 +38,7 @@ struct op {
         struct redirector *redirector;
         fuse_req_t fuse;            /* NULL: answered, or nobody asked */
         uint64_t arrived_usec;      /* READ */
+        bool opens;                 /* waits while the connection is frozen */
         bool harmless;              /* changes nothing on the server: may be ended early */
         void (*start)(struct op *op); /* for an op that waits before it begins */
         struct node *node;          /* referred to */
@@ -154,6 +155,13 @@ struct redirector {
         struct op_list close_waiters;
         struct window_list recent_windows;
         bool frozen;
+        struct change *change;      /* a name is being changed that is open, or replaces another one; */
+        struct op_list change_waiters; /* what has to do with names waits until it has ended */
+        bool park_made;             /* the folder for what is open and deleted exists, with */
+        uint64_t n_parked;          /* so many files in it, or on their way out */
+        bool tidying;               /* it is being removed */
+        sd_event_source *tidy_source;
+        uint64_t parked_count;      /* for their names */
         uint64_t closes_begun;      /* counters of closes sent to the server, */
         struct op_list closes;      /* and those under way, in order */
 
@@ -186,6 +194,9 @@ bool op_name_allowed(fuse_req_t fuse, const char *name);
 /* Answers with error (a negative errno) and frees. */
 void op_fail(struct op *op, int error);
 
+/* What to say of a node: that its name is gone means that the kernel's idea of it is out of date, and it looks it up anew. */
+int op_stale_error(int error);
+
 /* Answers; both return whether the kernel took it (it does not when the request was interrupted). */
 bool op_reply_none(struct op *op);
 bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr);
@@ -198,6 +209,13 @@ void op_start_or_park(struct op *op);
 
 /* Marks an op that changes nothing: it may end early, with EINTR when its caller is interrupted. */
 void op_harmless(struct op *op);
+
+/* Begins op: start() is called now, or when nothing it has to wait for is under way any more. */
+void op_begin(struct op *op, void (*start)(struct op *op));
+
+/* To be asked first in each start(): whether op may go on. If so, its request has the paths of node and name, and of new_parent and
+ * new_name where there are such. Otherwise it waits and start() is called again, or it has been answered. */
+bool op_ready(struct op *op);
 
 /* Submits once no close that could be in the way is under way: of node (a file), or, with NULL, any that has begun. */
 void op_after_closes(struct op *op, struct node *node);
@@ -244,6 +262,24 @@ void dir_readdirplus(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset,
 void dir_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void dir_free(struct open_dir *dir);
 void dir_close(struct open_dir *dir); /* goes when what is under way for it has ended */
+
+/* ---- change.c: deleting and renaming what is open, and replacing ---- */
+
+/* The hidden folder of the connection's root where deleted files live while they are open, and replaced ones until the new one is
+ * in place. */
+#define PARK_FOLDER ".wnet-parked"
+
+/* Deletes op->node's file op->name, which is open. op_ready(op) has said yes. */
+void change_unlink(struct op *op);
+
+/* Renames op->name to op->new_name, which may exist. */
+void change_rename(struct op *op);
+
+/* A file of node has been closed: if it was the last one of a deleted file, that goes now. */
+void change_closed(struct redirector *r, struct node *node);
+
+/* Whether nothing of all this is left on the server, or a file is still open. Otherwise it is being seen to: ask again. */
+bool change_settled(struct redirector *r);
 
 /* ---- stream.c ---- */
 

@@ -136,6 +136,7 @@ void node_table_done(struct node_table *table)
                 for (struct node *node = table->by_ino[i], *next; node; node = next) {
                         next = node->next_by_ino;
                         free(node->name);
+                        free(node->parked);
                         free(node);
                 }
         free(table->by_ino);
@@ -209,6 +210,7 @@ static void free_if_unused(struct node_table *table, struct node *node)
                 remove_by_ino(table, node);
                 table->n--;
                 free(node->name);
+                free(node->parked);
                 free(node);
                 node = parent;
                 if (node)
@@ -289,6 +291,10 @@ int node_path(const struct node *node, const char *name, char **ret_path)
         size_t length = name ? strlen(name) : 0;
         char *path, *at;
 
+        if (!node->linked && node->parked && !name) {
+                *ret_path = strdup(node->parked);
+                return *ret_path ? 0 : -ENOMEM;
+        }
         for (const struct node *n = node; n->parent; n = n->parent) {
                 if (!n->linked)
                         return -ESTALE;

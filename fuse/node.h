@@ -27,12 +27,14 @@ struct node {
         struct node *parent;  /* NULL: the root */
         char *name;
         bool linked;          /* false: deleted, or replaced; its name means nothing any more */
+        char *parked;         /* then: where it lives while it is open (change.h); NULL: nowhere */
         uint64_t lookups;     /* the kernel's */
         uint64_t refs;        /* ours */
         bool mode_known;      /* set by chmod or at creation, as long as the node lives */
         mode_t mode;          /* permission bits; the server's read-only attribute still decides about writing */
         bool directory;
         uint64_t size_bytes;  /* last seen */
+        uint64_t names_changed_usec; /* a directory: when a name in it was last removed from here; 0: not */
         uint64_t changed_usec; /* when it was last changed from here; 0: not */
         bool mtime_pinned;    /* set explicitly while it is open for writing: the server's close would overwrite it */
         struct smb_time pinned_mtime;
@@ -79,7 +81,7 @@ void node_unlink(struct node_table *table, struct node *node);
 int node_rename(struct node_table *table, struct node *node, struct node *parent, const char *name);
 
 /* Path below the root, '/' between components; name (may be NULL) is a child's to append. "" is the root.
- * 0, -ENOMEM, -ENAMETOOLONG, or -ESTALE when the node is no longer linked. The caller frees. */
+ * 0, -ENOMEM, -ENAMETOOLONG, or -ESTALE when the node is no longer linked, nor parked. The caller frees. */
 int node_path(const struct node *node, const char *name, char **ret_path);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cleanup.h"
 #include "fuse/internal.h"
 #include "fuse/smb/listing.h"
 
@@ -87,6 +88,11 @@ void op_fail(struct op *op, int error)
         op_free(op);
 }
 
+int op_stale_error(int error)
+{
+        return error == -ENOENT ? -ESTALE : error;
+}
+
 bool op_reply_none(struct op *op)
 {
         fuse_req_t fuse = take_fuse(op);
@@ -101,6 +107,42 @@ bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr
 
         fill_stat(op->redirector, node, attr, &st);
         return fuse && fuse_reply_attr(fuse, &st, ATTR_TIMEOUT_SEC) == 0;
+}
+
+void op_begin(struct op *op, void (*start)(struct op *op))
+{
+        op->start = start;
+        start(op);
+}
+
+/* What lies in our own folder is nobody's business. */
+static bool is_parked(const struct op *op)
+{
+        return (op->name && !op->node->parent && strcmp(op->name, PARK_FOLDER) == 0) ||
+               (op->new_name && !op->new_parent->parent && strcmp(op->new_name, PARK_FOLDER) == 0);
+}
+
+bool op_ready(struct op *op)
+{
+        struct redirector *r = op->redirector;
+        int error;
+
+        if (r->change) {
+                TAILQ_INSERT_TAIL(&r->change_waiters, op, wait);
+                return false;
+        }
+        if (op->opens && r->frozen) {
+                TAILQ_INSERT_TAIL(&r->parked, op, wait);
+                return false;
+        }
+        free(TAKE_PTR(op->request.path));
+        free(TAKE_PTR(op->request.path2));
+        error = is_parked(op) ? -EPERM : node_path(op->node, op->name, &op->request.path);
+        if (error == 0 && op->new_name)
+                error = node_path(op->new_parent, op->new_name, &op->request.path2);
+        if (error < 0)
+                op_fail(op, error);
+        return error == 0;
 }
 
 void op_submit(struct op *op, enum smb_op what, smb_done_fn done)
@@ -210,7 +252,7 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
         *ret_stat = (struct stat){
                 .st_ino = node->ino,
                 .st_mode = (directory ? S_IFDIR : S_IFREG) | mode,
-                .st_nlink = directory ? 2 : 1,
+                .st_nlink = directory ? 2 : node->linked ? 1 : 0,
                 .st_uid = getuid(),
                 .st_gid = getgid(),
                 .st_size = (off_t) size,

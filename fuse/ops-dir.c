@@ -98,6 +98,8 @@ static int add_entries(struct open_dir *dir, const void *data, size_t size)
         int r;
 
         while ((r = listing_take(data, size, &at, name, &attr)) == 1) {
+                if (!dir->node->parent && strcmp(name, PARK_FOLDER) == 0)
+                        continue;
                 r = add_entry(dir, name, &attr);
                 if (r < 0)
                         return r;
@@ -215,8 +217,11 @@ static void listed(struct smb_request *request)
 static void start_opendir(struct op *op)
 {
         struct redirector *r = op->redirector;
-        struct open_dir *dir = calloc(1, sizeof(*dir));
+        struct open_dir *dir;
 
+        if (!op_ready(op))
+                return;
+        dir = calloc(1, sizeof(*dir));
         if (dir)
                 dir->path = strdup(op->request.path);
         if (!dir || !dir->path) {
@@ -238,23 +243,14 @@ void dir_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
         struct redirector *r = redirector_of(fuse);
         struct op *op = op_new(r, fuse);
-        int error;
 
         (void) fi;
         if (!op)
                 return;
         op->node = node_ref(node_find(&r->nodes, ino));
-        error = node_path(op->node, NULL, &op->request.path);
-        if (error < 0) {
-                op_fail(op, error);
-                return;
-        }
-        op->start = start_opendir;
+        op->opens = true;
         op_harmless(op);
-        if (r->frozen)
-                TAILQ_INSERT_TAIL(&r->parked, op, wait);
-        else
-                op->start(op);
+        op_begin(op, start_opendir);
 }
 
 void dir_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -286,7 +282,8 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, uint64_t numbe
         }
         name = dir->names + dir->entries[number - DOTS].name;
         known = node_child(&r->nodes, dir->node, name);
-        if (redirector_now(r) - dir->listed_usec > LISTING_LIFE_USEC || (known && known->changed_usec >= dir->asked_usec)) {
+        if (redirector_now(r) - dir->listed_usec > LISTING_LIFE_USEC || dir->node->names_changed_usec >= dir->asked_usec ||
+            (known && known->changed_usec >= dir->asked_usec)) {
                 entry.attr.st_ino = known ? known->ino : UINT64_MAX; /* by name only: the kernel looks it up when asked */
                 entry.attr.st_mode = dir->entries[number - DOTS].attr.dos & SMB_ATTR_DIRECTORY ? S_IFDIR : S_IFREG;
                 return fuse_add_direntry_plus(op->fuse, buffer, room, name, &entry, (off_t) number + 1);
@@ -364,13 +361,14 @@ static void serve_readers(struct open_dir *dir)
 static void reload(struct open_dir *dir)
 {
         struct op *op = op_new(dir->redirector, NULL);
+        int error = op ? node_path(dir->node, NULL, &op->request.path) : -ENOMEM;
 
         forget_entries(dir);
-        if (!op || !(op->request.path = strdup(dir->path))) {
+        if (error < 0) {
                 if (op)
                         op_free(op);
                 dir->complete = true;
-                dir->error = -ENOMEM;
+                dir->error = error == -ESTALE ? 0 : error; /* it was deleted: nothing is in it */
                 return;
         }
         op->dir = dir;

@@ -71,8 +71,10 @@ static void closed(struct smb_request *request)
         struct redirector *r = op->redirector;
 
         TAILQ_REMOVE(&r->closes, op, wait);
-        if (op->node)
+        if (op->node) {
                 op->node->closing--;
+                change_closed(r, op->node);
+        }
         smb_file_unref(request->file);
         op_free(op);
         ops_check_close_waiters(r);
@@ -160,7 +162,7 @@ static void opened(struct smb_request *request)
         }
         if (request->error < 0) {
                 file_free(file);
-                op_fail(op, request->error);
+                op_fail(op, op_stale_error(request->error));
                 return;
         }
         if (op->flags & O_TRUNC) {
@@ -185,6 +187,8 @@ static void opened(struct smb_request *request)
 
 static void start_open(struct op *op)
 {
+        if (!op_ready(op))
+                return;
         op->file = file_new(op, op->node);
         if (!op->file) {
                 op_fail(op, -ENOMEM);
@@ -198,23 +202,17 @@ void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
         struct redirector *r = redirector_of(fuse);
         struct op *op = op_new(r, fuse);
-        int error;
 
         if (!op)
                 return;
         op->node = node_ref(node_find(&r->nodes, ino));
         op->flags = fi->flags;
-        error = node_path(op->node, NULL, &op->request.path);
-        if (error < 0) {
-                op_fail(op, error);
-                return;
-        }
+        op->opens = true;
         op->request.flags = (uint32_t) (fi->flags & (O_ACCMODE | O_TRUNC));
         op->request.valid = SMB_WANT_ATTR; /* which file it is, should it have to be opened again */
-        op->start = start_open;
         if (!(fi->flags & O_TRUNC))
                 op_harmless(op);
-        op_start_or_park(op);
+        op_begin(op, start_open);
 }
 
 /* ---- create ---- */
@@ -268,6 +266,8 @@ static void created(struct smb_request *request)
 
 static void start_create(struct op *op)
 {
+        if (!op_ready(op))
+                return;
         op->file = file_new(op, NULL);
         if (!op->file) {
                 op_fail(op, -ENOMEM);
@@ -281,7 +281,6 @@ void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mo
 {
         struct redirector *r = redirector_of(fuse);
         struct op *op;
-        int error;
 
         if (!op_name_allowed(fuse, name))
                 return;
@@ -292,15 +291,14 @@ void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mo
         op->name = strdup(name);
         op->flags = fi->flags;
         op->mode = mode;
-        error = op->name ? node_path(op->node, name, &op->request.path) : -ENOMEM;
-        if (error < 0) {
-                op_fail(op, error);
+        op->opens = true;
+        if (!op->name) {
+                op_fail(op, -ENOMEM);
                 return;
         }
         op->request.flags = (uint32_t) (fi->flags & (O_ACCMODE | O_TRUNC | O_EXCL)) | O_CREAT;
         op->request.valid = SMB_WANT_ATTR | (mode & 0200 ? 0 : SMB_SET_CREATE_READONLY);
-        op->start = start_create;
-        op_start_or_park(op);
+        op_begin(op, start_create);
 }
 
 /* ---- data ---- */
@@ -408,21 +406,24 @@ static void flushed_time(struct smb_request *request)
         op_free(op);
 }
 
+static void start_flush_time(struct op *op)
+{
+        if (op_ready(op))
+                op_submit(op, SMB_OP_SETATTR, flushed_time);
+}
+
 static void flushed_close(struct smb_request *request)
 {
         struct op *op = op_of(request);
-        int error = request->error;
 
         request->file = NULL;
-        if (error == 0)
-                error = node_path(op->node, NULL, &request->path);
-        if (error < 0) {
-                op_fail(op, error);
+        if (request->error < 0) {
+                op_fail(op, request->error);
                 return;
         }
         request->valid = SMB_SET_MTIME;
         request->mtime = op->node->pinned_mtime;
-        op_submit(op, SMB_OP_SETATTR, flushed_time);
+        op_begin(op, start_flush_time);
 }
 
 /* Comes with every close() of every descriptor. Nothing is held back, so there is nothing to send; but a modification time that

@@ -13,31 +13,21 @@
 
 #include "fuse/internal.h"
 
-/* Makes an op on a node, with its path (or a child's) in the request. NULL: answered already. */
+/* Makes an op on a node, or on a child of it. NULL: answered already. */
 static struct op *op_on(fuse_req_t fuse, fuse_ino_t ino, const char *name)
 {
         struct redirector *r = redirector_of(fuse);
         struct op *op = op_new(r, fuse);
-        int error;
 
         if (!op)
                 return NULL;
         op->node = node_ref(node_find(&r->nodes, ino));
-        if (name) {
-                op->name = strdup(name);
-                if (!op->name) {
-                        op_fail(op, -ENOMEM);
-                        return NULL;
-                }
-        }
-        error = node_path(op->node, name, &op->request.path);
-        if (error < 0) {
-                op_fail(op, error);
+        if (name && !(op->name = strdup(name))) {
+                op_fail(op, -ENOMEM);
                 return NULL;
         }
         return op;
 }
-
 
 /* ---- look-up ---- */
 
@@ -71,21 +61,36 @@ static void reply_entry(struct op *op, const struct smb_attr *attr)
         op_free(op);
 }
 
-static void looked_up(struct smb_request *request)
+/* There is no such name, as the kernel may remember for a while. */
+static void reply_absent(struct op *op)
 {
-        struct op *op = op_of(request);
         struct fuse_entry_param negative = { .entry_timeout = ATTR_TIMEOUT_SEC };
         fuse_req_t fuse = op->fuse;
 
-        if (request->error == 0) {
-                reply_entry(op, &request->attr);
-        } else if (request->error == -ENOENT && fuse) {
-                op->fuse = NULL;
+        op->fuse = NULL;
+        if (fuse) {
                 fuse_req_interrupt_func(fuse, NULL, NULL);
                 fuse_reply_entry(fuse, &negative);
-                op_free(op);
-        } else
+        }
+        op_free(op);
+}
+
+static void looked_up(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+
+        if (request->error == 0)
+                reply_entry(op, &request->attr);
+        else if (request->error == -ENOENT)
+                reply_absent(op);
+        else
                 op_fail(op, request->error);
+}
+
+static void start_lookup(struct op *op)
+{
+        if (op_ready(op))
+                op_submit(op, SMB_OP_STAT, looked_up);
 }
 
 void name_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
@@ -98,7 +103,10 @@ void name_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
         if (!op)
                 return;
         op_harmless(op);
-        op_submit(op, SMB_OP_STAT, looked_up);
+        if (parent == NODE_ROOT && strcmp(name, PARK_FOLDER) == 0)
+                reply_absent(op);
+        else
+                op_begin(op, start_lookup);
 }
 
 void name_forget(fuse_req_t fuse, fuse_ino_t ino, uint64_t n)
@@ -121,11 +129,17 @@ static void got_attr(struct smb_request *request)
         struct op *op = op_of(request);
 
         if (request->error < 0) {
-                op_fail(op, request->error);
+                op_fail(op, op_stale_error(request->error));
                 return;
         }
         op_reply_attr(op, op->node, &request->attr);
         op_free(op);
+}
+
+static void start_getattr(struct op *op)
+{
+        if (op_ready(op))
+                op_submit(op, SMB_OP_STAT, got_attr);
 }
 
 void name_getattr(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -136,7 +150,7 @@ void name_getattr(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
         if (!op)
                 return;
         op_harmless(op);
-        op_submit(op, SMB_OP_STAT, got_attr);
+        op_begin(op, start_getattr);
 }
 
 static void set_attr(struct smb_request *request)
@@ -166,7 +180,8 @@ static void set_attr(struct smb_request *request)
 
 static void start_setattr(struct op *op)
 {
-        op_submit(op, SMB_OP_SETATTR, set_attr);
+        if (op_ready(op))
+                op_submit(op, SMB_OP_SETATTR, set_attr);
 }
 
 static struct smb_time smb_time_from(struct timespec t, bool now)
@@ -214,7 +229,7 @@ void name_setattr(fuse_req_t fuse, fuse_ino_t ino, struct stat *attr, int to_set
         if (op->request.valid & SMB_SET_MTIME) /* a close behind it would bring its own time */
                 op_after_closes(op, op->node);
         else
-                op->start(op);
+                start_setattr(op);
 }
 
 /* ---- changes of the tree ---- */
@@ -229,6 +244,12 @@ static void made(struct smb_request *request)
                 reply_entry(op, &request->attr);
 }
 
+static void start_mkdir(struct op *op)
+{
+        if (op_ready(op))
+                op_submit(op, SMB_OP_MKDIR, made);
+}
+
 void name_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
 {
         struct op *op;
@@ -239,7 +260,7 @@ void name_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mod
         if (!op)
                 return;
         op->mode = mode | S_IFDIR;
-        op_submit(op, SMB_OP_MKDIR, made);
+        op_begin(op, start_mkdir);
 }
 
 static void removed(struct smb_request *request)
@@ -251,6 +272,7 @@ static void removed(struct smb_request *request)
                 op_fail(op, request->error);
                 return;
         }
+        op->node->names_changed_usec = redirector_now(op->redirector);
         node = node_child(&op->redirector->nodes, op->node, op->name);
         if (node)
                 node_unlink(&op->redirector->nodes, node);
@@ -260,12 +282,21 @@ static void removed(struct smb_request *request)
 
 static void start_unlink(struct op *op)
 {
-        op_submit(op, SMB_OP_UNLINK, removed);
+        const struct node *node;
+
+        if (!op_ready(op))
+                return;
+        node = node_child(&op->redirector->nodes, op->node, op->name);
+        if (node && !LIST_EMPTY(&node->files))
+                change_unlink(op);
+        else
+                op_submit(op, SMB_OP_UNLINK, removed);
 }
 
 static void start_rmdir(struct op *op)
 {
-        op_submit(op, SMB_OP_RMDIR, removed);
+        if (op_ready(op))
+                op_submit(op, SMB_OP_RMDIR, removed);
 }
 
 void name_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name)
@@ -288,35 +319,16 @@ void name_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name)
         op_after_closes(op, NULL);
 }
 
-static void renamed(struct smb_request *request)
-{
-        struct op *op = op_of(request);
-        struct redirector *r = op->redirector;
-        struct node *node;
-
-        if (request->error < 0) {
-                op_fail(op, request->error);
-                return;
-        }
-        node = node_child(&r->nodes, op->node, op->name);
-        if (node)
-                (void) node_rename(&r->nodes, node, op->new_parent, op->new_name); /* unnamed at worst: looked up anew */
-        else if ((node = node_child(&r->nodes, op->new_parent, op->new_name)))
-                node_unlink(&r->nodes, node);
-        op_reply_none(op);
-        op_free(op);
-}
-
 static void start_rename(struct op *op)
 {
-        op_submit(op, SMB_OP_RENAME, renamed);
+        if (op_ready(op))
+                change_rename(op);
 }
 
 void name_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
                  unsigned flags)
 {
         struct op *op;
-        int error;
 
         if (flags & ~(unsigned) RENAME_NOREPLACE) {
                 fuse_reply_err(fuse, EINVAL);
@@ -329,9 +341,8 @@ void name_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_
                 return;
         op->new_parent = node_ref(node_find(&op->redirector->nodes, new_parent));
         op->new_name = strdup(new_name);
-        error = op->new_name ? node_path(op->new_parent, new_name, &op->request.path2) : -ENOMEM;
-        if (error < 0) {
-                op_fail(op, error);
+        if (!op->new_name) {
+                op_fail(op, -ENOMEM);
                 return;
         }
         op->request.flags = flags;

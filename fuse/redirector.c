@@ -21,6 +21,7 @@
 #include "core/log.h"
 #include "core/manager.h"
 #include "fuse/internal.h"
+#include "fuse/leftovers.h"
 #include "fuse/mount.h"
 #include "fuse/notify.h"
 #include "fuse/printer.h"
@@ -179,8 +180,10 @@ static void on_connected(void *userdata, int status, const struct wn_error *err)
 
         if (status != NO_ERROR)
                 redirector_complete(r, status, err);
-        else
+        else if (r->printer || r->connection->read_only)
                 redirector_mount(r);
+        else
+                leftovers_clean(r, redirector_mount);
 }
 
 static void on_health(void *userdata, bool up, const char *reason)
@@ -214,6 +217,7 @@ static struct redirector *redirector_new(struct connection *c)
         TAILQ_INIT(&r->ops);
         TAILQ_INIT(&r->parked);
         TAILQ_INIT(&r->close_waiters);
+        TAILQ_INIT(&r->change_waiters);
         TAILQ_INIT(&r->closes);
         TAILQ_INIT(&r->recent_windows);
         r->source = remote_name_to_source(&c->remote);
@@ -465,6 +469,7 @@ static void redirector_free(struct connection *c)
         helper_abandon(r->helper, c->mountpoint);
         protect_mount_point(r);
         r->step_source = sd_event_source_disable_unref(r->step_source);
+        r->tidy_source = sd_event_source_disable_unref(r->tidy_source);
         if (r->session) {
                 revoke_answer(r, true);
                 helper_detach(r->event, c->mountpoint);

@@ -19,6 +19,7 @@ struct redirector_settings {
         uint64_t connect_usec, operation_usec;
         const char *login;          /* the user name where a connection has none */
         mode_t umask;               /* of the files shown */
+        const char *instance;       /* this daemon, in the names of what it parks: leftovers_instance() */
 };
 
 /* The implementation of core's interface. settings live as long as any connection. */

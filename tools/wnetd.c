@@ -33,6 +33,7 @@
 #include "core/paths.h"
 #include "core/profile.h"
 #include "core/watch.h"
+#include "fuse/leftovers.h"
 #include "fuse/redirector.h"
 #include "fuse/spool.h"
 #include "fuse/stale.h"
@@ -48,6 +49,7 @@ struct daemon {
         int lock_fd, listen_fd;
         sd_event *event;
         struct redirector_settings redirector;
+        char instance[LEFTOVERS_INSTANCE_BYTES];
         struct manager manager;
         struct control *control;
 };
@@ -305,6 +307,7 @@ static int set_up_loop(struct daemon *d, mode_t mask)
                 r = sd_event_add_signal(d->event, NULL, SIGINT, on_signal, d);
         if (r < 0)
                 return r;
+        leftovers_instance(d->instance);
         d->redirector = (struct redirector_settings){
                 .event = d->event,
                 .worker_program = d->worker_program,
@@ -313,6 +316,7 @@ static int set_up_loop(struct daemon *d, mode_t mask)
                 .operation_usec = d->conf.operation_usec,
                 .login = d->login,
                 .umask = mask,
+                .instance = d->instance,
         };
         r = manager_init(&d->manager, d->event, redirector_ops(&d->redirector), d->drives_dir, d->paths.profile);
         if (r == 0)

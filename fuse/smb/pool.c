@@ -37,7 +37,16 @@ struct smb_pool {
         sd_event_source *finish_source, *retry_source;
 };
 
+/* A file that is closed for a while. */
+struct smb_hold {
+        enum { HOLD_WAITING, HOLD_CLOSING, HOLD_CLOSED } state; /* WAITING: for the requests under way */
+        struct smb_request close;
+        void (*held)(void *userdata);
+        void *userdata;
+};
+
 static void route(struct smb_pool *pool, struct smb_request *request);
+static void left_worker(struct smb_pool *pool, struct smb_request *request);
 
 const struct smb_pool_config *pool_config(const struct smb_pool *pool)
 {
@@ -129,11 +138,13 @@ static void finish(struct smb_pool *pool, struct smb_request *request, int error
 
 void pool_request_done(struct smb_link *link, struct smb_request *request)
 {
+        left_worker(link->pool, request);
         call_done(link->pool, request);
 }
 
 void pool_request_refused(struct smb_link *link, struct smb_request *request, int error)
 {
+        left_worker(link->pool, request);
         finish(link->pool, request, error);
 }
 
@@ -233,7 +244,7 @@ void smb_file_unref(struct smb_file *file)
 {
         if (!file || --file->refs > 0)
                 return;
-        assert(TAILQ_EMPTY(&file->waiting) && !file->reopening);
+        assert(TAILQ_EMPTY(&file->waiting) && !file->reopening && !file->hold);
         free(file->path);
         free(file);
 }
@@ -242,16 +253,18 @@ static void reopened(struct smb_request *open)
 {
         struct smb_pool *pool = open->userdata;
         struct smb_file *file = open->file;
+        struct smb_request_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
         struct smb_request *request;
         int error = open->error;
 
         file->reopening = false;
+        TAILQ_CONCAT(&waiting, &file->waiting, queue); /* some may wait again */
         if (error == 0 && file->file_id != 0 && open->attr.file_id != 0 && file->file_id != open->attr.file_id) {
                 log_warning("a file was replaced on the server while it was out of reach: %s", file->path);
                 file->dead = true;
         }
-        while ((request = TAILQ_FIRST(&file->waiting))) {
-                TAILQ_REMOVE(&file->waiting, request, queue);
+        while ((request = TAILQ_FIRST(&waiting))) {
+                TAILQ_REMOVE(&waiting, request, queue);
                 if (error < 0 || (file->dead && request->op != SMB_OP_CLOSE))
                         finish(pool, request, request->op == SMB_OP_CLOSE ? 0 : -EIO);
                 else
@@ -282,6 +295,77 @@ static void reopen(struct smb_pool *pool, struct smb_file *file)
         file->refs++;
         count_file(pool, file);
         route(pool, open);
+}
+
+/* ---- holding ---- */
+
+static void hold_closed(struct smb_request *close)
+{
+        struct smb_file *file = close->file;
+        struct smb_hold *hold = file->hold;
+
+        file->generation = 0;
+        hold->state = HOLD_CLOSED;
+        hold->held(hold->userdata);
+}
+
+static void close_held(struct smb_pool *pool, struct smb_file *file)
+{
+        struct smb_hold *hold = file->hold;
+
+        hold->state = HOLD_CLOSING;
+        hold->close = (struct smb_request){
+                .op = SMB_OP_CLOSE, .file = file, .slot = SMB_NO_SLOT, .done = hold_closed,
+        };
+        file->refs++;
+        route(pool, &hold->close);
+}
+
+/* A request is no longer at its worker: answered, refused, or the worker is gone. */
+static void left_worker(struct smb_pool *pool, struct smb_request *request)
+{
+        struct smb_file *file = request->file;
+
+        if (!file)
+                return;
+        assert(file->under_way > 0);
+        file->under_way--;
+        if (file->hold && file->hold->state == HOLD_WAITING && file->under_way == 0)
+                close_held(pool, file);
+}
+
+int smb_file_hold(struct smb_pool *pool, struct smb_file *file, void (*held)(void *userdata), void *userdata)
+{
+        assert(!file->hold);
+        file->hold = calloc(1, sizeof(*file->hold));
+        if (!file->hold)
+                return -ENOMEM;
+        file->hold->held = held;
+        file->hold->userdata = userdata;
+        if (file->under_way == 0)
+                close_held(pool, file);
+        return 0;
+}
+
+void smb_file_release(struct smb_pool *pool, struct smb_file *file, const char *path)
+{
+        struct smb_request_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
+        struct smb_request *request;
+        char *copy = path ? strdup(path) : NULL;
+
+        assert(file->hold && file->hold->state == HOLD_CLOSED);
+        free(TAKE_PTR(file->hold));
+        if (path && !copy)
+                file->dead = true; /* better no file than another one */
+        if (copy) {
+                free(file->path);
+                file->path = copy;
+        }
+        TAILQ_CONCAT(&waiting, &file->waiting, queue);
+        while ((request = TAILQ_FIRST(&waiting))) {
+                TAILQ_REMOVE(&waiting, request, queue);
+                route(pool, request);
+        }
 }
 
 /* ---- routing ---- */
@@ -323,6 +407,10 @@ static void route(struct smb_pool *pool, struct smb_request *request)
                 finish(pool, request, -EIO);
                 return;
         }
+        if (request->file && request->file->hold && request != &request->file->hold->close) {
+                TAILQ_INSERT_TAIL(&request->file->waiting, request, queue);
+                return;
+        }
         if (request->op == SMB_OP_CLOSE && request->file->reopening) {
                 TAILQ_INSERT_TAIL(&request->file->waiting, request, queue);
                 return;
@@ -344,6 +432,8 @@ static void route(struct smb_pool *pool, struct smb_request *request)
                 return;
         }
         TAILQ_INSERT_TAIL(&link->pending, request, queue);
+        if (request->file)
+                request->file->under_way++;
         if (request->op == SMB_OP_CLOSE)
                 request->file->generation = 0; /* of no process: what comes behind the close opens it again */
         link_dispatch(link);
@@ -434,6 +524,7 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err, bool was_
         link->failures++;
         for (bool hung = timed_out; (request = TAILQ_FIRST(&sent)); hung = false) {
                 TAILQ_REMOVE(&sent, request, queue);
+                left_worker(pool, request);
                 if (!hung && !request->retried && repeatable(request)) { /* the oldest is what it hung in */
                         request->retried = true;
                         route(pool, request);
@@ -443,6 +534,7 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err, bool was_
         }
         while ((request = TAILQ_FIRST(&pending))) {
                 TAILQ_REMOVE(&pending, request, queue);
+                left_worker(pool, request);
                 route(pool, request);
         }
 }
@@ -481,19 +573,21 @@ int smb_pool_new(const struct smb_pool_config *config, struct smb_pool **ret_poo
         return 0;
 }
 
-static void cancel_all(struct smb_pool *pool, struct smb_request_list *list)
+static void cancel_all(struct smb_pool *pool, struct smb_request_list *list, bool at_worker)
 {
         struct smb_request *request;
 
         while ((request = TAILQ_FIRST(list))) {
                 TAILQ_REMOVE(list, request, queue);
                 request->error = -ECANCELED;
+                if (at_worker)
+                        left_worker(pool, request);
                 if (request->file && request->file->reopening && request->internal) {
                         struct smb_request *waiting;
 
                         while ((waiting = TAILQ_FIRST(&request->file->waiting))) {
                                 TAILQ_REMOVE(&request->file->waiting, waiting, queue);
-                                TAILQ_INSERT_TAIL(list, waiting, queue);
+                                finish(pool, waiting, -ECANCELED);
                         }
                         request->file->reopening = false;
                         smb_file_unref(request->file);
@@ -514,10 +608,10 @@ void smb_pool_free(struct smb_pool *pool)
         for (unsigned i = 0; i < pool->n_links; i++)
                 link_kill(&pool->links[i]);
         for (unsigned i = 0; i < pool->n_links; i++) {
-                cancel_all(pool, &pool->links[i].sent);
-                cancel_all(pool, &pool->links[i].pending);
+                cancel_all(pool, &pool->links[i].sent, true);
+                cancel_all(pool, &pool->links[i].pending, true);
         }
-        cancel_all(pool, &pool->finished);
+        cancel_all(pool, &pool->finished, false);
         arena_done(&pool->arena);
         explicit_bzero(&pool->config.setup, sizeof(pool->config.setup));
         free(pool);

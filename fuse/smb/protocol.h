@@ -53,7 +53,7 @@ enum smb_op {
         SMB_OP_WRITE,       /* fh, offset, length, slot, slot_offset → length */
         SMB_OP_SETATTR,     /* path, valid (SMB_SET_*), fh (0: none) for the size → attr */
         SMB_OP_UNLINK,      /* path */
-        SMB_OP_MKDIR,       /* path → attr */
+        SMB_OP_MKDIR,       /* path, flags (SMB_MKDIR_HIDDEN) → attr */
         SMB_OP_RMDIR,       /* path */
         SMB_OP_RENAME,      /* path, second path, flags (RENAME_NOREPLACE) */
         SMB_OP_STATFS,      /* → space */
@@ -69,6 +69,9 @@ enum smb_op {
 #define SMB_SET_MTIME 0x8u
 #define SMB_WANT_ATTR 0x10u
 #define SMB_SET_CREATE_READONLY 0x20u /* OPEN with O_CREAT: a file that it makes is to be read-only */
+
+/* smb_message.flags of MKDIR */
+#define SMB_MKDIR_HIDDEN 0x1u
 
 /* DOS attributes, as the protocol numbers them. */
 #define SMB_ATTR_READONLY 0x01u

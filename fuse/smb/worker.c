@@ -396,11 +396,16 @@ static int do_connect(struct worker *w, struct smb_message *m)
         return r == 0 ? 0 : -ECONNREFUSED;
 }
 
-static int mkdir_and_stat(struct worker *w, struct smb_message *m)
+static int do_mkdir(struct worker *w, struct smb_message *m)
 {
-        int r = w->backend->ops->mkdir(w->backend, m->text);
+        const struct smb_backend_ops *ops = w->backend->ops;
+        int r = ops->mkdir(w->backend, m->text);
 
-        return r < 0 ? r : w->backend->ops->stat(w->backend, m->text, &m->attr);
+        if (r == 0)
+                r = ops->stat(w->backend, m->text, &m->attr);
+        if (r == 0 && (m->flags & SMB_MKDIR_HIDDEN))
+                (void) ops->set_dos(w->backend, m->text, m->attr.dos | SMB_ATTR_HIDDEN); /* for other machines' eyes only */
+        return r;
 }
 
 static int perform(struct worker *w, struct smb_message *m)
@@ -423,7 +428,7 @@ static int perform(struct worker *w, struct smb_message *m)
         case SMB_OP_WRITE: return do_write(w, m);
         case SMB_OP_SETATTR: return do_setattr(w, m);
         case SMB_OP_UNLINK: return ops->unlink(w->backend, m->text);
-        case SMB_OP_MKDIR: return mkdir_and_stat(w, m);
+        case SMB_OP_MKDIR: return do_mkdir(w, m);
         case SMB_OP_RMDIR: return ops->rmdir(w->backend, m->text);
         case SMB_OP_RENAME: return do_rename(w, m, second);
         case SMB_OP_STATFS: return ops->statfs(w->backend, &m->space);

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One request at a time: list the folder, then each entry's turn, then the folder itself.
+ */
+
+#include "fuse/leftovers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "fuse/internal.h"
+#include "fuse/smb/listing.h"
+
+#define ENTRIES_MAX 1000u
+#define CLEAN_MAX_USEC (3 * 1000000ULL) /* what is left then stays for the next connection */
+#define MACHINE_CHARS 8
+
+struct leftovers {
+        struct redirector *redirector;
+        struct smb_request request;
+        void (*done)(struct redirector *r);
+        uint64_t deadline_usec;
+        char **names;
+        size_t n_names, at;
+        char *parked, *original; /* of the entry whose turn it is */
+};
+
+void leftovers_instance(char ret_instance[LEFTOVERS_INSTANCE_BYTES])
+{
+        sd_id128_t machine = SD_ID128_NULL;
+        char host[256] = "";
+        struct timespec now;
+        uint32_t hash = 2166136261u; /* FNV-1a */
+
+        if (sd_id128_get_machine(&machine) < 0)
+                (void) gethostname(host, sizeof(host) - 1);
+        for (size_t i = 0; i < sizeof(machine.bytes); i++)
+                hash = (hash ^ machine.bytes[i]) * 16777619u;
+        for (const char *p = host; *p; p++)
+                hash = (hash ^ (unsigned char) *p) * 16777619u;
+        hash = (hash ^ (uint32_t) geteuid()) * 16777619u;
+        clock_gettime(CLOCK_REALTIME, &now);
+        snprintf(ret_instance, LEFTOVERS_INSTANCE_BYTES, "%08x.%llx", hash,
+                 (unsigned long long) now.tv_sec * 1000000ULL + (unsigned long long) now.tv_nsec / 1000);
+}
+
+static void free_all(struct leftovers *l)
+{
+        for (size_t i = 0; i < l->n_names; i++)
+                free(l->names[i]);
+        free(l->names);
+        free(l->parked);
+        free(l->original);
+        free(l);
+}
+
+static void end(struct leftovers *l)
+{
+        struct redirector *r = l->redirector;
+        void (*done)(struct redirector *r) = l->done;
+
+        free_all(l);
+        done(r);
+}
+
+/* Whether the pool is being freed, and nothing goes on. l is gone then. */
+static bool ended_with_pool(struct leftovers *l)
+{
+        if (l->request.error != -ECANCELED)
+                return false;
+        free_all(l);
+        return true;
+}
+
+static void submit(struct leftovers *l, enum smb_op what, char *path, char *path2, smb_done_fn done)
+{
+        l->request = (struct smb_request){
+                .op = what, .path = path, .path2 = path2, .slot = SMB_NO_SLOT, .done = done, .userdata = l,
+                .worker = l->request.worker, .generation = l->request.generation, .fh = l->request.fh,
+        };
+        if (what == SMB_OP_LIST_NEXT)
+                l->request.length = SMB_SLOT_DATA_BYTES;
+        smb_pool_submit(l->redirector->pool, &l->request);
+}
+
+/* ---- each entry ---- */
+
+static void next_entry(struct leftovers *l);
+
+static void handled(struct smb_request *request)
+{
+        struct leftovers *l = request->userdata;
+
+        if (!ended_with_pool(l))
+                next_entry(l);
+}
+
+static void given_back(struct smb_request *request)
+{
+        struct leftovers *l = request->userdata;
+
+        if (ended_with_pool(l))
+                return;
+        if (request->error == 0)
+                log_info("%s was just being replaced when wnetd ended; its old contents are back", l->original);
+        else
+                log_info("%s has lost its name, and cannot have it back: %s", l->parked, strerror(-request->error));
+        next_entry(l);
+}
+
+static void original_seen(struct smb_request *request)
+{
+        struct leftovers *l = request->userdata;
+
+        if (ended_with_pool(l))
+                return;
+        if (request->error == -ENOENT)
+                submit(l, SMB_OP_RENAME, l->parked, l->original, given_back);
+        else if (request->error == 0) /* the new contents are in place */
+                submit(l, SMB_OP_UNLINK, l->parked, NULL, handled);
+        else
+                next_entry(l);
+}
+
+/* The way back that is in a parked name, behind "="; NULL: there is none. The caller frees. */
+static char *original_of(const char *name)
+{
+        const char *from = strchr(name, '=');
+        char *path = from ? strdup(from + 1) : NULL, *to = path;
+
+        if (!path)
+                return NULL;
+        for (const char *p = from + 1; *p; p++) {
+                if (strncmp(p, "%2F", 3) == 0 || strncmp(p, "%25", 3) == 0) {
+                        *to++ = p[2] == 'F' ? '/' : '%';
+                        p += 2;
+                } else
+                        *to++ = *p;
+        }
+        *to = '\0';
+        return path;
+}
+
+static void finished(struct smb_request *request)
+{
+        struct leftovers *l = request->userdata;
+
+        if (!ended_with_pool(l))
+                end(l);
+}
+
+static void next_entry(struct leftovers *l)
+{
+        const char *name;
+
+        free(TAKE_PTR(l->parked));
+        free(TAKE_PTR(l->original));
+        if (l->at == l->n_names || redirector_now(l->redirector) > l->deadline_usec) {
+                submit(l, SMB_OP_RMDIR, (char *) PARK_FOLDER, NULL, finished);
+                return;
+        }
+        name = l->names[l->at++];
+        if (asprintf(&l->parked, PARK_FOLDER "/%s", name) < 0) {
+                l->parked = NULL;
+                end(l);
+                return;
+        }
+        l->original = original_of(name);
+        if (l->original)
+                submit(l, SMB_OP_STAT, l->original, NULL, original_seen);
+        else
+                submit(l, SMB_OP_UNLINK, l->parked, NULL, handled);
+}
+
+/* ---- the list ---- */
+
+/* Ours, but not of this daemon: other drives of its show the same share. */
+static bool is_leftover(const struct leftovers *l, const char *name)
+{
+        const char *instance = l->redirector->settings->instance;
+
+        return strncmp(name, instance, MACHINE_CHARS + 1) == 0 && strncmp(name, instance, strlen(instance)) != 0;
+}
+
+static void collect(struct leftovers *l, const void *data, size_t size)
+{
+        char name[SMB_NAME_MAX_BYTES + 1];
+        struct smb_attr attr;
+        size_t at = 0;
+
+        while (l->n_names < ENTRIES_MAX && listing_take(data, size, &at, name, &attr) == 1) {
+                char **grown;
+
+                if (!is_leftover(l, name) || (attr.dos & SMB_ATTR_DIRECTORY))
+                        continue;
+                grown = realloc(l->names, (l->n_names + 1) * sizeof(*grown));
+                if (!grown)
+                        return;
+                l->names = grown;
+                if ((l->names[l->n_names] = strdup(name)))
+                        l->n_names++;
+        }
+}
+
+static void got_entries(struct smb_request *request)
+{
+        struct leftovers *l = request->userdata;
+        struct smb_pool *pool = l->redirector->pool;
+
+        if (ended_with_pool(l))
+                return;
+        if (request->error == 0) {
+                collect(l, arena_memory(smb_pool_arena(pool), request->slot), request->reply_length);
+                smb_pool_give_slot(pool, request->slot);
+        }
+        if (request->error == 0 && request->reply_length > 0)
+                submit(l, SMB_OP_LIST_NEXT, NULL, NULL, got_entries);
+        else
+                next_entry(l);
+}
+
+static void listed(struct smb_request *request)
+{
+        struct leftovers *l = request->userdata;
+
+        if (ended_with_pool(l))
+                return;
+        if (request->error < 0) /* there is no such folder */
+                end(l);
+        else
+                submit(l, SMB_OP_LIST_NEXT, NULL, NULL, got_entries);
+}
+
+void leftovers_clean(struct redirector *r, void (*done)(struct redirector *r))
+{
+        struct leftovers *l = calloc(1, sizeof(*l));
+
+        if (!l) {
+                done(r);
+                return;
+        }
+        l->redirector = r;
+        l->done = done;
+        l->deadline_usec = redirector_now(r) + CLEAN_MAX_USEC;
+        submit(l, SMB_OP_LIST, (char *) PARK_FOLDER, NULL, listed);
+}

@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deleting, renaming and replacing what is open, as POSIX has it."""
+
+import contextlib
+import mmap
+import os
+import threading
+
+import pytest
+from harness import error_name, error_of, opened, wait_until
+
+PARK = ".wnet-parked"
+
+
+def parked(server):
+    folder = server.data / PARK
+    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+
+
+def nothing_parked(server):
+    wait_until(lambda: not parked(server), "nothing is parked any more", timeout=10)
+
+
+def no_folder(server):
+    wait_until(lambda: not (server.data / PARK).exists(), "the hidden folder is gone", timeout=10)
+
+
+def test_a_deleted_file_stays_readable_and_writable(z, server):
+    (z / "d").mkdir()
+    (z / "d" / "f").write_bytes(b"before")
+    with opened(z / "d" / "f", "r+b") as f:
+        os.unlink(z / "d" / "f")
+        assert not (z / "d" / "f").exists() and os.listdir(z / "d") == []
+        assert PARK not in os.listdir(z) and not (z / PARK).exists()
+        os.rmdir(z / "d")  # nothing of ours is in it
+        assert f.read() == b"before"
+        f.write(b" and after")
+        f.seek(0)
+        assert f.read() == b"before and after"
+        stat = os.fstat(f.fileno())
+        assert stat.st_nlink == 0 and stat.st_size == 16
+        os.ftruncate(f.fileno(), 3)
+        assert os.fstat(f.fileno()).st_size == 3
+        assert len(parked(server)) == 1
+        with open(f"/proc/self/fd/{f.fileno()}", "rb") as again:
+            assert again.read() == b"bef"
+    nothing_parked(server)
+
+
+def test_the_name_is_free_at_once(z, server):
+    with contextlib.ExitStack() as stack:
+        files = []
+        for i in range(20):
+            f = stack.enter_context(opened(z / "f", "x+b"))
+            f.write(b"%d" % i)
+            files.append(f)
+            os.unlink(z / "f")
+        (z / "f").write_text("the last one")
+        for i, f in enumerate(files):
+            f.seek(0)
+            assert f.read() == b"%d" % i
+        assert (server.data / "f").read_text() == "the last one"
+    nothing_parked(server)
+
+
+def test_several_descriptors_the_last_one_counts(z, server):
+    (z / "f").write_bytes(b"shared")
+    with opened(z / "f", "rb") as one:
+        with opened(z / "f", "r+b") as two:
+            os.unlink(z / "f")
+            two.write(b"SHARED")
+        assert len(parked(server)) == 1
+        assert one.read() == b"SHARED"
+    nothing_parked(server)
+
+
+def test_an_open_file_is_renamed(z, server):
+    (z / "a").write_bytes(b"content")
+    (z / "d").mkdir()
+    with opened(z / "a", "r+b") as f:
+        os.rename(z / "a", z / "b")
+        assert f.read() == b"content" and os.listdir(z) == ["b", "d"] or sorted(os.listdir(z)) == ["b", "d"]
+        f.write(b" grows")
+        os.rename(z / "b", z / "d" / "c")
+        f.write(b" and grows")
+        assert (server.data / "d" / "c").read_bytes() == b"content grows and grows"
+        assert os.fstat(f.fileno()).st_nlink == 1
+    assert (z / "d" / "c").read_bytes() == b"content grows and grows"
+
+
+def test_what_is_open_below_a_renamed_directory(z, wnet, server):
+    (z / "old" / "deep").mkdir(parents=True)
+    (z / "old" / "deep" / "f").write_bytes(b"content")
+    (z / "old" / "g").write_bytes(b"g")
+    with opened(z / "old" / "deep" / "f", "r+b") as f, opened(z / "old" / "g", "rb") as g, opened(z / "old" / "new", "x+b") as new:
+        os.rename(z / "old", z / "moved")
+        assert f.read() == b"content" and g.read() == b"g"
+        f.write(b"!")
+        new.write(b"new")
+        assert (server.data / "moved" / "deep" / "f").read_bytes() == b"content!"
+        assert (server.data / "moved" / "new").read_bytes() == b"new"
+        assert sorted(os.listdir(z)) == ["moved"] and sorted(os.listdir(z / "moved")) == ["deep", "g", "new"]
+        shown = {entry["path"] for entry in wnet.ok("files", "--json").json}
+        assert {"/moved/deep/f", "/moved/g", "/moved/new"} <= shown, shown
+        with open(z / "moved" / "deep" / "h", "w") as h:
+            h.write("made after")
+    assert (server.data / "moved" / "deep" / "h").read_text() == "made after"
+
+
+def test_replacing_a_file_that_is_open(z, server):
+    """Saving by rename while somebody reads the old contents."""
+    (z / "f").write_bytes(b"old")
+    with opened(z / "f", "rb") as reader:
+        for i in range(5):
+            (z / "f.new").write_bytes(b"new %d" % i)
+            os.rename(z / "f.new", z / "f")
+        assert reader.read() == b"old"
+        assert (z / "f").read_bytes() == b"new 4" == (server.data / "f").read_bytes()
+        assert os.fstat(reader.fileno()).st_nlink == 0
+        assert len(parked(server)) == 1
+    nothing_parked(server)
+
+
+def test_replacing_with_a_file_that_is_open(z, server):
+    (z / "f").write_bytes(b"old")
+    with opened(z / "g", "x+b") as g:
+        g.write(b"new")
+        os.replace(z / "g", z / "f")
+        g.write(b"er")
+        assert (z / "f").read_bytes() == b"newer" == (server.data / "f").read_bytes()
+    assert os.listdir(z) == ["f"]
+    nothing_parked(server)
+
+
+def test_maps_of_a_deleted_file(z, server):
+    (z / "f").write_bytes(b"x" * 10000)
+    with opened(z / "f", "r+b") as f:
+        view = mmap.mmap(f.fileno(), 10000)
+    os.unlink(z / "f")
+    assert view[5000] == ord("x")
+    view[5000] = ord("y")
+    view.flush()
+    assert view[4999:5002] == b"xyx"
+    assert len(parked(server)) == 1
+    view.close()
+    nothing_parked(server)
+
+
+def test_read_only_targets(z, server):
+    for name in ("a", "b"):
+        (z / name).write_text(name)
+        os.chmod(z / name, 0o444)
+    os.rename(z / "a", z / "b")
+    assert (z / "b").read_text() == "a" and not os.access(z / "b", os.W_OK)
+    with opened(z / "b", "rb") as f:
+        os.unlink(z / "b")
+        assert f.read() == b"a"
+    assert os.listdir(z) == []
+    nothing_parked(server)
+
+
+def test_what_rename_refuses(z, server):
+    (z / "f").write_text("f")
+    (z / "g").write_text("g")
+    (z / "empty").mkdir()
+    (z / "full").mkdir()
+    (z / "full" / "x").write_text("x")
+    assert error_name(error_of(lambda: os.rename(z / "f", z / "empty"))) == "EISDIR"
+    assert error_name(error_of(lambda: os.rename(z / "empty", z / "f"))) == "ENOTDIR"
+    assert error_name(error_of(lambda: os.rename(z / "empty", z / "full"))) in ("ENOTEMPTY", "EEXIST")
+    assert error_name(error_of(lambda: os.rename(z / "absent", z / "f"))) == "ENOENT"
+    assert error_name(error_of(lambda: os.rename(z / "full", z / "full" / "below"))) == "EINVAL"
+    assert error_name(error_of(lambda: os.rename(z / "f", z / PARK))) == "EPERM"
+    assert error_name(error_of(lambda: os.mkdir(z / PARK))) == "EPERM"
+    os.rename(z / "full", z / "empty")
+    assert sorted(os.listdir(z)) == ["empty", "f", "g"] and os.listdir(z / "empty") == ["x"]
+    assert {p.name: p.read_text() for p in server.data.iterdir() if p.is_file()} == {"f": "f", "g": "g"}
+
+
+def test_another_spelling_of_the_same_name(z, server):
+    (z / "Readme").write_text("x")
+    with opened(z / "Readme", "rb") as f:
+        os.rename(z / "Readme", z / "README")
+        assert f.read() == b"x"
+    assert os.listdir(server.data) in (["README"], ["README", PARK], [PARK, "README"])
+    assert os.listdir(z) == ["README"] and (z / "README").read_text() == "x"
+    assert parked(server) == []
+
+
+def test_while_others_work(z, server):
+    """Names change while threads read, write, list and look up beside: nobody fails, nothing is mixed up."""
+    (z / "d0").mkdir()
+    for i in range(8):
+        (z / "d0" / f"f{i}").write_bytes(b"%d" % i * 50_000)
+    stop, wrong = threading.Event(), []
+
+    def worker(i):
+        try:
+            with opened(z / "d0" / f"f{i}", "r+b") as f:
+                ready.wait()
+                while not stop.is_set():
+                    f.seek(0)
+                    if f.read() != b"%d" % i * 50_000:
+                        wrong.append(f"f{i} reads something else")
+                    f.seek(1000)
+                    f.write(b"%d" % i * 100)
+                    if os.fstat(f.fileno()).st_size != 50_000:
+                        wrong.append(f"f{i} has another size")
+                    with opened(z / f"t{i}", "w+b") as t:
+                        t.write(b"t%d" % i)
+                        os.unlink(z / f"t{i}")
+                        t.seek(0)
+                        if t.read() != b"t%d" % i:
+                            wrong.append(f"t{i} reads something else")
+                    os.listdir(z)
+        except OSError as e:
+            wrong.append(f"{i}: {e}")
+
+    ready = threading.Barrier(9)
+    threads = [threading.Thread(target=worker, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    for n in range(40):
+        os.rename(z / f"d{n}", z / f"d{n + 1}")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong[:5]
+    assert sorted(os.listdir(z)) == ["d40"]
+    for i in range(8):
+        assert (server.data / "d40" / f"f{i}").read_bytes() == b"%d" % i * 50_000
+    nothing_parked(server)
+
+
+def test_a_deleted_open_file_refuses_the_disconnection(z, wnet, server):
+    (z / "f").write_text("x")
+    with opened(z / "f", "rb") as f:
+        os.unlink(z / "f")
+        result = wnet.fails(2401, "cancel", "Z:")
+        assert "/f" in result.out + result.err
+        assert f.read() == b"x"
+    wnet.ok("cancel", "Z:")
+    nothing_parked(server)
+
+
+@pytest.mark.parametrize("share", ["data"])
+def test_a_file_that_another_machine_holds_open(z, server, wnet, make_wnet, share):
+    other = make_wnet("other")
+    other.add("Z:", server.url(share))
+    (z / "f").write_text("x")
+    (z / "g").write_text("y")
+    with opened(other.folder() / "f", "rb") as f:
+        assert error_name(error_of(lambda: os.unlink(z / "f"))) == "EBUSY"
+        assert error_name(error_of(lambda: os.rename(z / "g", z / "f"))) == "EBUSY"
+        assert f.read() == b"x" and (z / "f").read_text() == "x" and (z / "g").read_text() == "y"
+    os.rename(z / "g", z / "f")
+    assert (server.data / "f").read_text() == "y"
+    nothing_parked(server)
+
+
+def test_the_hidden_folder_goes_when_it_is_empty(z, wnet, server):
+    (z / "f").write_text("x")
+    for _ in range(3):
+        with opened(z / "f", "rb") as f:
+            (z / "g").write_text("y")
+            os.rename(z / "g", z / "f")
+            assert f.read() in (b"x", b"y")
+        no_folder(server)
+    (z / "g").write_text("z")
+    os.rename(z / "g", z / "f")
+    wnet.ok("cancel", "Z:")
+    assert os.listdir(server.data) == ["f"]
+
+
+def test_the_hidden_folder_may_be_removed_by_others(z, server):
+    for i in range(5):
+        (z / "f").write_text(f"{i}")
+        (z / "g").write_text(f"new {i}")
+        os.rename(z / "g", z / "f")
+        nothing_parked(server)
+        with contextlib.suppress(OSError):
+            (server.data / PARK).rmdir()
+        assert (z / "f").read_text() == f"new {i}"
+
+
+def test_after_a_crash_leftovers_go_at_the_next_connection(wnet, server):
+    wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
+    z = wnet.folder()
+    (z / "kept").write_text("kept")
+    with opened(z / "f", "x+b") as f:
+        f.write(b"deleted")
+        os.unlink(z / "f")
+        [mine] = parked(server)
+        wnet.end_daemon()
+        assert error_of(lambda: os.pread(f.fileno(), 1, 0))
+    machine = mine.partition(".")[0]
+    park = server.data / PARK
+    # as a predecessor leaves it that was killed between the two steps of replacing d/a, and after them for d/b
+    (server.data / "d").mkdir()
+    (park / f"{machine}.1-Z-1=d%2Fa").write_text("old a")
+    (park / f"{machine}.1-Z-2=d%2Fb").write_text("old b")
+    (server.data / "d" / "b").write_text("new b")
+    (park / f"{machine}.1-Z-3=50%25").write_text("half")
+    other = "00000000.1-Z-1=d%2Fc"  # another machine's: not ours to touch
+    (park / other).write_text("theirs")
+    wnet.wait_state("Z:", "ok")
+    assert parked(server) == [other]
+    assert (server.data / "d" / "a").read_text() == "old a"
+    assert (server.data / "d" / "b").read_text() == "new b"
+    assert (server.data / "50%").read_text() == "half"
+    assert not (server.data / "d" / "c").exists()
+    assert sorted(os.listdir(z)) == ["50%", "d", "kept"]
+
+
+def test_another_drive_of_the_same_share_leaves_it_alone(z, wnet, server):
+    with opened(z / "f", "x+b") as f:
+        f.write(b"deleted")
+        os.unlink(z / "f")
+        wnet.ok("add", "Y:", server.url())
+        wnet.ok("cancel", "Y:")
+        f.seek(0)
+        assert f.read() == b"deleted"
+    nothing_parked(server)

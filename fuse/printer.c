@@ -146,7 +146,7 @@ static void start_open(struct op *op)
         struct printer *printer = op->redirector->printer;
         struct fuse_file_info info = { .direct_io = 1 };
         struct spool_file file;
-        struct print_job *job;
+        struct print_job *job = NULL;
         fuse_req_t fuse = op->fuse;
         int r = fuse ? spool_create(&printer->spool, &file) : -EINTR;
 

@@ -134,7 +134,7 @@ int main(int argc, char **argv)
         wrong |= expect("wrong password", WNetAddConnection2A(&resource, "wrong", "alice", 0), ERROR_LOGON_FAILURE);
         wrong |= expect("the last error", GetLastError(), ERROR_LOGON_FAILURE);
         WNetGetLastErrorA(&error, name, sizeof name, path, sizeof path);
-        wrong |= expect("told", error, ERROR_LOGON_FAILURE) || expect("by wnet", (DWORD) strcmp(path, "wnet"), 0);
+        wrong |= expect("told", error, 0xC000006D) || expect("by wnet", (DWORD) strcmp(path, "wnet"), 0);
         wrong |= expect("add", WNetAddConnection2A(&resource, password, "alice", 0), NO_ERROR);
         wrong |= expect("again", WNetAddConnection2A(&resource, password, "alice", 0), ERROR_ALREADY_ASSIGNED);
         wrong |= expect("get", WNetGetConnectionA("Z:", name, &length), NO_ERROR);

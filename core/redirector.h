@@ -61,7 +61,7 @@ struct redirector_ops {
         /* Whether an open that has come is not answered yet, be it that the server is asked or that it waits since freeze(). */
         bool (*opens_waiting)(const struct connection *c);
 
-        /* Ends the opens that wait since freeze() with an error. */
+        /* Ends the opens that wait since freeze() with an error, and until thaw() those that come. */
         void (*fail_opens)(struct connection *c);
 
         /* Whether a program waits for an answer: while one does, the mount is busy. */

@@ -82,7 +82,7 @@ void freeze_end(struct redirector *r)
 {
         struct op *op;
 
-        r->frozen = false;
+        r->frozen = r->opens_fail = false;
         while (!r->frozen && (op = TAILQ_FIRST(&r->parked))) {
                 TAILQ_REMOVE(&r->parked, op, wait);
                 op->start(op);

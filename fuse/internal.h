@@ -155,6 +155,7 @@ struct redirector {
         struct op_list close_waiters;
         struct window_list recent_windows;
         bool frozen;
+        bool opens_fail;            /* while frozen: what would wait ends with an error at once */
         struct change *change;      /* a name is being changed that is open, or replaces another one; */
         struct op_list change_waiters; /* what has to do with names waits until it has ended */
         bool park_made;             /* the folder for what is open and deleted exists, with */

@@ -132,7 +132,10 @@ bool op_ready(struct op *op)
                 return false;
         }
         if (op->opens && r->frozen) {
-                TAILQ_INSERT_TAIL(&r->parked, op, wait);
+                if (r->opens_fail)
+                        op_fail(op, -ENODEV);
+                else
+                        TAILQ_INSERT_TAIL(&r->parked, op, wait);
                 return false;
         }
         free(TAKE_PTR(op->request.path));
@@ -172,7 +175,9 @@ void op_harmless(struct op *op)
 
 void op_start_or_park(struct op *op)
 {
-        if (op->redirector->frozen)
+        if (op->redirector->frozen && op->redirector->opens_fail)
+                op_fail(op, -ENODEV);
+        else if (op->redirector->frozen)
                 TAILQ_INSERT_TAIL(&op->redirector->parked, op, wait);
         else
                 op->start(op);

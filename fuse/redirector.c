@@ -418,6 +418,7 @@ void redirector_fail_parked(struct redirector *r, int error)
 
 static void redirector_fail_opens(struct connection *c)
 {
+        c->redirector->opens_fail = true;
         redirector_fail_parked(c->redirector, -ENODEV);
 }
 

@@ -669,7 +669,7 @@ static int check_device(const struct connection *c, const struct remote_name *re
         return 0;
 }
 
-/* A deviceless connection that exists serves again. */
+/* The deviceless connection to a resource: there is one at most. */
 static struct connection *find_deviceless(struct manager *m, const struct remote_name *remote)
 {
         struct connection *c;

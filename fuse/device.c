@@ -62,6 +62,7 @@ const struct fuse_lowlevel_ops redirector_fuse_ops = {
         .write = file_write,
         .flush = file_flush,
         .fsync = file_fsync,
+        .copy_file_range = file_copy,
         .release = file_release,
         .opendir = dir_open,
         .readdirplus = dir_readdirplus,

@@ -257,6 +257,8 @@ void file_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_free(struct open_file *file);
 void file_close(struct open_file *file); /* at the server too */
 void file_write_unstall(struct redirector *r);
+void file_copy(fuse_req_t fuse, fuse_ino_t from, off_t from_offset, struct fuse_file_info *from_info, fuse_ino_t to,
+               off_t to_offset, struct fuse_file_info *to_info, size_t size, int flags);
 
 void dir_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void dir_readdirplus(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);

@@ -394,6 +394,8 @@ void file_write_unstall(struct redirector *r)
         op_submit(op, SMB_OP_WRITE, wrote);
 }
 
+/* ---- flush, fsync ---- */
+
 static void flushed_time(struct smb_request *request)
 {
         struct op *op = op_of(request);

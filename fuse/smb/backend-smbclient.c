@@ -456,6 +456,27 @@ static int64_t smbclient_write(struct smb_backend *b, struct smb_open_file *file
         return done == 0 && size > 0 ? -EIO : (int64_t) done;
 }
 
+static int go_on(off_t n, void *priv)
+{
+        (void) n;
+        (void) priv;
+        return 1;
+}
+
+static int64_t smbclient_copy(struct smb_backend *b, struct smb_open_file *from, uint64_t from_offset, struct smb_open_file *to,
+                              uint64_t to_offset, size_t size)
+{
+        struct smbclient *s = smbclient_of(b);
+        off_t n;
+
+        errno = 0;
+        if (smbc_getFunctionLseek(s->context)(s->context, from->handle, (off_t) from_offset, SEEK_SET) < 0 ||
+            smbc_getFunctionLseek(s->context)(s->context, to->handle, (off_t) to_offset, SEEK_SET) < 0)
+                return last_errno();
+        n = smbc_getFunctionSplice(s->context)(s->context, from->handle, to->handle, (off_t) size, go_on, NULL);
+        return n < 0 ? last_errno() : n;
+}
+
 static int smbclient_truncate(struct smb_backend *b, struct smb_open_file *file, uint64_t size)
 {
         struct smbclient *s = smbclient_of(b);
@@ -685,6 +706,7 @@ static const struct smb_backend_ops smbclient_ops = {
         .fstat = smbclient_fstat,
         .read = smbclient_read,
         .write = smbclient_write,
+        .copy = smbclient_copy,
         .truncate = smbclient_truncate,
         .list = smbclient_list,
         .list_next = smbclient_list_next,

@@ -29,6 +29,9 @@ struct smb_backend_ops {
         /* Return the bytes transferred (fewer than asked only at the end of the file, or of the space) or a negative errno. */
         int64_t (*read)(struct smb_backend *b, struct smb_open_file *file, void *data, size_t size, uint64_t offset);
         int64_t (*write)(struct smb_backend *b, struct smb_open_file *file, const void *data, size_t size, uint64_t offset);
+        /* Copies on the server. Returns as write does; an error says nothing about what reading and writing would give. */
+        int64_t (*copy)(struct smb_backend *b, struct smb_open_file *from, uint64_t from_offset, struct smb_open_file *to,
+                        uint64_t to_offset, size_t size);
         int (*truncate)(struct smb_backend *b, struct smb_open_file *file, uint64_t size);
 
         /* Reads a whole directory; next hands out its entries: 1 with *ret_name (the list's, until the next call) and *ret_attr,

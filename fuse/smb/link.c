@@ -324,6 +324,7 @@ static int fill_message(struct smb_message *m, const struct smb_request *request
         m->length = request->length;
         m->fh = request->file ? request->file->fh : request->fh;
         m->offset = request->offset;
+        m->offset2 = request->offset2;
         m->atime = request->atime;
         m->mtime = request->mtime;
         m->readonly = request->readonly;

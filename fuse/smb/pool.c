@@ -164,6 +164,7 @@ static bool repeatable(const struct smb_request *request)
         case SMB_OP_STATFS:
                 return true;
         case SMB_OP_WRITE: /* at an offset: once more does no harm */
+        case SMB_OP_COPY:
                 return !request->file->once;
         case SMB_OP_OPEN:
                 return !(request->flags & (O_CREAT | O_TRUNC));

@@ -57,6 +57,7 @@ struct smb_request {
         char *path2;
         uint32_t flags, valid;
         uint64_t offset;       /* also the new size */
+        uint64_t offset2;      /* COPY: of the source */
         uint32_t length;
         struct smb_time atime, mtime;
         bool readonly;

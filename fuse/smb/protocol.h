@@ -56,6 +56,7 @@ enum smb_op {
         SMB_OP_MKDIR,       /* path, flags (SMB_MKDIR_HIDDEN) → attr */
         SMB_OP_RMDIR,       /* path */
         SMB_OP_RENAME,      /* path, second path, flags (RENAME_NOREPLACE) */
+        SMB_OP_COPY,        /* path, offset2: from there; fh, offset: to there, length → length, fewer only at the source's end */
         SMB_OP_STATFS,      /* → space */
         SMB_OP_SHARES,      /* offset (how many came before), slot → length bytes of struct smb_share; 0: these were all.
                                Only of a worker that is connected to a server alone */
@@ -117,6 +118,7 @@ struct smb_message {
         uint32_t length;
         uint64_t fh;
         uint64_t offset; /* also the new size of SETATTR */
+        uint64_t offset2;
         struct smb_time atime, mtime;
         uint32_t readonly;
         uint32_t path2; /* where the second path begins in text; 0: there is none */

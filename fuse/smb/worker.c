@@ -225,6 +225,43 @@ static int do_write(struct worker *w, struct smb_message *m)
         return 0;
 }
 
+/* Never further than the source's end: the server would refuse all of it. */
+static int64_t copy_from(struct worker *w, struct smb_message *m, struct smb_open_file *from, struct smb_open_file *to)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        struct smb_attr attr;
+        uint64_t length = m->length;
+        int r = ops->fstat(w->backend, from, &attr);
+
+        if (r < 0)
+                return r;
+        if (m->offset2 >= attr.size_bytes)
+                return 0;
+        if (length > attr.size_bytes - m->offset2)
+                length = attr.size_bytes - m->offset2;
+        return ops->copy(w->backend, from, m->offset2, to, m->offset, length);
+}
+
+static int do_copy(struct worker *w, struct smb_message *m)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        struct smb_open_file *to = file_find(w, m->fh), *from;
+        int64_t n;
+        int r;
+
+        if (!to)
+                return -EBADF;
+        r = ops->open(w->backend, m->text, O_RDONLY, &from);
+        if (r < 0)
+                return r;
+        n = copy_from(w, m, from, to);
+        (void) ops->close(w->backend, from);
+        if (n < 0)
+                return (int) n;
+        m->reply_length = (uint32_t) n;
+        return 0;
+}
+
 static int do_list(struct worker *w, struct smb_message *m)
 {
         struct open_handle *h;
@@ -431,6 +468,7 @@ static int perform(struct worker *w, struct smb_message *m)
         case SMB_OP_MKDIR: return do_mkdir(w, m);
         case SMB_OP_RMDIR: return ops->rmdir(w->backend, m->text);
         case SMB_OP_RENAME: return do_rename(w, m, second);
+        case SMB_OP_COPY: return do_copy(w, m);
         case SMB_OP_STATFS: return ops->statfs(w->backend, &m->space);
         case SMB_OP_SHARES: return do_shares(w, m);
         default: return -ENOSYS;

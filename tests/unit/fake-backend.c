@@ -234,6 +234,15 @@ static int64_t fake_write(struct smb_backend *b, struct smb_open_file *file, con
         return (int64_t) size;
 }
 
+static int64_t fake_copy(struct smb_backend *b, struct smb_open_file *from, uint64_t from_offset, struct smb_open_file *to,
+                         uint64_t to_offset, size_t size)
+{
+        char data[4096];
+        int64_t n = fake_read(b, from, data, size < sizeof(data) ? size : sizeof(data), from_offset);
+
+        return n <= 0 ? n : fake_write(b, to, data, (size_t) n, to_offset);
+}
+
 static int fake_truncate(struct smb_backend *b, struct smb_open_file *file, uint64_t size)
 {
         struct fake_node *node = node_of(file);
@@ -411,7 +420,7 @@ struct smb_backend *fake_backend(void)
 {
         static const struct smb_backend_ops ops = {
                 .connect = fake_connect, .stat = fake_stat, .open = fake_open, .close = fake_close, .fstat = fake_fstat,
-                .read = fake_read, .write = fake_write, .truncate = fake_truncate, .list = fake_list,
+                .read = fake_read, .write = fake_write, .copy = fake_copy, .truncate = fake_truncate, .list = fake_list,
                 .list_next = fake_list_next, .list_close = fake_list_close, .unlink = fake_unlink, .mkdir = fake_mkdir,
                 .rmdir = fake_rmdir, .rename = fake_rename, .set_dos = fake_set_dos, .set_times = fake_set_times,
                 .statfs = fake_statfs, .share_next = fake_share_next,

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Copying within the share without the data coming here: copy_file_range(), which cp uses.
+ */
+
+#include <errno.h>
+
+#include "fuse/internal.h"
+
+#define COPY_MAX_BYTES (64u << 20) /* at a time: well within the time that an operation has */
+
+static void copied(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct node *node = op->new_parent; /* the file that was written */
+        uint64_t end = request->offset + request->reply_length;
+        fuse_req_t fuse = op->fuse;
+
+        stream_invalidate(node);
+        node_changed(op->redirector, node);
+        if (request->error == -ENOSPC || request->error == -EDQUOT || request->error == -ECANCELED) {
+                op_fail(op, request->error);
+                return;
+        }
+        if (request->error < 0) { /* the kernel reads and writes instead, and hears what is wrong */
+                op_fail(op, -EOPNOTSUPP);
+                return;
+        }
+        if (node->size_bytes < end)
+                node->size_bytes = end;
+        op->fuse = NULL;
+        if (fuse) {
+                op->file->handle.written_bytes += request->reply_length;
+                fuse_reply_write(fuse, request->reply_length);
+        }
+        op_free(op);
+}
+
+static void start_copy(struct op *op)
+{
+        if (!op_ready(op))
+                return;
+        stream_invalidate(op->new_parent);
+        op_submit(op, SMB_OP_COPY, copied);
+}
+
+void file_copy(fuse_req_t fuse, fuse_ino_t from, off_t from_offset, struct fuse_file_info *from_info, fuse_ino_t to,
+               off_t to_offset, struct fuse_file_info *to_info, size_t size, int flags)
+{
+        struct redirector *r = redirector_of(fuse);
+        struct op *op;
+
+        (void) from_info;
+        (void) to;
+        if (flags != 0) {
+                fuse_reply_err(fuse, EINVAL);
+                return;
+        }
+        op = op_new(r, fuse);
+        if (!op)
+                return;
+        op->node = node_ref(node_find(&r->nodes, from));
+        op->file = (struct open_file *) (uintptr_t) to_info->fh;
+        op->new_parent = node_ref(op->file->node);
+        op->new_parent->mtime_pinned = false;
+        op->request.file = op->file->smb;
+        op->request.offset = (uint64_t) to_offset;
+        op->request.offset2 = (uint64_t) from_offset;
+        op->request.length = size < COPY_MAX_BYTES ? (uint32_t) size : COPY_MAX_BYTES;
+        op_begin(op, start_copy);
+}

@@ -230,11 +230,6 @@ static void reply_done(void *userdata, int status, const struct wn_error *err)
         sd_bus_message_unref(call);
 }
 
-static void forgotten(void *userdata, const struct cancel_outcome *outcome)
-{
-        reply_done(userdata, outcome->status, &outcome->err);
-}
-
 static int on_forget(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct client *client = userdata;
@@ -248,7 +243,7 @@ static int on_forget(sd_bus_message *call, void *userdata, sd_bus_error *error)
                 return r;
         if (device_parse(local, &device) != 0)
                 return control_reply_error(call, &err, error_set(&err, ERROR_BAD_DEVICE, 0, "resolve", NOT_A_DEVICE, local));
-        r = manager_forget(client->control->manager, device.text, &client->caller, forgotten, sd_bus_message_ref(call));
+        r = manager_forget(client->control->manager, device.text, &client->caller, cancelled, sd_bus_message_ref(call));
         if (r < 0)
                 sd_bus_message_unref(call);
         return r < 0 ? r : 1;
@@ -311,7 +306,7 @@ const sd_bus_vtable control_vtable[] = {
         SD_BUS_METHOD("Add", CONTROL_ADD_ARGS, CONTROL_ADD_REPLY, on_add, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Restore", "s", CONTROL_ADD_REPLY, on_restore, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Cancel", CONTROL_CANCEL_ARGS, CONTROL_OUTCOME, on_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Forget", "s", "", on_forget, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Forget", "s", CONTROL_OUTCOME, on_forget, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Shares", CONTROL_SHARES_ARGS, CONTROL_SHARES_REPLY, control_on_shares, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("History", CONTROL_HISTORY_ARGS, CONTROL_HISTORY_REPLY, control_on_history, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("GetPersistence", "", "b", control_on_get_persistence, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -166,13 +166,19 @@ int control_cancel(struct control_client *client, const char *name, uint32_t fla
         return r < 0 ? control_no_answer(err, r, "Cancel", 0) : 0;
 }
 
-int control_forget(struct control_client *client, const char *local, struct wn_error *err)
+int control_forget(struct control_client *client, const char *local, struct control_outcome *ret_outcome,
+                   struct wn_error *err)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
 
         if (!utf8_valid(local))
                 return error_set(err, ERROR_BAD_DEVICE, 0, "check", "the device's name is not valid UTF-8");
-        return control_call_simple(client, "Forget", &reply, err, "s", local);
+        r = control_call_simple(client, "Forget", &reply, err, "s", local);
+        if (r != 0)
+                return r;
+        r = control_outcome_decode(reply, ret_outcome);
+        return r < 0 ? control_no_answer(err, r, "Forget", 0) : 0;
 }
 
 int control_shutdown(struct control_client *client, bool force, struct control_outcome *ret_outcome,

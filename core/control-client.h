@@ -80,9 +80,10 @@ int control_check_cancel(const char *name, uint32_t flags, struct wn_error *err)
 int control_cancel(struct control_client *client, const char *name, uint32_t flags, bool force, uint64_t wait_usec,
                    struct control_outcome *ret_outcome, struct wn_error *err);
 
-/* Forgets a remembered device; where it is connected it stays so. ERROR_NOT_CONNECTED where nothing is remembered,
- * ERROR_BAD_DEVICE for a malformed name, ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE. */
-int control_forget(struct control_client *client, const char *local, struct wn_error *err);
+/* Forgets a remembered device; where it is connected it stays so. ERROR_BAD_DEVICE for a malformed name; else 0, and ret_outcome
+ * tells as for control_cancel(): ERROR_NOT_CONNECTED where nothing is remembered, ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE. */
+int control_forget(struct control_client *client, const char *local, struct control_outcome *ret_outcome,
+                   struct wn_error *err);
 
 /* Disconnects everything and ends the daemon; answers as control_cancel() does. A daemon of another protocol version
  * whose outcome cannot be decoded in full has its status decoded only. */

@@ -23,7 +23,7 @@
  *        holder: s device or remote name, s kind (holder_kind_name()), u pid, u uid, s program, s path, s mode,
  *                t since (CLOCK_REALTIME µs, 0: not known), t unsent bytes
  *        lost:   s device or remote name, s path, t bytes: writes that were acknowledged and could not be sent (forced only)
- *  Forget(s local)                           → nothing
+ *  Forget(s local)                           → CONTROL_OUTCOME, without holders
  *        deletes what is remembered of a device; where it is connected, it stays so. ERROR_NOT_CONNECTED: nothing is remembered;
  *        ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE
  *  List()                                    → a(…)

@@ -20,6 +20,7 @@ static int run(int argc, char **argv)
         static const struct option options[] = { { 0 } };
         _cleanup_(control_closep) struct control_client *client = NULL;
         _cleanup_(control_device_done) struct control_device device = { 0 };
+        _cleanup_(control_outcome_done) struct control_outcome outcome = { 0 };
         struct device_name name;
         struct wn_error err = { 0 };
         int c, code;
@@ -35,13 +36,19 @@ static int run(int argc, char **argv)
                 return output_error(&err, hint_for(ERROR_BAD_DEVICE));
         }
         client = command_open(&err);
-        if (!client || control_forget(client, name.text, &err) != 0)
+        if (!client || control_forget(client, name.text, &outcome, &err) != 0)
                 return output_error(&err, hint_for(err.status));
+        if (outcome.status != NO_ERROR) {
+                error_set(&err, outcome.status, (int) outcome.cause, outcome.phase, "%s", outcome.text);
+                return output_error(&err, hint_for(err.status));
+        }
         if (control_get(client, name.text, &device, &err) == 0 && control_state_connected(device.state))
                 output_line(stdout, "%s is forgotten. It stays connected to %s until it is disconnected: wnet cancel %s", name.text,
                             device.remote, name.text);
         else
                 output_line(stdout, "%s is forgotten.", name.text);
+        if (outcome.text[0]) /* the password could not be removed, and how to do that */
+                output_line(stderr, "note: %s", outcome.text);
         return 0;
 }
 

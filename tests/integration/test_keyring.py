@@ -207,6 +207,30 @@ def test_forgotten_while_the_keyring_is_locked(wnet, server, keyring):
     assert keyring.items() == []
 
 
+@pytest.mark.parametrize("connected", [True, False])
+def test_wnet_forget_removes_it(wnet, server, keyring, connected):
+    save(wnet, server)
+    if not connected:
+        wnet.ok("cancel", "Z:")
+    assert wnet.ok("forget", "Z:").err == ""
+    assert keyring.items() == [] and wnet.rows() == {}
+    assert (wnet.mount() is not None) == connected
+    if connected:
+        wnet.ok("cancel", "Z:")
+    assert_nothing_left(wnet)
+
+
+def test_wnet_forget_says_when_it_cannot_be_removed(wnet, server, keyring):
+    wnet.expect_log("password of Z:")
+    save(wnet, server)
+    keyring.lock()
+    result = wnet.ok("forget", "Z:")
+    assert "locked" in result.err and "secret-tool clear" in result.err
+    assert wnet.rows() == {} and wnet.mount() is not None
+    keyring.unlock()
+    assert keyring.items() == [key(server)]
+
+
 # a keyring that gives no answer
 
 

@@ -322,3 +322,54 @@ def test_another_drive_of_the_same_share_leaves_it_alone(z, wnet, server):
         f.seek(0)
         assert f.read() == b"deleted"
     nothing_parked(server)
+
+
+@pytest.mark.parametrize("change, end", [("unlink", "force"), ("replace", "force"), ("rename a directory", "force"),
+                                         ("replace", "kill"), ("replace", "worker"), ("rename a directory", "worker")])
+def test_the_end_comes_in_the_middle_of_a_change(z, wnet, server, change, end):
+    """The server stops answering while a name is being changed; then the drive, wnetd or a worker ends."""
+    wnet.expect_log("Z:|worker|renamed|kept as|parked")
+    (z / "d").mkdir()
+    for name in ("d/f", "a", "b"):
+        (z / name).write_text(name)
+    changes = {
+        "unlink": lambda: os.unlink(z / "a"),
+        "replace": lambda: os.rename(z / "b", z / "a"),
+        "rename a directory": lambda: os.rename(z / "d", z / "e"),
+    }
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(opened(z / name, "r+b")) for name in ("d/f", "a", "b")]
+        errors = []
+        server.freeze()
+        thread = threading.Thread(target=lambda: errors.append(error_of(changes[change])))
+        thread.start()
+        other = threading.Thread(target=lambda: errors.append(error_of(lambda: os.stat(z / "nothing" / "there"))))
+        other.start()
+        threading.Event().wait(0.3)
+        assert not errors
+        if end == "force":
+            wnet.ok("cancel", "Z:", "--force")
+        elif end == "kill":
+            wnet.end_daemon()
+        else:
+            for pid in wnet.workers():
+                os.kill(pid, 9)
+            server.thaw()
+        thread.join(30)
+        other.join(30)
+        assert len(errors) == 2 and not thread.is_alive(), errors
+        server.thaw()
+        if end == "worker":
+            for f in files:  # each works on, or says that it cannot
+                assert error_name(error_of(lambda f=f: f.read())) in ("no error", "EIO")
+        else:
+            assert all(error_of(f.read) for f in files)
+    if end != "worker":
+        wnet.add("Z:", server.url())
+    left = {str(p.relative_to(server.data)): p.read_text() for p in server.data.rglob("*") if p.is_file() and PARK not in p.parts}
+    contents = sorted(left.values())
+    assert contents in (["a", "b", "d/f"], ["b", "d/f"]), left
+    assert len(contents) == 3 or change != "rename a directory"
+    if end != "worker":
+        assert parked(server) == []
+    assert sorted(os.listdir(z)) == sorted(name for name in os.listdir(server.data) if name != PARK)

@@ -326,8 +326,11 @@ def test_another_drive_of_the_same_share_leaves_it_alone(z, wnet, server):
 
 @pytest.mark.parametrize("change, end", [("unlink", "force"), ("replace", "force"), ("rename a directory", "force"),
                                          ("replace", "kill"), ("replace", "worker"), ("rename a directory", "worker")])
-def test_the_end_comes_in_the_middle_of_a_change(z, wnet, server, change, end):
+def test_the_end_comes_in_the_middle_of_a_change(wnet, server, change, end):
     """The server stops answering while a name is being changed; then the drive, wnetd or a worker ends."""
+    wnet.configure(operation_timeout=4)  # as long as a worker outlives wnetd
+    wnet.add("Z:", server.url())
+    z = wnet.folder()
     wnet.expect_log("Z:|worker|renamed|kept as|parked")
     (z / "d").mkdir()
     for name in ("d/f", "a", "b"):

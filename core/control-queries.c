@@ -6,6 +6,7 @@
 #include "core/control-internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,6 +289,8 @@ int control_on_shares(sd_bus_message *call, void *userdata, sd_bus_error *error)
         r = control_read_options(call, false, &request, &err);
         if (r == 0 && request.credentials_file && request.credentials_file[0] != '/')
                 r = error_set(&err, ERROR_INVALID_PARAMETER, 0, "resolve", "the path of the credentials file is not absolute");
+        else if (r == 0 && request.credentials_file && strlen(request.credentials_file) >= PATH_MAX)
+                r = error_set(&err, ERROR_INVALID_PARAMETER, 0, "resolve", "the path of the credentials file is too long");
         if (r == 0 && remote_server_parse(name, &server) != 0)
                 r = error_set(&err, ERROR_BAD_NET_NAME, 0, "resolve", "%.80s is not a server's name; write //server", name);
         if (r == 0)

@@ -66,6 +66,8 @@ static int start_bus(struct client *client, int fd)
         r = sd_id128_randomize(&id);
         if (r >= 0)
                 r = sd_bus_set_server(client->bus, 1, id);
+        if (r >= 0) /* at the daemon's end it would wait for each client: to read its answers, or even to greet */
+                r = sd_bus_set_close_on_exit(client->bus, 0);
         if (r >= 0)
                 r = sd_bus_start(client->bus);
         if (r >= 0)

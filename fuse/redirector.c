@@ -336,14 +336,17 @@ static void on_unmounted(void *userdata, int exit_code, const char *text, int fd
 {
         struct redirector *r = userdata;
         struct wn_error err;
-        bool gone = device_is_gone(r);
+        bool gone = device_is_gone(r), mounted, busy;
 
         (void) fd;
         r->helper = NULL;
-        if (exit_code != 0 && (!gone || mount_is_mounted(r->connection->mountpoint))) {
-                error_set(&err, ERROR_DEVICE_IN_USE, EBUSY, "unmount", "%s cannot be unmounted: %s", r->connection->mountpoint,
-                          *text ? text : "fusermount3 failed");
-                redirector_complete(r, -EBUSY, &err);
+        mounted = exit_code != 0 && mount_is_mounted(r->connection->mountpoint);
+        if (exit_code != 0 && (!gone || mounted)) {
+                /* its exit code is the same for whatever failed; detached by somebody else, the drive is in use as well */
+                busy = !mounted || strstr(text, strerror(EBUSY));
+                error_set(&err, busy ? ERROR_DEVICE_IN_USE : ERROR_EXTENDED_ERROR, busy ? EBUSY : 0, "unmount",
+                          "%s cannot be unmounted: %s", r->connection->mountpoint, *text ? text : "fusermount3 failed");
+                redirector_complete(r, busy ? -EBUSY : ERROR_EXTENDED_ERROR, &err);
                 return;
         }
         if (gone)

@@ -97,12 +97,18 @@ static int on_tidy(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-static void parked_gone(struct redirector *r)
+static void tidy_soon(struct redirector *r)
 {
-        if (--r->n_parked > 0)
+        if (!r->park_made || r->n_parked > 0)
                 return;
         r->tidy_source = sd_event_source_disable_unref(r->tidy_source);
         (void) sd_event_add_time_relative(r->event, &r->tidy_source, CLOCK_MONOTONIC, TIDY_USEC, 100000, on_tidy, r);
+}
+
+static void parked_gone(struct redirector *r)
+{
+        r->n_parked--;
+        tidy_soon(r);
 }
 
 bool change_settled(struct redirector *r)
@@ -264,7 +270,10 @@ static void go_on(struct redirector *r)
         TAILQ_CONCAT(&waiting, &r->change_waiters, wait);
         while ((op = TAILQ_FIRST(&waiting))) {
                 TAILQ_REMOVE(&waiting, op, wait);
-                op->start(op); /* may be a change itself: the rest waits again */
+                if (op->after_all_closes)
+                        op_after_closes(op, NULL); /* some may have begun since */
+                else
+                        op->start(op); /* may be a change itself: the rest waits again */
         }
 }
 
@@ -278,6 +287,7 @@ static void finish(struct change *c, int error)
                 dropped = apply(c);
         release_files(c);
         r->change = NULL;
+        tidy_soon(r); /* it may have been due meanwhile, or have been made for nothing */
         if (error == 0 && c->parked) {
                 r->n_parked++;
                 drop_target(c, dropped);

@@ -53,6 +53,7 @@ struct op {
         int error;                  /* of an open, while its reason is looked for */
         struct node *wait_node;     /* a mutation waits for this node's closes, */
         uint64_t wait_close;        /* or for all closes up to this number */
+        bool after_all_closes;
 };
 
 TAILQ_HEAD(op_list, op);

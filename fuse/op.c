@@ -209,7 +209,11 @@ static bool closes_allow(const struct op *op)
 
 void op_after_closes(struct op *op, struct node *node)
 {
+        struct node *before = op->wait_node;
+
         op->wait_node = node ? node_ref(node) : NULL;
+        node_unref(&op->redirector->nodes, before);
+        op->after_all_closes = !node;
         op->wait_close = op->redirector->closes_begun;
         if (closes_allow(op))
                 op->start(op);

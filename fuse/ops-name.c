@@ -282,13 +282,15 @@ static void removed(struct smb_request *request)
 
 static void start_unlink(struct op *op)
 {
-        const struct node *node;
+        struct node *node;
 
         if (!op_ready(op))
                 return;
         node = node_child(&op->redirector->nodes, op->node, op->name);
         if (node && !LIST_EMPTY(&node->files))
                 change_unlink(op);
+        else if (node && node->closing > 0) /* since it waited for something else */
+                op_after_closes(op, node);
         else
                 op_submit(op, SMB_OP_UNLINK, removed);
 }

@@ -290,7 +290,8 @@ static void reopen(struct smb_pool *pool, struct smb_file *file)
         }
         *open = (struct smb_request){
                 .op = SMB_OP_OPEN, .path = file->path, .flags = (uint32_t) (file->flags & ~(O_CREAT | O_EXCL | O_TRUNC)),
-                .valid = SMB_WANT_ATTR, .file = file, .slot = SMB_NO_SLOT, .done = reopened, .userdata = pool, .internal = true,
+                .valid = SMB_WANT_ATTR | SMB_OPEN_AGAIN, .file = file, .slot = SMB_NO_SLOT, .done = reopened, .userdata = pool,
+                .internal = true,
         };
         file->reopening = true;
         file->refs++;
@@ -348,11 +349,34 @@ int smb_file_hold(struct smb_pool *pool, struct smb_file *file, void (*held)(voi
         return 0;
 }
 
+/* What has waited while its file was held (a SETATTR, an OPEN that is repeated) names it as the file is called now. A COPY names
+ * another file, which may have been renamed as well. */
+static int follow(struct smb_request *request, const struct smb_file *file)
+{
+        char *path;
+
+        if (request->op == SMB_OP_COPY)
+                return -EAGAIN;
+        if (request->internal) { /* the reopening, which has borrowed it */
+                request->path = file->path;
+                return 0;
+        }
+        if (!request->path)
+                return 0;
+        path = strdup(file->path);
+        if (!path)
+                return -ENOMEM;
+        free(request->path);
+        request->path = path;
+        return 0;
+}
+
 void smb_file_release(struct smb_pool *pool, struct smb_file *file, const char *path)
 {
         struct smb_request_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
         struct smb_request *request;
         char *copy = path ? strdup(path) : NULL;
+        int r;
 
         assert(file->hold && file->hold->state == HOLD_CLOSED);
         free(TAKE_PTR(file->hold));
@@ -365,7 +389,11 @@ void smb_file_release(struct smb_pool *pool, struct smb_file *file, const char *
         TAILQ_CONCAT(&waiting, &file->waiting, queue);
         while ((request = TAILQ_FIRST(&waiting))) {
                 TAILQ_REMOVE(&waiting, request, queue);
-                route(pool, request);
+                r = copy ? follow(request, file) : 0;
+                if (r < 0)
+                        finish(pool, request, r);
+                else
+                        route(pool, request);
         }
 }
 

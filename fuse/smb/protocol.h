@@ -70,6 +70,7 @@ enum smb_op {
 #define SMB_SET_MTIME 0x8u
 #define SMB_WANT_ATTR 0x10u
 #define SMB_SET_CREATE_READONLY 0x20u /* OPEN with O_CREAT: a file that it makes is to be read-only */
+#define SMB_OPEN_AGAIN 0x40u /* OPEN: whoever has it open may write, though it has become read-only */
 
 /* smb_message.flags of MKDIR */
 #define SMB_MKDIR_HIDDEN 0x1u

@@ -128,6 +128,29 @@ static int create(struct worker *w, const char *path, int *flags, struct smb_ope
         return r;
 }
 
+/* Opens a file for writing that was open so already. A program may go on writing to what has become read-only, or was created
+ * so; a server only lets those go on that it has let in. */
+static int open_again(struct worker *w, const char *path, int flags, struct smb_open_file **ret_file)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        struct smb_attr attr;
+        int r = ops->open(w->backend, path, flags, ret_file), q;
+
+        if (r != -EACCES || (flags & O_ACCMODE) == O_RDONLY || ops->stat(w->backend, path, &attr) < 0 ||
+            !(attr.dos & SMB_ATTR_READONLY))
+                return r;
+        q = ops->set_dos(w->backend, path, attr.dos & ~SMB_ATTR_READONLY);
+        if (q < 0)
+                return q;
+        r = ops->open(w->backend, path, flags, ret_file);
+        q = ops->set_dos(w->backend, path, attr.dos);
+        if (r == 0 && q < 0) {
+                (void) ops->close(w->backend, *ret_file);
+                return q;
+        }
+        return r;
+}
+
 /* Opens, and finds out whether it created: a mode belongs to a new file only. *ret_flags: how it is open now. */
 static int open_or_create(struct worker *w, struct smb_message *m, int *ret_flags, struct smb_open_file **ret_file)
 {
@@ -137,6 +160,8 @@ static int open_or_create(struct worker *w, struct smb_message *m, int *ret_flag
 
         *ret_flags = flags;
         m->created = (flags & O_CREAT) != 0;
+        if (m->valid & SMB_OPEN_AGAIN)
+                return open_again(w, m->text, flags, ret_file);
         if (!m->created)
                 return ops->open(w->backend, m->text, flags, ret_file);
         r = create(w, m->text, ret_flags, ret_file);
@@ -363,10 +388,20 @@ static int set_size(struct worker *w, const struct smb_message *m)
         return r < 0 ? r : q;
 }
 
+/* Sets the times of what has the attributes m->attr, and these again: libsmbclient's utimes() clears them. */
+static int set_times(struct worker *w, struct smb_message *m)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        uint32_t dos = m->attr.dos & (SMB_ATTR_READONLY | SMB_ATTR_HIDDEN | SMB_ATTR_SYSTEM | SMB_ATTR_ARCHIVE);
+        int r = ops->set_times(w->backend, m->text, m->valid & SMB_SET_ATIME ? &m->atime : &m->attr.atime,
+                               m->valid & SMB_SET_MTIME ? &m->mtime : &m->attr.mtime);
+
+        return r < 0 || dos == 0 ? r : ops->set_dos(w->backend, m->text, dos);
+}
+
 static int do_setattr(struct worker *w, struct smb_message *m)
 {
         const struct smb_backend_ops *ops = w->backend->ops;
-        struct smb_time atime = m->atime, mtime = m->mtime;
         int r = 0;
 
         if (m->valid & SMB_SET_SIZE)
@@ -378,10 +413,10 @@ static int do_setattr(struct worker *w, struct smb_message *m)
 
                 if (dos != m->attr.dos)
                         r = ops->set_dos(w->backend, m->text, dos);
+                m->attr.dos = dos;
         }
         if (r == 0 && (m->valid & (SMB_SET_ATIME | SMB_SET_MTIME)))
-                r = ops->set_times(w->backend, m->text, m->valid & SMB_SET_ATIME ? &atime : &m->attr.atime,
-                                   m->valid & SMB_SET_MTIME ? &mtime : &m->attr.mtime);
+                r = set_times(w, m);
         return r < 0 ? r : ops->stat(w->backend, m->text, &m->attr);
 }
 

@@ -32,6 +32,7 @@ def pytest_configure(config):
         raise pytest.UsageError(f"no wnet in {harness.BUILD}: set WNET_BUILD to a build directory")
     harness.become_reaper()
     config.addinivalue_line("markers", "slow: takes long")
+    config.addinivalue_line("markers", "time_limit(seconds): this long until it is taken for hung")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -62,7 +63,9 @@ def root(request):
         faulthandler.dump_traceback()
         harness.rescue(path)
 
-    timer = threading.Timer(TEST_LIMIT * (20 if request.config.getoption("--long") else 1), rescue)
+    marker = request.node.get_closest_marker("time_limit")
+    limit = marker.args[0] if marker else TEST_LIMIT
+    timer = threading.Timer(limit * (20 if request.config.getoption("--long") else 1), rescue)
     timer.daemon = True
     timer.start()
     yield path
@@ -71,7 +74,7 @@ def root(request):
     # never delete through a mount: that would be the server's files
     if not left and not os.environ.get("WNET_TEST_KEEP"):
         shutil.rmtree(path, onerror=_make_writable)
-    assert not hung, f"hung for {TEST_LIMIT} s"
+    assert not hung, f"hung for {limit} s"
 
 
 def _make_writable(function, path, _error):

@@ -5,6 +5,7 @@ import contextlib
 import mmap
 import os
 import threading
+import time
 
 import pytest
 from harness import error_name, error_of, opened, wait_until
@@ -376,3 +377,31 @@ def test_the_end_comes_in_the_middle_of_a_change(wnet, server, change, end):
     if end != "worker":
         assert parked(server) == []
     assert sorted(os.listdir(z)) == sorted(name for name in os.listdir(server.data) if name != PARK)
+
+
+def test_a_descriptor_that_may_write_to_a_read_only_file(z, server):
+    """As git and others make their files: nobody may write to them but who made them. A change of the name does not end that."""
+    fd = os.open(z / "f", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o444)
+    try:
+        os.write(fd, b"one ")
+        os.rename(z / "f", z / "g")
+        os.write(fd, b"two ")
+        assert not os.access(z / "g", os.W_OK)
+        os.unlink(z / "g")
+        os.write(fd, b"three")
+        assert os.pread(fd, 100, 0) == b"one two three"
+        assert not os.fstat(fd).st_mode & 0o222
+    finally:
+        os.close(fd)
+    nothing_parked(server)
+
+
+def test_times_that_are_set_leave_the_attributes_alone(z):
+    (z / "f").write_text("f")
+    os.chmod(z / "f", 0o444)
+    os.utime(z / "f", (1_000_000_000, 1_000_000_000))
+    stat = os.stat(z / "f")
+    assert not stat.st_mode & 0o222 and stat.st_mtime == 1_000_000_000
+    time.sleep(1.2)  # the attributes' time-out
+    stat = os.stat(z / "f")
+    assert not stat.st_mode & 0o222 and stat.st_mtime == 1_000_000_000

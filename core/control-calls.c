@@ -286,6 +286,12 @@ static int on_shutdown(sd_bus_message *call, void *userdata, sd_bus_error *error
         return r < 0 ? r : 1;
 }
 
+static void persistence_stored(void *userdata, int status, bool persistent, const struct wn_error *err)
+{
+        (void) persistent;
+        reply_done(userdata, status, err);
+}
+
 static int on_set_persistence(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct client *client = userdata;
@@ -294,7 +300,7 @@ static int on_set_persistence(sd_bus_message *call, void *userdata, sd_bus_error
         (void) error;
         if (r < 0)
                 return r;
-        r = manager_set_persistence(client->control->manager, persistent, reply_done, sd_bus_message_ref(call));
+        r = manager_set_persistence(client->control->manager, persistent, persistence_stored, sd_bus_message_ref(call));
         if (r < 0)
                 sd_bus_message_unref(call);
         return r < 0 ? r : 1;

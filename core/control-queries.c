@@ -183,19 +183,25 @@ int control_on_history(sd_bus_message *call, void *userdata, sd_bus_error *error
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
+static void persistence_loaded(void *userdata, int status, bool persistent, const struct wn_error *err)
+{
+        sd_bus_message *call = userdata;
+        int r = status == NO_ERROR ? sd_bus_reply_method_return(call, "b", (int) persistent) : control_reply_error(call, err, status);
+
+        if (r < 0)
+                log_debug("an answer could not be sent: %s", strerror(-r));
+        sd_bus_message_unref(call);
+}
+
 int control_on_get_persistence(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct client *client = userdata;
-        struct wn_error err = { 0 };
-        bool persistent;
-        int r = profile_load_persistence(client->control->manager->profile_path, &persistent, &err);
+        int r = manager_get_persistence(client->control->manager, persistence_loaded, sd_bus_message_ref(call));
 
         (void) error;
-        if (r == -EBUSY)
-                r = ERROR_CANNOT_OPEN_PROFILE;
-        if (r != 0)
-                return r < 0 ? r : control_reply_error(call, &err, r);
-        return sd_bus_reply_method_return(call, "b", (int) persistent);
+        if (r < 0)
+                sd_bus_message_unref(call);
+        return r < 0 ? r : 1;
 }
 
 /* ---- shares ---- */

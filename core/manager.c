@@ -231,6 +231,7 @@ int manager_init(struct manager *m, sd_event *event, const struct redirector_ops
         *m = (struct manager){ .event = event, .ops = ops };
         TAILQ_INIT(&m->connections);
         TAILQ_INIT(&m->cancels);
+        LIST_INIT(&m->settings);
         m->drives_dir = strdup(drives_dir);
         m->profile_path = strdup(profile_path);
         if (!m->drives_dir || !m->profile_path)
@@ -256,6 +257,7 @@ void manager_done(struct manager *m)
         m->changed = NULL;
         m->shutting_down = true;
         cancel_end_all(m);
+        setting_end_all(m);
         while ((c = TAILQ_FIRST(&m->connections))) {
                 if (c->attempt)
                         attempt_end(c);

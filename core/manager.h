@@ -23,6 +23,7 @@ struct manager {
         const char *secret_program;      /* path of wnet-secret; set after manager_init() */
         struct connection_list connections;
         TAILQ_HEAD(, cancel) cancels;    /* those that wait for another one to end come behind it */
+        LIST_HEAD(, setting_call) settings; /* those that wait for the profile */
         sd_event_source *restore_source; /* the profile was locked at start */
         sd_event_source *retry_source;   /* the next planned attempt of any connection */
         sd_event_source *release_source; /* redirectors to be freed */
@@ -98,6 +99,9 @@ bool attempt_cancel(struct connection *c);
 /* The same at the daemon's end: at once. */
 void attempt_end(struct connection *c);
 
+/* Whether an attempt is under way for c whose user the server has not accepted yet, or that has failed and is being undone. */
+bool attempt_may_fail(const struct connection *c);
+
 /* ---- disconnecting (cancel.c) ---- */
 
 /* Lets the cancels that wait for a connection look again: an attempt, or another cancel, has ended. */
@@ -131,8 +135,15 @@ void manager_abandon(struct manager *m, const void *owner);
 
 /* ---- settings (setting.c) ---- */
 
-/* Stores the default of `wnet use /persistent`; waits for a locked profile as a cancel does. done() is called once, later, with
- * 0, ERROR_CANNOT_OPEN_PROFILE or ERROR_BAD_PROFILE and err filled. 0 or -ENOMEM. */
-int manager_set_persistence(struct manager *m, bool persistent, completion_fn done, void *userdata);
+/* status: NO_ERROR; ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE or, at the daemon's end, ERROR_CANCELLED with err filled. */
+typedef void (*setting_done_fn)(void *userdata, int status, bool persistent, const struct wn_error *err);
+
+/* Store, or load, the default of `wnet use /persistent`; both wait for a locked profile as a cancel does. done() is called once,
+ * later. 0 or -ENOMEM. */
+int manager_set_persistence(struct manager *m, bool persistent, setting_done_fn done, void *userdata);
+int manager_get_persistence(struct manager *m, setting_done_fn done, void *userdata);
+
+/* Answers every one that is still under way. */
+void setting_end_all(struct manager *m);
 
 #endif

@@ -32,6 +32,8 @@ static void opened(struct watch *w, int number)
         log_info("%s: somebody opens its folder", found->name);
         watch_end(w, found);
         manager_retry_now(found);
+        if (found->state == CONNECTION_UNAVAILABLE) /* not tried, or in vain: it is watched again */
+                manager_release_later(found);
 }
 
 static int on_events(sd_event_source *source, int fd, uint32_t revents, void *userdata)

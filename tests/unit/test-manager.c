@@ -4,6 +4,8 @@
 
 #include "manager-driver.h"
 
+#include "core/watch.h"
+
 #define SHARE "\\\\srv\\share"
 
 static void letters(void **state)
@@ -153,6 +155,95 @@ static void restores_one(void **state)
         assert_int_equal(count_rows(d), 1);
 }
 
+/* A drive that could not even be tried is tried again when somebody opens its folder again. */
+static void folder_is_opened(void **state)
+{
+        const struct add_request bob = {
+                .local = "Y:", .remote = "//srv/other", .type = RESOURCETYPE_DISK, .credentials.user = (char *) "bob",
+        };
+        struct driver *d = *state;
+        char folder[160];
+
+        snprintf(folder, sizeof folder, "%s/Z", d->folder);
+        assert_int_equal(mkdir(folder, 0700), 0);
+        free(d->manager.drives_dir);
+        d->manager.drives_dir = strdup(d->folder);
+        assert_int_equal(watch_new(&d->manager, &d->manager.watch), 0);
+        put_row(d, "Z:", SHARE);
+        fake_plan("Z:")->start_result = ERROR_BAD_NETPATH;
+        manager_restore(&d->manager);
+        LOOP_UNTIL(d->event, find(d, "Z:")->state == CONNECTION_UNAVAILABLE && fake_n_redirectors() == 0);
+        find(d, "Z:")->credentials.user = strdup("me");
+        find(d, "Z:")->retries = 100; /* the next planned attempt is minutes away */
+        assert_int_equal(wait_for(begin_request(d, &bob)), NO_ERROR);
+        fake_plan("Z:")->start_result = 0;
+        close(open(folder, O_RDONLY | O_DIRECTORY));
+        LOOP_UNTIL(d->event, strstr(find(d, "Z:")->reason, "other credentials"));
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+        close(open(folder, O_RDONLY | O_DIRECTORY));
+        LOOP_UNTIL(d->event, find(d, "Z:")->state == CONNECTION_OK);
+}
+
+struct setting {
+        unsigned n;
+        int status;
+        bool persistent;
+};
+
+static void on_setting(void *userdata, int status, bool persistent, const struct wn_error *err)
+{
+        *(struct setting *) userdata = (struct setting){ ((struct setting *) userdata)->n + 1, status, persistent };
+        assert_true(status == NO_ERROR || err->text[0]);
+}
+
+/* The profile is locked while a disconnection is to change it, however long that takes, and for a moment by others. */
+static void setting_waits(void **state)
+{
+        struct setting stored = { 0 }, loaded = { 0 };
+        struct driver *d = *state;
+        struct answer *answer;
+        void *lock;
+
+        assert_int_equal(add(d, "Z:", SHARE, true), NO_ERROR);
+        fake_plan("Z:")->step_usec = 5500000;
+        answer = begin_cancel(d, "Z:", CONNECT_UPDATE_PROFILE, true);
+        LOOP_UNTIL(d->event, find(d, "Z:")->state == CONNECTION_CANCELLING);
+        assert_int_equal(manager_get_persistence(&d->manager, on_setting, &loaded), 0);
+        assert_int_equal(manager_set_persistence(&d->manager, false, on_setting, &stored), 0);
+        assert_int_equal(wait_for(answer), NO_ERROR);
+        LOOP_UNTIL(d->event, stored.n && loaded.n);
+        assert_int_equal(stored.status, NO_ERROR);
+        assert_int_equal(loaded.status, NO_ERROR);
+
+        lock = lock_profile(d);
+        loaded = (struct setting){ 0 };
+        assert_int_equal(manager_get_persistence(&d->manager, on_setting, &loaded), 0);
+        loop_for(d->event, 100000);
+        assert_int_equal(loaded.n, 0);
+        unlock_profile(lock);
+        LOOP_UNTIL(d->event, loaded.n);
+        assert_int_equal(loaded.status, NO_ERROR);
+        assert_false(loaded.persistent);
+}
+
+/* Whoever waits for the profile is answered at the daemon's end. */
+static void setting_ends(void **state)
+{
+        struct setting stored = { 0 };
+        struct driver *d = *state;
+        void *lock;
+
+        assert_int_equal(add(d, "Z:", SHARE, true), NO_ERROR);
+        lock = lock_profile(d);
+        assert_int_equal(manager_set_persistence(&d->manager, false, on_setting, &stored), 0);
+        loop_for(d->event, 100000);
+        manager_done(&d->manager);
+        d->manager_done = true;
+        unlock_profile(lock);
+        assert_int_equal(stored.n, 1);
+        assert_int_equal(stored.status, ERROR_CANCELLED);
+}
+
 static void end_of_everything(void **state)
 {
         struct driver *d = *state;
@@ -177,7 +268,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(letters),          TEST(restores),     TEST(nothing_to_restore), TEST(restores_later),
-                TEST(planned_attempts), TEST(restores_one), TEST(end_of_everything),
+                TEST(planned_attempts), TEST(restores_one), TEST(end_of_everything), TEST(folder_is_opened), TEST(setting_waits),
+                TEST(setting_ends),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

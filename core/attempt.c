@@ -368,8 +368,9 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
         (void) source;
         (void) usec;
         if (a->connection->mount_lost && a->phase < ATTEMPT_UNDO) {
-                a->status = error_set(&a->err, ERROR_EXTENDED_ERROR, 0, "mount", "%s was unmounted by another program",
-                                      a->connection->name);
+                if (a->status != ERROR_CANCELLED)
+                        a->status = error_set(&a->err, ERROR_EXTENDED_ERROR, 0, "mount", "%s was unmounted by another program",
+                                              a->connection->name);
                 a->phase = ATTEMPT_UNDO;
         }
         switch (a->phase) {
@@ -421,6 +422,11 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
+bool attempt_may_fail(const struct connection *c)
+{
+        return c->attempt && (c->attempt->phase < ATTEMPT_SAVE || c->attempt->phase >= ATTEMPT_UNDO);
+}
+
 bool attempt_cancel(struct connection *c)
 {
         struct attempt *a = c->attempt;
@@ -454,15 +460,34 @@ void attempt_end(struct connection *c)
 
 /* ---- begin ---- */
 
-/* caller NULL: nobody asked. 0, a negative errno, or ERROR_SESSION_CREDENTIAL_CONFLICT with err filled. */
-static int begin(struct connection *c, bool persistent, enum attempt_password password, const struct caller *caller,
-                 add_done_fn done, void *userdata, struct wn_error *err)
+/* Keeps what c has, unless that was done before something of the request took its place. 0 or -ENOMEM. */
+static int keep_credentials(const struct connection *c, struct kept_credentials *kept)
+{
+        int r;
+
+        if (kept->replaced)
+                return 0;
+        r = credentials_copy(&c->credentials, &kept->credentials);
+        if (r == 0 && c->credentials_file && !(kept->file = strdup(c->credentials_file))) {
+                credentials_done(&kept->credentials);
+                r = -ENOMEM;
+        }
+        kept->replaced = r == 0;
+        return r;
+}
+
+/* caller NULL: nobody asked. 0: kept is the attempt's now; a negative errno, or ERROR_SESSION_CREDENTIAL_CONFLICT with err
+ * filled: it is to be put back. */
+static int begin(struct connection *c, bool persistent, enum attempt_password password, struct kept_credentials *kept,
+                 const struct caller *caller, add_done_fn done, void *userdata, struct wn_error *err)
 {
         struct attempt *a;
         int r;
 
         assert(!c->attempt);
-        r = password == PASSWORD_SAVED ? password_use_saved(c) : session_join(c);
+        r = keep_credentials(c, kept);
+        if (r == 0)
+                r = password == PASSWORD_SAVED ? password_use_saved(c) : session_join(c);
         if (r == 0)
                 r = session_check(c, err);
         if (r != 0)
@@ -473,6 +498,7 @@ static int begin(struct connection *c, bool persistent, enum attempt_password pa
         a->connection = c;
         a->persistent = persistent;
         a->password = password;
+        a->kept = *kept;
         if (caller)
                 a->caller = *caller;
         a->done = done;
@@ -492,7 +518,12 @@ static int begin(struct connection *c, bool persistent, enum attempt_password pa
 /* With what is remembered. */
 static int begin_again(struct connection *c, const struct caller *caller, add_done_fn done, void *userdata, struct wn_error *err)
 {
-        return begin(c, false, c->saved_user ? PASSWORD_SAVED : PASSWORD_AT_HAND, caller, done, userdata, err);
+        struct kept_credentials kept = { 0 };
+        int r = begin(c, false, c->saved_user ? PASSWORD_SAVED : PASSWORD_AT_HAND, &kept, caller, done, userdata, err);
+
+        if (r != 0)
+                put_back_credentials(c, &kept);
+        return r;
 }
 
 void manager_reconnect(struct connection *c)
@@ -713,12 +744,10 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
                 r = apply_request(c, request, &kept);
         if (r == 0) {
                 c->next_retry_usec = 0;
-                r = begin(c, (request->persistent || request->save_password) && !deviceless, password_for(c, request),
+                r = begin(c, (request->persistent || request->save_password) && !deviceless, password_for(c, request), &kept,
                           &request->caller, done, userdata, err);
         }
-        if (r == 0)
-                c->attempt->kept = kept;
-        else if (c) {
+        if (r != 0 && c) {
                 put_back_credentials(c, &kept);
                 if (!c->remembered) {
                         connection_set_state(c, CONNECTION_GONE, "");

@@ -43,13 +43,19 @@ static bool shares_session(const struct connection *c, const struct connection *
         return other != c && connection_is_live(other) && remote_name_same_server(&other->remote, &c->remote);
 }
 
+/* One that is only being tried may fail yet; else it finds c there when the server has accepted it. */
+static bool conflicts(const struct connection *c, const struct connection *other)
+{
+        return shares_session(c, other) && !attempt_may_fail(other) &&
+               (differ(user_of(c), user_of(other)) || differ(domain_of(c), domain_of(other)) || passwords_differ(c, other));
+}
+
 int session_check(const struct connection *c, struct wn_error *err)
 {
         const struct connection *other;
 
         TAILQ_FOREACH(other, &c->manager->connections, entry)
-                if (shares_session(c, other) && (differ(user_of(c), user_of(other)) || differ(domain_of(c), domain_of(other)) ||
-                                                 passwords_differ(c, other)))
+                if (conflicts(c, other))
                         return error_set(err, ERROR_SESSION_CREDENTIAL_CONFLICT, 0, "resolve",
                                          "%s is connected to the same server with other credentials%s%s; disconnect it first: "
                                          "wnet cancel %s",

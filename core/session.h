@@ -9,7 +9,8 @@
 #include "core/manager.h"
 
 /* Whether c may be connected beside the other live connections to its server, as far as user, domain and password are known
- * now: what a credentials file says is known once a worker has connected with it.
+ * now: what a credentials file says is known once a worker has connected with it. Called when an attempt begins, and again when
+ * the server has accepted it; those that are not that far do not count.
  * 0, or ERROR_SESSION_CREDENTIAL_CONFLICT with err (may be NULL) naming the connection in the way. */
 int session_check(const struct connection *c, struct wn_error *err);
 

@@ -299,7 +299,7 @@ static void profile_stays_locked(void **state)
         assert_false(has_row(d, "Z:"));
 }
 
-static struct answer *add_as(struct driver *d, const char *local, const char *remote, const char *user,
+static struct answer *begin_as(struct driver *d, const char *local, const char *remote, const char *user,
                              const char *password)
 {
         struct add_request request = { .local = local, .remote = remote, .type = RESOURCETYPE_DISK };
@@ -309,6 +309,13 @@ static struct answer *add_as(struct driver *d, const char *local, const char *re
         assert_int_equal(secret_set(&request.credentials.password, password), 0);
         answer = begin_request(d, &request);
         secret_done(&request.credentials.password);
+        return answer;
+}
+
+static struct answer *add_as(struct driver *d, const char *local, const char *remote, const char *user, const char *password)
+{
+        struct answer *answer = begin_as(d, local, remote, user, password);
+
         (void) wait_for(answer);
         return answer;
 }
@@ -367,6 +374,61 @@ static void credential_conflict_of_files(void **state)
         fake_plan("X:")->user = "alice";
         assert_int_equal(add_as(d, "X:", OTHER, NULL, NULL)->status, NO_ERROR);
         assert_string_equal(find(d, "X:")->credentials_file, "/alice");
+}
+
+/* Who is only being tried is in nobody's way: a wrong password there refuses no right one here. */
+static void attempt_is_no_conflict(void **state)
+{
+        struct driver *d = *state;
+        struct answer *wrong, *right;
+
+        fake_plan("Z:")->start_stops = true;
+        wrong = begin_as(d, "Z:", SHARE, "alice", "wrong");
+        right = begin_as(d, "Y:", OTHER, "alice", "right");
+        assert_int_equal(wait_for(right), NO_ERROR);
+        fake_go_on(find(d, "Z:"), ERROR_LOGON_FAILURE);
+        assert_int_equal(wait_for(wrong), ERROR_LOGON_FAILURE);
+}
+
+/* Two that the server accepts in the same moment: one of them is connected. */
+static void conflict_of_attempts(void **state)
+{
+        struct add_request first = { .local = "Z:", .remote = SHARE, .type = RESOURCETYPE_DISK, .credentials_file = "/alice" };
+        struct add_request second = { .local = "Y:", .remote = OTHER, .type = RESOURCETYPE_DISK, .credentials_file = "/bob" };
+        struct driver *d = *state;
+        struct answer *answers[2];
+
+        fake_plan("Z:")->user = "alice";
+        fake_plan("Y:")->user = "bob";
+        fake_plan("Z:")->start_stops = fake_plan("Y:")->start_stops = true;
+        answers[0] = begin_request(d, &first);
+        answers[1] = begin_request(d, &second);
+        fake_go_on(find(d, "Z:"), 0);
+        fake_go_on(find(d, "Y:"), 0);
+        assert_int_equal(wait_for(answers[0]), NO_ERROR);
+        assert_int_equal(wait_for(answers[1]), ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_non_null(strstr(answers[1]->err.text, "Z:"));
+}
+
+/* What a remembered device was given of another's session is not its own when it fails. */
+static void joined_credentials_are_dropped(void **state)
+{
+        struct driver *d = *state;
+
+        put_row(d, "Z:", SHARE);
+        d->manager.login = "me";
+        fake_plan("Z:")->start_result = ERROR_BAD_NETPATH;
+        manager_restore(&d->manager);
+        LOOP_UNTIL(d->event, find(d, "Z:")->state == CONNECTION_UNAVAILABLE);
+        assert_int_equal(add_as(d, "Y:", OTHER, "bob", "two")->status, NO_ERROR);
+        assert_int_equal(add_as(d, "Z:", SHARE, NULL, NULL)->status, ERROR_BAD_NETPATH);
+        assert_null(find(d, "Z:")->credentials.user);
+        assert_null(find(d, "Z:")->credentials.password.bytes);
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "Y:", OTHER, "alice", "one")->status, NO_ERROR);
+        fake_plan("Z:")->start_result = 0;
+        assert_int_equal(add_as(d, "Z:", SHARE, NULL, NULL)->status, NO_ERROR);
+        assert_string_equal(find(d, "Z:")->credentials.user, "alice");
 }
 
 /* What somebody tried in vain is not what a remembered device is tried with later. */
@@ -443,6 +505,21 @@ static void retries(void **state)
         assert_int_equal(count_rows(d), 1);
 }
 
+static void unmounted_while_cancelled(void **state)
+{
+        struct driver *d = *state;
+        struct answer *added, *cancelled;
+
+        fake_plan("Z:")->start_stops = fake_plan("Z:")->mounting = true;
+        added = begin_add(d, "Z:", SHARE, false);
+        cancelled = begin_cancel(d, "Z:", 0, false);
+        loop_for(d->event, 50000);
+        fake_go_on(find(d, "Z:"), 0);
+        connection_unmounted(find(d, "Z:"));
+        assert_int_equal(wait_for(cancelled), NO_ERROR);
+        assert_int_equal(wait_for(added), ERROR_CANCELLED);
+}
+
 static void unmounted_meanwhile(void **state)
 {
         struct driver *d = *state;
@@ -478,9 +555,13 @@ int main(void)
                 TEST(profile_stays_locked),
                 TEST(credential_conflict),
                 TEST(credential_conflict_of_files),
+                TEST(attempt_is_no_conflict),
+                TEST(conflict_of_attempts),
+                TEST(joined_credentials_are_dropped),
                 TEST(failed_credentials_are_dropped),
                 TEST(retries),
                 TEST(unmounted_meanwhile),
+                TEST(unmounted_while_cancelled),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,7 @@ struct cancel {
         size_t n_targets;
         bool revive;        /* it would have been tried again: so it is when the cancel is refused */
         bool ended_attempt; /* a connection attempt was ended: there was something to cancel */
+        bool broken;        /* what was connected is gone: only what was still connecting is left */
         size_t n_unmounted; /* targets before this one have no mount any more */
         unsigned n_waiting; /* completions that are to come */
         int result;         /* of the last completion */
@@ -176,15 +177,18 @@ static void let_go(struct cancel *x, struct connection *c, bool forget)
         c->release_pending = true;
 }
 
+static bool is_in_use(const struct cancel *x)
+{
+        return x->outcome.status == ERROR_OPEN_FILES || x->outcome.status == ERROR_DEVICE_IN_USE;
+}
+
 /* Refused because of its holders: whether to wait until they let go. Then everything is as it was before the first step. */
 static bool wait_for_holders(struct cancel *x)
 {
-        int status = x->outcome.status;
-
-        if ((status != ERROR_OPEN_FILES && status != ERROR_DEVICE_IN_USE) || now_usec(x) >= x->give_up_usec)
+        if (!is_in_use(x) || now_usec(x) >= x->give_up_usec)
                 return false;
         x->phase = CANCEL_WAIT;
-        step_after(x, status == ERROR_OPEN_FILES ? WAIT_OPEN_USEC : WAIT_BUSY_USEC);
+        step_after(x, x->outcome.status == ERROR_OPEN_FILES ? WAIT_OPEN_USEC : WAIT_BUSY_USEC);
         return true;
 }
 
@@ -210,10 +214,13 @@ static void refuse(struct cancel *x, int status)
         manager_release(x->manager);
         if (!x->name)
                 x->manager->shutting_down = false;
-        if (wait_for_holders(x))
+        if (wait_for_holders(x)) {
                 cancel_wake(x->manager);
-        else
-                finish(x);
+                return;
+        }
+        if (x->broken && x->name && is_in_use(x)) /* this one became connected after the others had gone: after the disconnection */
+                cancel_outcome_done(&x->outcome);
+        finish(x);
 }
 
 static bool name_is_open(struct cancel *x);
@@ -312,7 +319,7 @@ static void commit(struct cancel *x)
                 let_go(x, x->targets[i], forget);
         manager_release(x->manager);
         if (!x->device && x->outcome.status == NO_ERROR && x->n_targets > 0) { /* attempts that were put off */
-                x->ended_attempt = true;
+                x->broken = true;
                 x->n_unmounted = 0;
                 x->phase = CANCEL_RESOLVE;
                 step_after(x, 0);
@@ -623,7 +630,7 @@ static void put_off_attempts(struct cancel *x)
 /* Whether the name means nothing that could be disconnected or forgotten; the refusal has been made then. */
 static bool refuse_unknown(struct cancel *x)
 {
-        if (!x->name || x->ended_attempt)
+        if (!x->name || x->ended_attempt || x->broken)
                 return false;
         if (x->n_targets == 0) {
                 not_connected(x, false);

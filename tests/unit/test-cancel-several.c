@@ -175,6 +175,30 @@ static void still_connecting(void **state)
         assert_int_equal(count_rows(d), 0);
 }
 
+/* One that becomes connected when the others have gone already, and is used at once: it came after the disconnection. */
+static void connected_meanwhile(void **state)
+{
+        struct driver *d = *state;
+        struct answer *added, *cancelled;
+        struct handle handle;
+
+        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR);
+        fake_plan("Y:")->start_stops = true;
+        added = begin_add(d, "Y:", SHARE, false);
+        fake_plan("Z:")->step_usec = 100000;
+        cancelled = begin_cancel(d, SHARE, 0, false);
+        LOOP_UNTIL(d->event, strstr(fake_log(), "unmount Z:"));
+        fake_go_on(find(d, "Y:"), 0);
+        assert_int_equal(wait_for(added), NO_ERROR);
+        open_file(find(d, "Y:"), &handle);
+        assert_int_equal(wait_for(cancelled), NO_ERROR); /* Z: is gone: a refusal would say that it is not */
+        assert_int_equal(cancelled->n_in_use, 0);
+        assert_string_equal(state_of(d, "Z:"), "none");
+        assert_string_equal(state_of(d, "Y:"), "ok");
+        assert_false(fake_plan("Y:")->frozen);
+        close_file(find(d, "Y:"), &handle);
+}
+
 static void still_restoring(void **state)
 {
         struct driver *d = *state;
@@ -425,6 +449,7 @@ int main(void)
                 TEST(open_comes_too_late),
                 TEST(put_back_fails),
                 TEST(still_connecting),
+                TEST(connected_meanwhile),
                 TEST(still_restoring),
                 TEST(already_mounting),
                 TEST(mounted_without_row),

@@ -470,7 +470,7 @@ struct stresser {
         unsigned long wrong, broken;
 };
 
-/* Whether code is one that the call may answer, and the thread's errors tell of the same call. */
+/* Whether code is one that the call may answer, and the thread has errors to tell of it: the code, or what is behind it. */
 static void expect(struct stresser *s, DWORD code, DWORD wanted)
 {
         TCHAR text_of[600], provider[8];
@@ -478,7 +478,7 @@ static void expect(struct stresser *s, DWORD code, DWORD wanted)
 
         s->wrong += last != code;
         if (code != NO_ERROR)
-                s->wrong += WNetGetLastError(&error, text_of, 600, provider, 8) != NO_ERROR || error != code || !text_of[0];
+                s->wrong += WNetGetLastError(&error, text_of, 600, provider, 8) != NO_ERROR || error == NO_ERROR || !text_of[0];
         if (code == wanted)
                 return;
         if (s->stress->may_break)

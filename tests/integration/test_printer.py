@@ -254,6 +254,7 @@ def test_an_open_job_refuses_and_its_holder_is_named(port, wnet, server):
 
     result = wnet.fails(2401, "cancel", "LPT1:")
     assert str(holder.pid) in result.err and "python" in result.err and "LPT1/" not in result.err
+    assert "UNSENT" in result.err and "11 bytes" in result.err
     outcome = wnet.run("cancel", "lpt1", "--json").json
     (told,) = outcome["holders"]
     assert told["pid"] == holder.pid and told["device"] == "LPT1" and told["kind"] == "open" and told["mode"] == "w"

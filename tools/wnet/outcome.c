@@ -20,9 +20,20 @@ static bool is_port(const char *device)
         return device_parse(device, &name) == 0 && name.kind == DEVICE_PRINTER;
 }
 
+/* As print jobs have; what is written to a drive is sent before it is acknowledged. */
+static bool any_unsent(const struct control_outcome *outcome)
+{
+        bool any = false;
+
+        for (size_t i = 0; i < outcome->n_holders; i++)
+                any = any || outcome->holders[i].unsent_bytes > 0;
+        return any;
+}
+
 static void print_holders(const struct control_outcome *outcome)
 {
-        static const char *const headings[] = { "PID", "PROGRAM", "USER", "FILE", "MODE", "SINCE", NULL };
+        const char *const headings[] = { "PID", "PROGRAM", "USER", "FILE", "MODE", "SINCE", any_unsent(outcome) ? "UNSENT" : NULL,
+                                         NULL };
         _cleanup_(table_done) struct table table = { 0 };
 
         if (outcome->n_holders == 0)
@@ -30,7 +41,7 @@ static void print_holders(const struct control_outcome *outcome)
         table_init(&table, headings);
         for (size_t i = 0; i < outcome->n_holders; i++) {
                 const struct control_holder *h = &outcome->holders[i];
-                char pid[16] = "", since[OUTPUT_TIME_MAX], user[OUTPUT_USER_MAX] = "";
+                char pid[16] = "", since[OUTPUT_TIME_MAX], user[OUTPUT_USER_MAX] = "", unsent[32];
                 _cleanup_free_ char *file = NULL;
 
                 if (h->pid != 0) {
@@ -39,8 +50,9 @@ static void print_holders(const struct control_outcome *outcome)
                 }
                 if (asprintf(&file, "%s%s", h->device, is_port(h->device) ? "" : h->path) < 0)
                         return;
+                snprintf(unsent, sizeof unsent, "%" PRIu64 " bytes", h->unsent_bytes);
                 table_add(&table, (const char *const[]) { pid, h->program, user, file, h->mode[0] ? h->mode : h->kind,
-                                                          output_time(h->since_usec, since) });
+                                                          output_time(h->since_usec, since), unsent });
         }
         table_print(&table, stderr);
         if (outcome->holders_total > outcome->n_holders)

@@ -166,6 +166,32 @@ static void forgetting_leaves_the_connection(void **state)
         assert_int_equal(wait_for(begin_forget(d, "X:")), ERROR_NOT_CONNECTED);
 }
 
+/* An attempt under way ends, be it before or after the mount is there: what is forgotten is not connected again. */
+static void forgetting_what_is_being_connected(void **state)
+{
+        struct driver *d = *state;
+
+        for (int mounting = 0; mounting <= 1; mounting++) {
+                struct answer *restored, *forgotten;
+
+                assert_int_equal(add(d, "Z:", SHARE, true), NO_ERROR);
+                assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+                fake_plan("Z:")->start_stops = true;
+                fake_plan("Z:")->mounting = mounting;
+                restored = begin_add(d, "Z:", SHARE, false);
+                forgotten = begin_forget(d, "Z:");
+                run_for(d, 50000);
+                if (mounting)
+                        fake_go_on(find(d, "Z:"), 0);
+                assert_int_equal(wait_for(forgotten), NO_ERROR);
+                assert_int_equal(wait_for(restored), ERROR_CANCELLED);
+                assert_string_equal(state_of(d, "Z:"), "none");
+                assert_int_equal(count_rows(d), 0);
+                LOOP_UNTIL(d->event, fake_n_redirectors() == 0);
+                fake_plan("Z:")->start_stops = fake_plan("Z:")->mounting = false;
+        }
+}
+
 static void forgetting_what_is_not_connected(void **state)
 {
         struct driver *d = *state;
@@ -203,6 +229,7 @@ int main(void)
                 TEST(other_refusals_do_not_wait),
                 TEST(several),
                 TEST(forgetting_leaves_the_connection),
+                TEST(forgetting_what_is_being_connected),
                 TEST(forgetting_what_is_not_connected),
                 TEST(forgetting_removes_the_rest),
         };

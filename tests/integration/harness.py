@@ -32,8 +32,8 @@ LONG = 60  # seconds after which something hangs; never a measure of speed
 PROGRAMS = ("wnetd", "wnet-smb", "wnet-secret", "wnet", "fusermount3")
 SEVERE = re.compile(r"\d{4}-\S+ (emergency|alert|critical|error|warning): ")
 # All that the search for leaks says when its process is killed in the middle of it, as wnetd may kill a worker that is ending.
-# Only this line alone: whatever else stands in a report is one.
-INTERRUPTED = re.compile(r"(==\d+==Unable to get registers from thread \d+\.\n)+")
+# Only this line alone, or nothing yet: whatever else stands in a report is one.
+INTERRUPTED = re.compile(r"(==\d+==Unable to get registers from thread \d+\.\n)*")
 FATAL = re.compile(r"runtime error:|ERROR: (Address|Leak|UndefinedBehavior)Sanitizer|Assertion .* failed|Bad talloc")
 
 

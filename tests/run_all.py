@@ -65,7 +65,7 @@ def run(directory, suites, pattern, only=()):
     if pattern:
         environment["WNET_PYTEST_K"] = pattern
     environment["TSAN_OPTIONS"] = TSAN_OPTIONS
-    command = ["meson", "test", "-C", str(directory), "--no-rebuild", "--print-errorlogs", "--num-processes", "2"]
+    command = ["meson", "test", "-C", str(directory), "--no-rebuild", "--print-errorlogs", "--num-processes", "3"]
     for suite in suites:
         command += ["--suite", suite]
     if only:

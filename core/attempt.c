@@ -129,6 +129,20 @@ static bool may_pass(int status)
         }
 }
 
+static bool has_password(const struct connection *c)
+{
+        return c->credentials.password.bytes || c->credentials_file;
+}
+
+/* Whether it was refused and has no password of its own. One that was disconnected on purpose wants nothing. */
+static bool wants_session(const struct attempt *a, int status)
+{
+        const struct connection *c = a->connection;
+
+        return (status == ERROR_LOGON_FAILURE || status == ERROR_INVALID_PASSWORD) && a->password == PASSWORD_AT_HAND &&
+               !has_password(c) && (c->retry_wanted || c->wants_session);
+}
+
 /* The attempt has failed: the connection is what it was before, and whoever asked is told. */
 static void attempt_failed(struct attempt *a, int status)
 {
@@ -147,6 +161,7 @@ static void attempt_failed(struct attempt *a, int status)
         if (a->caller.pid || c->retries == 0) /* not each of many retries */
                 manager_record(c, "failed", reason.text, &a->caller);
         put_back_credentials(c, &a->kept);
+        c->wants_session = wants_session(a, status);
         attempt_free(a);
         if (c->remembered) {
                 c->retry_wanted = c->retry_wanted && may_pass(status);
@@ -169,9 +184,12 @@ static void attempt_succeeded(struct attempt *a)
         manager_record(c, a->caller.pid ? "connected" : "restored", a->persistent ? "remembered" : "", &a->caller);
         c->remembered = c->remembered || a->persistent;
         c->retry_wanted = c->remembered;
+        c->wants_session = false;
         c->retries = 0;
         attempt_free(a);
         connection_set_state(c, CONNECTION_OK, "");
+        if (has_password(c))
+                manager_session_began(c);
         FAULT_POINT("add.answer");
         if (done)
                 done(userdata, NO_ERROR, NULL, c);

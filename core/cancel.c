@@ -168,7 +168,7 @@ static void let_go(struct cancel *x, struct connection *c, bool forget)
                 c->remembered = false;
                 manager_record(c, "forgotten", "", &x->caller);
         }
-        c->retry_wanted = false; /* nothing reconnects it behind the user's back */
+        c->retry_wanted = c->wants_session = false; /* nothing reconnects it behind the user's back */
         c->next_retry_usec = 0;
         if (c->remembered)
                 connection_set_state(c, CONNECTION_UNAVAILABLE, "disconnected");

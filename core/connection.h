@@ -60,6 +60,7 @@ struct connection {
         unsigned retries;
         int watch;                   /* of its folder, while it is unavailable; 0: none */
         bool retry_wanted;           /* false: disconnected on purpose, or hopeless */
+        bool wants_session;          /* hopeless without a password, which a session with its server would have */
 
         char *mountpoint;
         struct handle_table handles;

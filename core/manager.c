@@ -135,6 +135,21 @@ void manager_retry_now(struct connection *c)
         arm_retry(m);
 }
 
+void manager_session_began(const struct connection *c)
+{
+        struct manager *m = c->manager;
+        struct connection *other;
+
+        TAILQ_FOREACH(other, &m->connections, entry)
+                if (other->wants_session && other->state == CONNECTION_UNAVAILABLE &&
+                    remote_name_same_server(&other->remote, &c->remote)) {
+                        other->retry_wanted = true;
+                        other->next_retry_usec = realtime_usec();
+                        other->retry_at_usec = monotonic_usec(m);
+                }
+        arm_retry(m);
+}
+
 void manager_plan_retry(struct connection *c)
 {
         uint64_t distance = c->retries < 8 ? RETRY_MIN_USEC << c->retries : RETRY_MAX_USEC;

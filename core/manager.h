@@ -61,6 +61,9 @@ void manager_release_later(struct connection *c);
 /* Somebody wants c: the planned attempt, if there is one, is made now. */
 void manager_retry_now(struct connection *c);
 
+/* c has a session with its server: drives that were refused there for lack of a password are tried again. */
+void manager_session_began(const struct connection *c);
+
 /* Plans the next attempt for c, or none (retry_wanted false). */
 void manager_plan_retry(struct connection *c);
 

@@ -85,6 +85,15 @@ def test_several_drives_keep_their_own(wnet, server, keyring):
     assert keyring.items() == [key(server)]
 
 
+def test_a_drive_beside_it_comes_back_with_its_session(wnet, server, keyring):
+    save(wnet, server, "Z:")
+    wnet.ok("add", "A:", server.url(), "--persistent")
+    assert wnet.rows()["A:"]["secret"] == 0
+    wnet.ok("shutdown")
+    assert_back(wnet, server, "Z:")
+    assert_back(wnet, server, "A:")
+
+
 def test_without_the_option_nothing_is_saved(wnet, server, keyring):
     wnet.add("Z:", server.url(), "--persistent")
     assert keyring.items() == [] and wnet.rows()["Z:"]["secret"] == 0

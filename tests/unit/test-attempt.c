@@ -454,6 +454,32 @@ static void failed_credentials_are_dropped(void **state)
         assert_string_equal(find(d, "Z:")->credentials.password.bytes, "two");
 }
 
+/* Remembered without a password, beside a drive that has one: it comes back with that one, and not when it was disconnected. */
+static void session_comes_later(void **state)
+{
+        struct driver *d = *state;
+
+        put_row(d, "Y:", OTHER);
+        fake_plan("Y:")->start_result = ERROR_LOGON_FAILURE;
+        manager_restore(&d->manager);
+        LOOP_UNTIL(d->event, find(d, "Y:")->state == CONNECTION_UNAVAILABLE);
+        assert_int_equal(find(d, "Y:")->next_retry_usec, 0);
+        assert_int_equal(add_as(d, "X:", "//srv2/share", "alice", "one")->status, NO_ERROR); /* not this server */
+        loop_for(d->event, 100000);
+        assert_int_equal(fake_plan("Y:")->n_starts, 1);
+        assert_int_equal(add_as(d, "W:", OTHER, "alice", "one")->status, NO_ERROR); /* tried again, once */
+        loop_for(d->event, 100000);
+        assert_int_equal(fake_plan("Y:")->n_starts, 2);
+        fake_plan("Y:")->start_result = 0;
+        assert_int_equal(cancel(d, "W:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "Z:", SHARE, "alice", "one")->status, NO_ERROR);
+        LOOP_UNTIL(d->event, find(d, "Y:")->state == CONNECTION_OK);
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "W:", OTHER, "alice", "one")->status, NO_ERROR);
+        loop_for(d->event, 100000);
+        assert_string_equal(state_of(d, "Y:"), "unavailable");
+}
+
 static uint64_t realtime(void)
 {
         struct timespec now;
@@ -559,6 +585,7 @@ int main(void)
                 TEST(conflict_of_attempts),
                 TEST(joined_credentials_are_dropped),
                 TEST(failed_credentials_are_dropped),
+                TEST(session_comes_later),
                 TEST(retries),
                 TEST(unmounted_meanwhile),
                 TEST(unmounted_while_cancelled),

@@ -40,6 +40,7 @@ struct op {
         uint64_t arrived_usec;      /* READ */
         bool opens;                 /* waits while the connection is frozen */
         bool harmless;              /* changes nothing on the server: may be ended early */
+        bool settles;               /* its end takes one from the node's unsettled */
         void (*start)(struct op *op); /* for an op that waits before it begins */
         struct node *node;          /* referred to */
         struct node *new_parent;    /* RENAME; referred to */
@@ -91,6 +92,7 @@ struct open_file {
         struct smb_file *smb;
         struct stream stream;
         bool flushed;               /* some descriptor of it was closed: RELEASE may be on its way */
+        bool written;               /* since the server's file was last closed; counted in the node's unsettled */
         unsigned reads_waiting;     /* READs that are not answered yet */
         TAILQ_ENTRY(open_file) reading; /* in redirector->reading while there are some */
 };
@@ -164,6 +166,8 @@ struct redirector {
         bool tidying;               /* it is being removed */
         sd_event_source *tidy_source;
         uint64_t parked_count;      /* for their names */
+        bool clock_known;
+        int64_t clock_offset_usec;  /* how far the server's clock is ahead of ours, as new files show */
         uint64_t closes_begun;      /* counters of closes sent to the server, */
         struct op_list closes;      /* and those under way, in order */
 
@@ -226,6 +230,13 @@ void ops_check_close_waiters(struct redirector *r);
 /* What programs see of a node, and the node's memory of it. */
 void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *attr, struct stat *ret_stat);
 void node_changed(struct redirector *r, struct node *node); /* from here, just now */
+
+/* A new file was made at t, in the server's time. */
+void note_server_time(struct redirector *r, struct smb_time t);
+/* What the server's clock shows, as far as is known: to the microsecond, as times are sent. */
+struct smb_time server_time(const struct redirector *r);
+/* The server has taken data for it. */
+void file_written(struct open_file *file);
 struct op *op_of(struct smb_request *request);
 struct redirector *redirector_of(fuse_req_t fuse);
 

@@ -38,6 +38,9 @@ struct node {
         uint64_t changed_usec; /* when it was last changed from here; 0: not */
         bool mtime_pinned;    /* set explicitly while it is open for writing: the server's close would overwrite it */
         struct smb_time pinned_mtime;
+        size_t unsettled;     /* open files that were written to: the server's modification time is not what it will be */
+        struct smb_time written_mtime; /* so this is shown meanwhile, when it was last written to from here, in the server's time, */
+        bool mtime_shown;     /* and has to stay: somebody has seen it */
         unsigned closing;     /* files of it whose close is still on its way to the server */
         LIST_HEAD(, open_file) files;
         size_t writers;       /* those that are open for writing */

@@ -8,10 +8,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/cleanup.h"
 #include "fuse/internal.h"
 #include "fuse/smb/listing.h"
+
+#define USEC_PER_SEC INT64_C(1000000)
 
 struct redirector *redirector_of(fuse_req_t fuse)
 {
@@ -59,6 +62,8 @@ void op_free(struct op *op)
                 device_resume(r);
         }
         TAILQ_REMOVE(&r->ops, op, entry);
+        if (op->settles)
+                op->node->unsettled--;
         node_unref(&r->nodes, op->node);
         node_unref(&r->nodes, op->new_parent);
         node_unref(&r->nodes, op->wait_node);
@@ -241,9 +246,55 @@ void ops_check_close_waiters(struct redirector *r)
 
 /* ---- attributes ---- */
 
+static int64_t real_usec(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
 static struct timespec timespec_from(struct smb_time t)
 {
         return (struct timespec){ .tv_sec = t.sec, .tv_nsec = t.nsec < 1000000000u ? t.nsec : 0 };
+}
+
+/* Of several files, the one that was answered for soonest tells best; a large step back is a clock that was set. */
+void note_server_time(struct redirector *r, struct smb_time t)
+{
+        int64_t offset = t.sec * USEC_PER_SEC + t.nsec / 1000 - real_usec();
+
+        if (!r->clock_known || offset > r->clock_offset_usec || offset < r->clock_offset_usec - USEC_PER_SEC)
+                r->clock_offset_usec = offset;
+        r->clock_known = true;
+}
+
+struct smb_time server_time(const struct redirector *r)
+{
+        int64_t usec = real_usec() + r->clock_offset_usec;
+
+        return (struct smb_time){ .sec = usec / USEC_PER_SEC, .nsec = (uint32_t) (usec % USEC_PER_SEC) * 1000 };
+}
+
+static bool is_earlier(struct smb_time a, struct smb_time b)
+{
+        return a.sec < b.sec || (a.sec == b.sec && a.nsec < b.nsec);
+}
+
+/* Until a file that was written to is closed, the server tells any older time. What is shown now is kept then (file_flush()). */
+static void show_times(struct node *node, const struct smb_attr *attr, struct stat *ret_stat)
+{
+        struct smb_time mtime = node->pinned_mtime;
+
+        if (!node->mtime_pinned) {
+                if (!node->mtime_shown && is_earlier(node->written_mtime, attr->mtime))
+                        node->written_mtime = attr->mtime;
+                node->mtime_shown = true;
+                mtime = node->written_mtime;
+        }
+        ret_stat->st_mtim = timespec_from(mtime);
+        if (is_earlier(attr->ctime, mtime))
+                ret_stat->st_ctim = timespec_from(mtime);
 }
 
 void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *attr, struct stat *ret_stat)
@@ -271,6 +322,8 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
                 .st_mtim = timespec_from(attr->mtime),
                 .st_ctim = timespec_from(attr->ctime),
         };
+        if (node->unsettled > 0)
+                show_times(node, attr, ret_stat);
 }
 
 void node_changed(struct redirector *r, struct node *node)

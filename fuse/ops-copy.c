@@ -30,6 +30,7 @@ static void copied(struct smb_request *request)
                 node->size_bytes = end;
         op->fuse = NULL;
         if (fuse) {
+                file_written(op->file);
                 op->file->handle.written_bytes += request->reply_length;
                 fuse_reply_write(fuse, request->reply_length);
         }

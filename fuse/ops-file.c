@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/log.h"
 #include "fuse/internal.h"
 
 static struct open_file *file_of(const struct fuse_file_info *fi)
@@ -51,8 +52,10 @@ void file_free(struct open_file *file)
         struct redirector *r = file->redirector;
 
         stream_done(file);
-        if (file->node)
+        if (file->node) {
                 file->node->writers -= is_writer(file);
+                file->node->unsettled -= file->written;
+        }
         if (file->handle.path)
                 handle_table_remove(&r->connection->handles, &file->handle);
         TAILQ_REMOVE(&r->files, file, entry);
@@ -131,7 +134,10 @@ static void looked_for(struct smb_request *request)
 {
         struct op *op = op_of(request);
 
-        op_fail(op, request->error == 0 ? -ENFILE : op->error);
+        if (request->error == 0)
+                op_fail(op, -ENFILE);
+        else /* of a file that the kernel knows: it looks the name up anew, and creates it where that was asked for */
+                op_fail(op, op->name ? op->error : op_stale_error(op->error));
 }
 
 /* The server did not open what path names, or did not make something in it, and says that there is no such thing. It says so, too,
@@ -249,6 +255,7 @@ static void created(struct smb_request *request)
         if (request->created) {
                 node->mode_known = true;
                 node->mode = op->mode & 07777;
+                note_server_time(r, request->attr.mtime);
         }
         fill_stat(r, node, &request->attr, &entry.attr);
         file->smb->file_id = request->attr.file_id;
@@ -303,6 +310,16 @@ void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mo
 
 /* ---- data ---- */
 
+void file_written(struct open_file *file)
+{
+        struct node *node = file->node;
+
+        node->unsettled += !file->written;
+        file->written = true;
+        node->mtime_pinned = node->mtime_shown = false;
+        node->written_mtime = server_time(file->redirector);
+}
+
 void file_read(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
         struct op *op = op_new(redirector_of(fuse), fuse);
@@ -335,6 +352,7 @@ static void wrote(struct smb_request *request)
                 node->size_bytes = end;
         op->fuse = NULL;
         if (fuse) {
+                file_written(op->file);
                 op->file->handle.written_bytes += request->reply_length;
                 fuse_reply_write(fuse, request->reply_length);
         }
@@ -428,8 +446,45 @@ static void flushed_close(struct smb_request *request)
         op_begin(op, start_flush_time);
 }
 
-/* Comes with every close() of every descriptor. Nothing is held back, so there is nothing to send; but a modification time that
- * a program has set can only be had by closing first, and must be there when close() returns. */
+/* A time that was only shown, not asked for, is no reason for a close() to fail. */
+static void kept_shown_time(struct smb_request *request)
+{
+        if (request->error < 0)
+                log_debug("the modification time of %s could not be kept: %s", request->path, strerror(-request->error));
+        op_reply_none(op_of(request));
+        op_free(op_of(request));
+}
+
+static void start_keep_time(struct op *op)
+{
+        if (op_ready(op))
+                op_submit(op, SMB_OP_SETATTR, kept_shown_time);
+}
+
+static void settled_close(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct node *node = op->node;
+
+        request->file = NULL;
+        if (request->error == 0 && node->mtime_shown && (node->linked || node->parked)) {
+                request->valid = SMB_SET_MTIME;
+                request->mtime = node->written_mtime;
+                op_begin(op, start_keep_time);
+                return;
+        }
+        if (request->error < 0)
+                op_fail(op, request->error);
+        else {
+                op_reply_none(op);
+                op_free(op);
+        }
+}
+
+/* Comes with every close() of every descriptor. No data are held back; but the server's close sets the
+ * modification time of what was written to, to the moment of the close. Whatever time a program has set or seen before, and whoever
+ * looks afterwards, it must not change when close() has returned. So the server's file is closed here (should another descriptor
+ * of it be used, it is opened again), and then the time set that a program has set or seen. */
 void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
         struct redirector *r = redirector_of(fuse);
@@ -438,7 +493,8 @@ void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 
         (void) ino;
         file->flushed = true;
-        if (r->phase == PHASE_REVOKING || !file->node->mtime_pinned || (file->handle.flags & O_ACCMODE) == O_RDONLY) {
+        if (r->phase == PHASE_REVOKING || (!file->written && !file->node->mtime_pinned) ||
+            (file->handle.flags & O_ACCMODE) == O_RDONLY) {
                 fuse_reply_err(fuse, r->phase == PHASE_REVOKING ? EIO : 0);
                 return;
         }
@@ -447,7 +503,13 @@ void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
                 return;
         op->node = node_ref(file->node);
         op->request.file = file->smb;
-        op_submit(op, SMB_OP_CLOSE, flushed_close);
+        if (file->node->mtime_pinned) {
+                op_submit(op, SMB_OP_CLOSE, flushed_close);
+                return;
+        }
+        op->settles = file->written;
+        file->written = false;
+        op_submit(op, SMB_OP_CLOSE, settled_close);
 }
 
 /* The kernel has sent its dirty pages and waited for the answers; libsmbclient has no flush to ask the server for. */

@@ -435,6 +435,28 @@ def make_server(directory, more_shares=None, **kwargs):
     return server
 
 
+# programs on a drive
+
+
+def sh(wnet, script, cwd):
+    """Runs a shell script on the drive; nothing may fail, nothing may be complained about."""
+    result = wnet.program("sh", "-euc", script, cwd=cwd, timeout=180)
+    assert result.code == 0 and result.err == "", repr(result)
+    return result.out
+
+
+def tree(folder):
+    """{path below folder: contents}"""
+    result = {}
+    for path, folders, files in os.walk(folder):
+        for name in folders:
+            result[os.path.relpath(os.path.join(path, name), folder)] = None
+        for name in files:
+            with open(os.path.join(path, name), "rb") as f:
+                result[os.path.relpath(os.path.join(path, name), folder)] = f.read()
+    return result
+
+
 @contextlib.contextmanager
 def opened(path, mode):
     """An unbuffered file that may be revoked while it is open: an error at its close() is no failure then."""

@@ -645,6 +645,11 @@ static bool refuse_unknown(struct cancel *x)
 
 static void resolve(struct cancel *x)
 {
+        if (x->abandoned) {
+                x->n_targets = 0; /* none is its own yet */
+                refuse(x, ERROR_CANCELLED);
+                return;
+        }
         if (x->flags & ~(uint32_t) CONNECT_UPDATE_PROFILE) {
                 error_set(&x->outcome.err, ERROR_INVALID_PARAMETER, 0, "resolve", "unknown flags: %#x", x->flags);
                 refuse(x, ERROR_INVALID_PARAMETER);
@@ -787,7 +792,7 @@ void manager_abandon(struct manager *m, const void *owner)
         struct cancel *x;
 
         TAILQ_FOREACH(x, &m->cancels, entry)
-                if (x->owner == owner) {
+                if (x->owner == owner && x->give_up_usec > 0) { /* others are done all the same */
                         x->abandoned = true;
                         x->give_up_usec = 0;
                         if (x->phase == CANCEL_WAIT)

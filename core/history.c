@@ -93,7 +93,8 @@ struct history *history_open(const char *path)
                 code = set_up(h);
         if (code == SQLITE_OK)
                 return h;
-        log_info("no history is kept: %s: %s; move the file away to begin a new one", path, sqlite3_errstr(code));
+        log_info("no history is kept: %s: %s%s", path, sqlite3_errstr(code),
+                 code == SQLITE_NOTADB ? "; move the file away to begin a new one" : "");
         history_close(h);
         return NULL;
 }

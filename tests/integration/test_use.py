@@ -171,6 +171,7 @@ def test_a_broken_profile(use, wnet, unc):
     assert (result.code, result.out) == (0, NOT_REMEMBERED + NOTHING) and str(wnet.profile) in result.err, repr(result)
     error = use.fails(*logon("Z:", unc))
     assert error.startswith("System error 1206 has occurred.\n\nThe network connection profile is corrupted.\n(") and str(wnet.profile) in error
+    assert "/persistent:no" in error
     assert wnet.list() == []
     result = use(*logon("Z:", unc), "/persistent:no")
     assert (result.code, result.out) == (0, DONE) and result.err.startswith("note: /persistent could not be made the default: ")

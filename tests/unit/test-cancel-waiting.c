@@ -83,6 +83,28 @@ static void giving_up(void **state)
         assert_string_equal(state_of(d, "Z:"), "none");
 }
 
+/* It waits for its turn behind another one when its owner goes. */
+static void giving_up_in_the_queue(void **state)
+{
+        struct driver *d = *state;
+        struct answer *first, *second;
+        struct handle handle;
+        const int owner = 0;
+
+        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR);
+        fake_plan("Z:")->step_usec = 200000;
+        open_file(find(d, "Z:"), &handle);
+        first = begin_cancel(d, "Z:", 0, false);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "cancelling") == 0);
+        second = begin_waiting_cancel(d, "Z:", 0, LONG_USEC, &owner);
+        run_for(d, 20000);
+        manager_abandon(&d->manager, &owner);
+        assert_int_equal(wait_for(first), ERROR_OPEN_FILES);
+        close_file(find(d, "Z:"), &handle);
+        assert_int_equal(wait_for(second), ERROR_CANCELLED);
+        assert_string_equal(state_of(d, "Z:"), "ok");
+}
+
 static void busy_without_a_file(void **state)
 {
         struct driver *d = *state;
@@ -224,6 +246,7 @@ int main(void)
                 TEST(last_holder_lets_go),
                 TEST(patience_ends),
                 TEST(giving_up),
+                TEST(giving_up_in_the_queue),
                 TEST(busy_without_a_file),
                 TEST(gone_meanwhile),
                 TEST(other_refusals_do_not_wait),

@@ -149,8 +149,15 @@ static int choose_persistence(struct connect *connect, struct control_client *cl
 {
         if (!connect->request->local)
                 return 0;
-        if (connect->request->persistence == USE_AS_LAST_TIME)
-                return control_get_persistence(client, &connect->persistent, err);
+        if (connect->request->persistence == USE_AS_LAST_TIME) {
+                int r = control_get_persistence(client, &connect->persistent, err);
+                struct wn_error refusal = *err;
+
+                if (r == ERROR_CANNOT_OPEN_PROFILE || r == ERROR_BAD_PROFILE)
+                        error_set(err, r, refusal.cause, refusal.phase, "%.400s; /persistent:no connects without remembering",
+                                  refusal.text);
+                return r;
+        }
         connect->persistent = connect->request->persistence == USE_REMEMBER;
         return 0;
 }

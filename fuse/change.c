@@ -277,6 +277,37 @@ static void go_on(struct redirector *r)
         }
 }
 
+static void time_pinned(struct smb_request *request)
+{
+        op_free(op_of(request));
+}
+
+static void start_pin(struct op *op)
+{
+        if (op_ready(op))
+                op_submit(op, SMB_OP_SETATTR, time_pinned);
+}
+
+/* With the close of a held file came the server's own time; until the next write the one counts that was set (file_flush()). */
+static void pin_times(struct redirector *r)
+{
+        struct open_file *file;
+
+        TAILQ_FOREACH(file, &r->files, entry) {
+                struct op *op;
+
+                if (!file->node || !file->node->mtime_pinned || file != LIST_FIRST(&file->node->files))
+                        continue;
+                op = op_new(r, NULL);
+                if (!op)
+                        return;
+                op->node = node_ref(file->node);
+                op->request.valid = SMB_SET_MTIME;
+                op->request.mtime = file->node->pinned_mtime;
+                op_begin(op, start_pin);
+        }
+}
+
 static void finish(struct change *c, int error)
 {
         struct redirector *r = c->redirector;
@@ -293,6 +324,8 @@ static void finish(struct change *c, int error)
                 drop_target(c, dropped);
         }
         node_unref(&r->nodes, dropped);
+        if (error != -ECANCELED)
+                pin_times(r);
         if (error < 0)
                 op_fail(c->op, error);
         else {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -84,10 +85,18 @@ static fuse_req_t take_fuse(struct op *op)
         return fuse;
 }
 
+/* What a server says of a name that is too long for its file system does not tell that from one that it does not like. */
+static bool name_too_long(const struct op *op)
+{
+        return (op->name && strlen(op->name) > NAME_MAX) || (op->new_name && strlen(op->new_name) > NAME_MAX);
+}
+
 void op_fail(struct op *op, int error)
 {
         fuse_req_t fuse = take_fuse(op);
 
+        if (error == -EINVAL && name_too_long(op))
+                error = -ENAMETOOLONG;
         if (fuse)
                 fuse_reply_err(fuse, error == -ECANCELED ? EIO : -error);
         op_free(op);
@@ -304,7 +313,7 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
         uint64_t size = directory || attr->size_bytes > INT64_MAX ? 0 : attr->size_bytes;
 
         if (!directory && (attr->dos & SMB_ATTR_READONLY))
-                mode &= ~(mode_t) 0222;
+                mode &= mode & 0200 ? ~(mode_t) 0222 : ~(mode_t) 0; /* without the owner's bit it is as it was set */
         else if (!directory && node->mode_known)
                 mode |= 0200;
         node->directory = directory;
@@ -312,7 +321,7 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
         *ret_stat = (struct stat){
                 .st_ino = node->ino,
                 .st_mode = (directory ? S_IFDIR : S_IFREG) | mode,
-                .st_nlink = directory ? 2 : node->linked ? 1 : 0,
+                .st_nlink = !node->linked ? 0 : directory ? 2 : 1,
                 .st_uid = getuid(),
                 .st_gid = getgid(),
                 .st_size = (off_t) size,

@@ -182,7 +182,7 @@ static void listed(struct smb_request *request)
         fuse_req_t fuse = op->fuse;
         struct fuse_file_info info = { .fh = (uint64_t) (uintptr_t) dir };
         int error = request->error;
-        bool opening = op->start != NULL;
+        bool opening = op->opens;
 
         dir->listed_usec = redirector_now(op->redirector);
         dir->list_worker = request->worker;
@@ -357,24 +357,39 @@ static void serve_readers(struct open_dir *dir)
         }
 }
 
+static void start_reload(struct op *op)
+{
+        struct redirector *r = op->redirector;
+        struct open_dir *dir = op->dir;
+        int error;
+
+        if (r->change) { /* it may be its name */
+                TAILQ_INSERT_TAIL(&r->change_waiters, op, wait);
+                return;
+        }
+        error = node_path(dir->node, NULL, &op->request.path);
+        if (error < 0) {
+                op_free(op);
+                loading_ended(dir, error == -ESTALE ? 0 : error); /* it was deleted: nothing is in it */
+                return;
+        }
+        op_submit(op, SMB_OP_LIST, listed);
+}
+
 /* Reads the directory anew. */
 static void reload(struct open_dir *dir)
 {
         struct op *op = op_new(dir->redirector, NULL);
-        int error = op ? node_path(dir->node, NULL, &op->request.path) : -ENOMEM;
 
         forget_entries(dir);
-        if (error < 0) {
-                if (op)
-                        op_free(op);
-                dir->complete = true;
-                dir->error = error == -ESTALE ? 0 : error; /* it was deleted: nothing is in it */
+        dir->loading = true;
+        dir->asked_usec = redirector_now(dir->redirector);
+        if (!op) {
+                loading_ended(dir, -ENOMEM);
                 return;
         }
         op->dir = dir;
-        dir->loading = true;
-        dir->asked_usec = redirector_now(dir->redirector);
-        op_submit(op, SMB_OP_LIST, listed);
+        op_begin(op, start_reload);
 }
 
 void dir_readdirplus(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)

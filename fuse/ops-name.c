@@ -138,7 +138,12 @@ static void got_attr(struct smb_request *request)
 
 static void start_getattr(struct op *op)
 {
-        if (op_ready(op))
+        static const struct smb_attr removed_directory = { .dos = SMB_ATTR_DIRECTORY };
+
+        if (op->node->directory && !op->node->linked) {
+                op_reply_attr(op, op->node, &removed_directory);
+                op_free(op);
+        } else if (op_ready(op))
                 op_submit(op, SMB_OP_STAT, got_attr);
 }
 

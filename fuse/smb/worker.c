@@ -24,6 +24,7 @@
 #include "core/log.h"
 #include "fuse/smb/listing.h"
 
+#define CREATE_TRIES 5
 #define WORKER_HANDLES_MAX 12000u /* libsmbclient's and smbd's own limits lie above */
 
 struct open_handle {
@@ -156,7 +157,7 @@ static int open_or_create(struct worker *w, struct smb_message *m, int *ret_flag
 {
         const struct smb_backend_ops *ops = w->backend->ops;
         int flags = (int) m->flags & ~O_APPEND;
-        int r;
+        int r = -ENOENT;
 
         *ret_flags = flags;
         m->created = (flags & O_CREAT) != 0;
@@ -164,12 +165,19 @@ static int open_or_create(struct worker *w, struct smb_message *m, int *ret_flag
                 return open_again(w, m->text, flags, ret_file);
         if (!m->created)
                 return ops->open(w->backend, m->text, flags, ret_file);
-        r = create(w, m->text, ret_flags, ret_file);
-        if (r != -EEXIST || (flags & O_EXCL))
-                return r;
-        m->created = 0;
-        *ret_flags = flags & ~O_CREAT;
-        return ops->open(w->backend, m->text, *ret_flags, ret_file);
+        for (int tries = 0; tries < CREATE_TRIES; tries++) { /* again when somebody deletes it between the two */
+                m->created = 1;
+                *ret_flags = flags;
+                r = create(w, m->text, ret_flags, ret_file);
+                if (r != -EEXIST || (flags & O_EXCL))
+                        return r;
+                m->created = 0;
+                *ret_flags = flags & ~O_CREAT;
+                r = ops->open(w->backend, m->text, *ret_flags, ret_file);
+                if (r != -ENOENT)
+                        return r;
+        }
+        return r;
 }
 
 static int do_open(struct worker *w, struct smb_message *m)

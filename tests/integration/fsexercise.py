@@ -97,10 +97,11 @@ class Exercise:
 
     # both sides
 
-    def both(self, what, call, paths=(), convert=None):
-        """call(side) on both sides, side 0 is the drive. Returns the result, which is the same."""
+    def both(self, what, call, paths=(), convert=None, partial=()):
+        """call(side) on both sides, side 0 is the drive. Returns the result, which is the same. partial: what it may also
+        answer on the drive when something fails in its middle."""
         drive = outcome(lambda: call(0))
-        if self.lossy and isinstance(drive, OSError) and drive.errno in LOSSES:
+        if self.lossy and (isinstance(drive, OSError) and drive.errno in LOSSES or drive in partial):
             self.log.append(f"{self.n}: {what} → lost: {shown(drive)}")
             raise Loss(paths)
         model = outcome(lambda: call(1))
@@ -186,12 +187,13 @@ class Exercise:
         f, data = self.some_open(), self.some_data()
         if f:
             self.both(f"write {f.path} {len(data)}{' append' if f.flags & os.O_APPEND else ''}",
-                      lambda side: os.write(f.fds[side], data), {f.path})
+                      lambda side: os.write(f.fds[side], data), {f.path}, partial=range(len(data)))
 
     def do_pwrite(self):
         f, data, offset = self.some_open(), self.some_data(), self.some_offset()
         if f:
-            self.both(f"pwrite {f.path} {len(data)} at {offset}", lambda side: os.pwrite(f.fds[side], data, offset), {f.path})
+            self.both(f"pwrite {f.path} {len(data)} at {offset}", lambda side: os.pwrite(f.fds[side], data, offset), {f.path},
+                      partial=range(len(data)))
 
     def do_seek(self):
         f, offset = self.some_open(), self.some_offset()

@@ -405,3 +405,55 @@ def test_times_that_are_set_leave_the_attributes_alone(z):
     time.sleep(1.2)  # the attributes' time-out
     stat = os.stat(z / "f")
     assert not stat.st_mode & 0o222 and stat.st_mtime == 1_000_000_000
+
+
+def test_a_time_that_was_set_outlives_a_rename(z):
+    with opened(z / "f", "x+b") as f:
+        f.write(b"f")
+        os.utime(f.fileno(), (1_000_000_000, 1_000_000_000))
+        os.rename(z / "f", z / "g")
+        assert os.stat(z / "g").st_mtime == 1_000_000_000
+        time.sleep(1.2)  # the attributes' time-out
+        assert os.stat(z / "g").st_mtime == 1_000_000_000
+    assert os.stat(z / "g").st_mtime == 1_000_000_000
+
+
+def test_a_removed_directory_that_is_open(z):
+    (z / "d").mkdir()
+    fd = os.open(z / "d", os.O_RDONLY)
+    try:
+        os.rmdir(z / "d")
+        assert os.fstat(fd).st_nlink == 0 and os.listdir(fd) == []
+    finally:
+        os.close(fd)
+
+
+def test_a_directory_is_renamed_while_it_is_listed(z):
+    """The listing is that of the directory, whatever it is called at the moment."""
+    (z / "d0").mkdir()
+    (z / "d0" / "f").write_text("f")
+    stop, wrong = threading.Event(), []
+
+    def lister():
+        fd = os.open(z / "d0", os.O_RDONLY)
+        ready.wait()
+        try:
+            while not stop.is_set():
+                if os.listdir(fd) != ["f"]:
+                    wrong.append("not what is in it")
+        except OSError as e:
+            wrong.append(str(e))
+        finally:
+            os.close(fd)
+
+    ready = threading.Barrier(3)
+    threads = [threading.Thread(target=lister) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    for n in range(60):
+        os.rename(z / f"d{n}", z / f"d{n + 1}")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong[:3]

@@ -457,3 +457,16 @@ def test_a_directory_is_renamed_while_it_is_listed(z):
     for thread in threads:
         thread.join()
     assert not wrong, wrong[:3]
+
+
+def test_a_name_is_made_again_that_another_machine_has_just_deleted(z, server):
+    for i in range(3):
+        (z / "f").write_text("old")
+        assert (z / "f").exists()
+        os.unlink(server.data / "f")
+        fd = os.open(z / "f", os.O_CREAT | os.O_RDWR)
+        os.write(fd, b"%d" % i)
+        os.close(fd)
+        assert (server.data / "f").read_text() == str(i)
+    os.unlink(server.data / "f")
+    assert error_name(error_of(lambda: os.open(z / "f", os.O_RDONLY))) == "ENOENT"

@@ -17,17 +17,23 @@ BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration
 """
 
 
+def listens(path):
+    """Whether somebody can connect: the socket is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(str(path)) == 0
+
+
 class Bus:
     """A session bus for a user of wnet; before the daemon starts."""
 
     def __init__(self, wnet):
         self.wnet = wnet
-        socket, config = wnet.root / "bus", wnet.root / "bus.conf"
-        config.write_text(BUS.format(socket))
+        path, config = wnet.root / "bus", wnet.root / "bus.conf"
+        config.write_text(BUS.format(path))
         self.process = wnet.popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"])
-        wnet.env["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={socket}"
+        wnet.env["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={path}"
         wnet.env["XDG_DATA_HOME"] = str(wnet.root / "data")
-        wait_until(socket.exists, "the session bus listens")
+        wait_until(lambda: listens(path), "the session bus listens")
 
 
 class Keyring:

@@ -75,6 +75,7 @@ static void link_died(struct smb_link *link, const struct wn_error *err, bool ti
 {
         link->death = *err;
         link->death_was_up = link->state == LINK_UP;
+        link->death_unexplained = false;
         link->death_timed_out = timed_out;
         link->state = LINK_DYING;
         (void) sd_event_source_set_enabled(link->reply_source, SD_EVENT_OFF);
@@ -272,12 +273,13 @@ static void worker_gone(struct smb_link *link)
         if (link->state != LINK_DYING && take_replies(link) == 0) {
                 error_set(&err, ERROR_EXTENDED_ERROR, EPIPE, "worker", "the worker process ended");
                 link_died(link, &err, false);
+                link->death_unexplained = true;
         }
         if (link->state != LINK_DYING)
                 return;
         err = link->death;
         link_kill(link);
-        pool_link_died(link, &err, link->death_was_up, link->death_timed_out);
+        pool_link_died(link, &err);
 }
 
 static int on_setup_closed(sd_event_source *source, int fd, uint32_t revents, void *userdata)

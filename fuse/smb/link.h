@@ -37,7 +37,8 @@ struct smb_link {
         uint64_t next_attempt_usec; /* CLOCK_MONOTONIC: not to be started again before */
         unsigned failures;          /* in a row */
         struct wn_error death;      /* DYING: why, */
-        bool death_was_up, death_timed_out; /* and how */
+        bool death_was_up, death_timed_out; /* and how: it had been connected; by its deadline; */
+        bool death_unexplained;     /* the process was just gone, which says nothing of the server */
 };
 
 void link_init(struct smb_link *link, struct smb_pool *pool, unsigned index);
@@ -53,8 +54,7 @@ void link_dispatch(struct smb_link *link);
 
 /* Called by the link, implemented by the pool. */
 void pool_link_connected(struct smb_link *link, const char *user, const char *domain); /* as whom; domain may be "" */
-/* was_up: it had been connected; timed_out: by its deadline. */
-void pool_link_died(struct smb_link *link, const struct wn_error *err, bool was_up, bool timed_out);
+void pool_link_died(struct smb_link *link, const struct wn_error *err);
 void pool_request_done(struct smb_link *link, struct smb_request *request);
 void pool_request_refused(struct smb_link *link, struct smb_request *request, int error); /* its done() comes later */
 bool pool_take_slot(struct smb_pool *pool, struct smb_request *request);

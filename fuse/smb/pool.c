@@ -23,6 +23,7 @@
 #define ON_DEMAND_RETRY_USEC (1 * 1000000ULL) /* a request may start a new attempt this long after the last one failed */
 #define RETRY_MIN_USEC (1 * 1000000ULL)       /* without a request: attempts in these distances, doubled each time */
 #define RETRY_MAX_USEC (30 * 1000000ULL)
+#define REPEATS_MAX 3u                        /* one that kills its worker each time shall come to an end, too */
 
 struct smb_pool {
         struct smb_pool_config config;
@@ -471,7 +472,7 @@ static void route(struct smb_pool *pool, struct smb_request *request)
 void smb_pool_submit(struct smb_pool *pool, struct smb_request *request)
 {
         request->error = 0;
-        request->retried = false;
+        request->repeats = 0;
         request->reply_length = 0;
         if (request->file)
                 request->file->refs++;
@@ -531,7 +532,7 @@ static void plan_retry(struct smb_pool *pool)
         (void) sd_event_source_set_enabled(pool->retry_source, SD_EVENT_ONESHOT);
 }
 
-void pool_link_died(struct smb_link *link, const struct wn_error *err, bool was_up, bool timed_out)
+void pool_link_died(struct smb_link *link, const struct wn_error *err)
 {
         struct smb_pool *pool = link->pool;
         struct smb_request_list sent = TAILQ_HEAD_INITIALIZER(sent), pending = TAILQ_HEAD_INITIALIZER(pending);
@@ -544,18 +545,20 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err, bool was_
                 return;
         }
         log_info("the worker for %s ended: %s", link->index == NAMES_WORKER ? "names" : "files", err->text);
-        /* One that was connected gets a prompt successor; one that could not connect makes the next one wait. */
-        link->next_attempt_usec = was_up ? 0 : now_usec(pool) + ON_DEMAND_RETRY_USEC;
+        /* One that was connected gets a prompt successor, as one does that somebody killed; one that could not connect makes the next
+         * one wait. */
+        link->next_attempt_usec = link->death_was_up || (link->death_unexplained && link->failures < REPEATS_MAX)
+                ? 0 : now_usec(pool) + ON_DEMAND_RETRY_USEC;
         if (link->index == NAMES_WORKER) {
                 set_health(pool, false, err->text);
                 plan_retry(pool);
         }
         link->failures++;
-        for (bool hung = timed_out; (request = TAILQ_FIRST(&sent)); hung = false) {
+        for (bool hung = link->death_timed_out; (request = TAILQ_FIRST(&sent)); hung = false) {
                 TAILQ_REMOVE(&sent, request, queue);
                 left_worker(pool, request);
-                if (!hung && !request->retried && repeatable(request)) { /* the oldest is what it hung in */
-                        request->retried = true;
+                if (!hung && request->repeats < REPEATS_MAX && repeatable(request)) { /* the oldest is what it hung in */
+                        request->repeats++;
                         route(pool, request);
                 } else
                         finish(pool, request,

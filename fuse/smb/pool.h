@@ -8,9 +8,9 @@
  *
  * Worker 0 serves names (look-ups, listings, changes of the tree); the others, where there are any, serve open files, so that
  * bulk data never holds up a look-up. They are started when they are needed. An open file belongs to the worker that opened it. A
- * worker that crashes or exceeds its deadline is killed and replaced: requests that may be repeated go to its successor (once),
- * files are opened again there when they are next used, provided that the server still has the same file under the name; the other
- * requests end with -EIO.
+ * worker that crashes or exceeds its deadline is killed and replaced: requests that may be repeated go to its successor (three
+ * times at most), files are opened again there when they are next used, provided that the server still has the same file under
+ * the name; the other requests end with -EIO.
  */
 
 #include <stdbool.h>
@@ -78,7 +78,7 @@ struct smb_request {
         struct smb_space space;
 
         /* the pool's own */
-        bool retried;
+        unsigned repeats;      /* workers that died over it */
         bool internal;
         TAILQ_ENTRY(smb_request) queue;
 };

@@ -7,7 +7,7 @@
 
 #include "pool-driver.h"
 
-static void repeated_once(void **state)
+static void repeated(void **state)
 {
         static const struct {
                 enum fake_act act;
@@ -31,12 +31,33 @@ static void repeated_once(void **state)
                 assert_int_equal(d->n_down, i + 1);
                 assert_int_equal(d->n_up, i + 1);
 
-                fake_break(d->server, FAKE_STAT, "f", deaths[i].act, deaths[i].value, 2);
-                assert_int_equal(pool_do(d, SMB_OP_STAT, "f"), -EIO); /* twice is enough */
-                assert_int_equal(fake_count(d->server, FAKE_STAT, "f"), before + 4);
+                fake_break(d->server, FAKE_STAT, "f", deaths[i].act, deaths[i].value, 3);
+                assert_int_equal(pool_do(d, SMB_OP_STAT, "f"), 0);
+                assert_int_equal(fake_count(d->server, FAKE_STAT, "f"), before + 6);
+
+                fake_break(d->server, FAKE_STAT, "f", deaths[i].act, deaths[i].value, 4);
+                assert_int_equal(pool_do(d, SMB_OP_STAT, "f"), -EIO); /* it must be the request */
+                assert_int_equal(fake_count(d->server, FAKE_STAT, "f"), before + 10);
                 assert_int_equal(pool_do(d, SMB_OP_STAT, "f"), 0);
                 d->n_down = d->n_up = (unsigned) i + 1;
         }
+}
+
+/* Whoever kills workers meets one that is just connecting, too: it has a successor at once. */
+static void killed_while_connecting(void **state)
+{
+        struct driver *d = *state;
+
+        fake_add(d->server, "f", "text");
+        assert_int_equal(pool_start(d), NO_ERROR);
+        fake_break(d->server, FAKE_STAT, "f", FAKE_EXIT, 0, 1);
+        fake_break(d->server, FAKE_CONNECT, "*", FAKE_EXIT, 0, 2);
+        assert_int_equal(pool_do(d, SMB_OP_STAT, "f"), 0);
+        assert_int_equal(d->n_down, 1);
+
+        fake_break(d->server, FAKE_STAT, "f", FAKE_EXIT, 0, 1);
+        fake_break(d->server, FAKE_CONNECT, "*", FAKE_EXIT, 0, -1);
+        assert_int_equal(pool_do(d, SMB_OP_STAT, "f"), -EHOSTDOWN); /* no endless loop */
 }
 
 /* What may have happened already is not done twice. */
@@ -407,7 +428,8 @@ static void somebody_left_behind(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(repeated_once),
+                TEST(repeated),
+                TEST(killed_while_connecting),
                 TEST(not_repeated),
                 TEST(idle_worker_killed),
                 TEST(print_job),

@@ -106,7 +106,7 @@ class User:
             print(f"left mounted: {mountpoint}", file=sys.stderr)
             subprocess.run(["fusermount3", "-u", "-z", mountpoint], check=False, **self._as())
         # never delete through a mount: that would be the server's files
-        if not os.environ.get("WNET_TEST_KEEP", "WNET_EXERCISE_OPS") and f" {self.tmp}/" not in Path("/proc/self/mountinfo").read_text(encoding="utf-8"):
+        if not os.environ.get("WNET_TEST_KEEP") and f" {self.tmp}/" not in Path("/proc/self/mountinfo").read_text(encoding="utf-8"):
             subprocess.run(["chmod", "-R", "u+rwX", self.tmp], check=False, stderr=subprocess.DEVNULL, **self._as())
             shutil.rmtree(self.tmp, ignore_errors=True)
 

@@ -3,7 +3,7 @@
  * Routing of requests to workers, and what happens when one of these is gone. A request is in exactly one place: a link's
  * pending or sent list, a file's waiting list, or the list of finished ones whose callback is due.
  *
- * Callbacks run from the event loop only (finish(), or a link's reply), so that a caller of smb_pool_submit() never finds its
+ * Callbacks run from the event loop only (pool_finish(), or a link's reply), so that a caller of smb_pool_submit() never finds its
  * own state changed under its feet.
  */
 
@@ -15,39 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/cleanup.h"
 #include "core/log.h"
 #include "fuse/smb/link.h"
+#include "fuse/smb/pool-internal.h"
 
-#define NAMES_WORKER 0u
 #define ON_DEMAND_RETRY_USEC (1 * 1000000ULL) /* a request may start a new attempt this long after the last one failed */
 #define RETRY_MIN_USEC (1 * 1000000ULL)       /* without a request: attempts in these distances, doubled each time */
 #define RETRY_MAX_USEC (30 * 1000000ULL)
 #define REPEATS_MAX 3u                        /* one that kills its worker each time shall come to an end, too */
-
-struct smb_pool {
-        struct smb_pool_config config;
-        struct arena arena;
-        struct smb_link links[POOL_WORKERS_MAX];
-        unsigned n_links;
-        bool connected;  /* once */
-        bool healthy;
-        bool closing;
-        bool slots_wanted; /* a pending request found no slot */
-        struct smb_request_list finished;
-        sd_event_source *finish_source, *retry_source;
-};
-
-/* A file that is closed for a while. */
-struct smb_hold {
-        enum { HOLD_WAITING, HOLD_CLOSING, HOLD_CLOSED } state; /* WAITING: for the requests under way */
-        struct smb_request close;
-        void (*held)(void *userdata);
-        void *userdata;
-};
-
-static void route(struct smb_pool *pool, struct smb_request *request);
-static void left_worker(struct smb_pool *pool, struct smb_request *request);
 
 const struct smb_pool_config *pool_config(const struct smb_pool *pool)
 {
@@ -78,20 +53,6 @@ static bool fills_slot(const struct smb_request *request)
         return request->op == SMB_OP_READ || request->op == SMB_OP_LIST_NEXT || request->op == SMB_OP_SHARES;
 }
 
-static void count_file(struct smb_pool *pool, struct smb_file *file)
-{
-        if (!file->counted)
-                pool->links[file->worker].n_files++;
-        file->counted = true;
-}
-
-static void uncount_file(struct smb_pool *pool, struct smb_file *file)
-{
-        if (file->counted)
-                pool->links[file->worker].n_files--;
-        file->counted = false;
-}
-
 /* ---- ends of requests ---- */
 
 static void call_done(struct smb_pool *pool, struct smb_request *request)
@@ -103,7 +64,7 @@ static void call_done(struct smb_pool *pool, struct smb_request *request)
                 request->slot = SMB_NO_SLOT;
         }
         if (request->op == SMB_OP_CLOSE || (request->op == SMB_OP_OPEN && request->error < 0 && !request->internal))
-                uncount_file(pool, file);
+                file_uncount(pool, file);
         request->done(request);
         smb_file_unref(file);
 }
@@ -128,8 +89,7 @@ static int on_finish(sd_event_source *source, void *userdata)
         return 0;
 }
 
-/* Ends a request soon, with error. */
-static void finish(struct smb_pool *pool, struct smb_request *request, int error)
+void pool_finish(struct smb_pool *pool, struct smb_request *request, int error)
 {
         request->error = error;
         TAILQ_INSERT_TAIL(&pool->finished, request, queue);
@@ -139,14 +99,14 @@ static void finish(struct smb_pool *pool, struct smb_request *request, int error
 
 void pool_request_done(struct smb_link *link, struct smb_request *request)
 {
-        left_worker(link->pool, request);
+        file_left_worker(link->pool, request);
         call_done(link->pool, request);
 }
 
 void pool_request_refused(struct smb_link *link, struct smb_request *request, int error)
 {
-        left_worker(link->pool, request);
-        finish(link->pool, request, error);
+        file_left_worker(link->pool, request);
+        pool_finish(link->pool, request, error);
 }
 
 /* What a request ends with when its server is away: descriptors say that their data is out of reach, names that the host is. */
@@ -203,201 +163,6 @@ void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot)
                 (void) sd_event_source_set_enabled(pool->finish_source, SD_EVENT_ONESHOT);
 }
 
-/* ---- files ---- */
-
-/* Which worker opens a file: of those that share the work and have room for a file the first idle one, else one not started yet,
- * else the least busy. Those behind come one after the other, when the ones before are full; when all are, the emptiest has
- * to say that there is no more. */
-static unsigned choose_worker(const struct smb_pool *pool)
-{
-        const struct smb_link *best = NULL, *emptiest = &pool->links[pool->n_links > 1 ? 1 : NAMES_WORKER];
-
-        for (unsigned i = 1; i < pool->n_links && (!best || i <= POOL_BUSY_WORKERS); i++) {
-                const struct smb_link *link = &pool->links[i];
-
-                if (link->n_files < emptiest->n_files)
-                        emptiest = link;
-                if (link->n_files < pool->config.worker_files && (!best || link->n_under_way < best->n_under_way))
-                        best = link;
-        }
-        return best ? best->index : emptiest->index;
-}
-
-struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags)
-{
-        struct smb_file *file = calloc(1, sizeof(*file));
-
-        if (!file)
-                return NULL;
-        file->path = strdup(path);
-        if (!file->path) {
-                free(file);
-                return NULL;
-        }
-        file->flags = flags;
-        file->refs = 1;
-        TAILQ_INIT(&file->waiting);
-        file->worker = choose_worker(pool);
-        count_file(pool, file);
-        return file;
-}
-
-void smb_file_unref(struct smb_file *file)
-{
-        if (!file || --file->refs > 0)
-                return;
-        assert(TAILQ_EMPTY(&file->waiting) && !file->reopening && !file->hold);
-        free(file->path);
-        free(file);
-}
-
-static void reopened(struct smb_request *open)
-{
-        struct smb_pool *pool = open->userdata;
-        struct smb_file *file = open->file;
-        struct smb_request_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
-        struct smb_request *request;
-        int error = open->error;
-
-        file->reopening = false;
-        TAILQ_CONCAT(&waiting, &file->waiting, queue); /* some may wait again */
-        if (error == 0 && file->file_id != 0 && open->attr.file_id != 0 && file->file_id != open->attr.file_id) {
-                log_warning("a file was replaced on the server while it was out of reach: %s", file->path);
-                file->dead = true;
-        }
-        while ((request = TAILQ_FIRST(&waiting))) {
-                TAILQ_REMOVE(&waiting, request, queue);
-                if (error < 0 || (file->dead && request->op != SMB_OP_CLOSE))
-                        finish(pool, request, request->op == SMB_OP_CLOSE ? 0 : -EIO);
-                else
-                        route(pool, request);
-        }
-        free(open);
-}
-
-/* Opens file at its worker's present process; what waits for it follows. */
-static void reopen(struct smb_pool *pool, struct smb_file *file)
-{
-        struct smb_request *open = calloc(1, sizeof(*open));
-
-        if (!open) {
-                struct smb_request *request;
-
-                while ((request = TAILQ_FIRST(&file->waiting))) {
-                        TAILQ_REMOVE(&file->waiting, request, queue);
-                        finish(pool, request, -ENOMEM);
-                }
-                return;
-        }
-        *open = (struct smb_request){
-                .op = SMB_OP_OPEN, .path = file->path, .flags = (uint32_t) (file->flags & ~(O_CREAT | O_EXCL | O_TRUNC)),
-                .valid = SMB_WANT_ATTR | SMB_OPEN_AGAIN, .file = file, .slot = SMB_NO_SLOT, .done = reopened, .userdata = pool,
-                .internal = true,
-        };
-        file->reopening = true;
-        file->refs++;
-        count_file(pool, file);
-        route(pool, open);
-}
-
-/* ---- holding ---- */
-
-static void hold_closed(struct smb_request *close)
-{
-        struct smb_file *file = close->file;
-        struct smb_hold *hold = file->hold;
-
-        file->generation = 0;
-        hold->state = HOLD_CLOSED;
-        hold->held(hold->userdata);
-}
-
-static void close_held(struct smb_pool *pool, struct smb_file *file)
-{
-        struct smb_hold *hold = file->hold;
-
-        hold->state = HOLD_CLOSING;
-        hold->close = (struct smb_request){
-                .op = SMB_OP_CLOSE, .file = file, .slot = SMB_NO_SLOT, .done = hold_closed,
-        };
-        file->refs++;
-        route(pool, &hold->close);
-}
-
-/* A request is no longer at its worker: answered, refused, or the worker is gone. */
-static void left_worker(struct smb_pool *pool, struct smb_request *request)
-{
-        struct smb_file *file = request->file;
-
-        if (!file)
-                return;
-        assert(file->under_way > 0);
-        file->under_way--;
-        if (file->hold && file->hold->state == HOLD_WAITING && file->under_way == 0)
-                close_held(pool, file);
-}
-
-int smb_file_hold(struct smb_pool *pool, struct smb_file *file, void (*held)(void *userdata), void *userdata)
-{
-        assert(!file->hold);
-        file->hold = calloc(1, sizeof(*file->hold));
-        if (!file->hold)
-                return -ENOMEM;
-        file->hold->held = held;
-        file->hold->userdata = userdata;
-        if (file->under_way == 0)
-                close_held(pool, file);
-        return 0;
-}
-
-/* What has waited while its file was held (a SETATTR, an OPEN that is repeated) names it as the file is called now. A COPY names
- * another file, which may have been renamed as well. */
-static int follow(struct smb_request *request, const struct smb_file *file)
-{
-        char *path;
-
-        if (request->op == SMB_OP_COPY)
-                return -EAGAIN;
-        if (request->internal) { /* the reopening, which has borrowed it */
-                request->path = file->path;
-                return 0;
-        }
-        if (!request->path)
-                return 0;
-        path = strdup(file->path);
-        if (!path)
-                return -ENOMEM;
-        free(request->path);
-        request->path = path;
-        return 0;
-}
-
-void smb_file_release(struct smb_pool *pool, struct smb_file *file, const char *path)
-{
-        struct smb_request_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
-        struct smb_request *request;
-        char *copy = path ? strdup(path) : NULL;
-        int r;
-
-        assert(file->hold && file->hold->state == HOLD_CLOSED);
-        free(TAKE_PTR(file->hold));
-        if (path && !copy)
-                file->dead = true; /* better no file than another one */
-        if (copy) {
-                free(file->path);
-                file->path = copy;
-        }
-        TAILQ_CONCAT(&waiting, &file->waiting, queue);
-        while ((request = TAILQ_FIRST(&waiting))) {
-                TAILQ_REMOVE(&waiting, request, queue);
-                r = copy ? follow(request, file) : 0;
-                if (r < 0)
-                        finish(pool, request, r);
-                else
-                        route(pool, request);
-        }
-}
-
 /* ---- routing ---- */
 
 static struct smb_link *link_of(struct smb_pool *pool, const struct smb_request *request)
@@ -425,40 +190,36 @@ static bool refers_to_gone_process(const struct smb_link *link, const struct smb
         }
 }
 
-static void route(struct smb_pool *pool, struct smb_request *request)
+void pool_route(struct smb_pool *pool, struct smb_request *request)
 {
         struct smb_link *link = link_of(pool, request);
 
         if (pool->closing) {
-                finish(pool, request, -ECANCELED);
+                pool_finish(pool, request, -ECANCELED);
                 return;
         }
         if (request->file && request->file->dead && request->op != SMB_OP_CLOSE) {
-                finish(pool, request, -EIO);
+                pool_finish(pool, request, -EIO);
                 return;
         }
-        if (request->file && request->file->hold && request != &request->file->hold->close) {
-                TAILQ_INSERT_TAIL(&request->file->waiting, request, queue);
-                return;
-        }
-        if (request->op == SMB_OP_CLOSE && request->file->reopening) {
+        if (request->file && file_defers(request->file, request)) {
                 TAILQ_INSERT_TAIL(&request->file->waiting, request, queue);
                 return;
         }
         if (refers_to_gone_process(link, request)) {
                 if (request->op == SMB_OP_CLOSE || request->op == SMB_OP_LIST_CLOSE)
-                        finish(pool, request, lost_close_error(request));
+                        pool_finish(pool, request, lost_close_error(request));
                 else if (request->op == SMB_OP_LIST_NEXT || request->file->once)
-                        finish(pool, request, -EIO);
+                        pool_finish(pool, request, -EIO);
                 else {
                         TAILQ_INSERT_TAIL(&request->file->waiting, request, queue);
                         if (!request->file->reopening)
-                                reopen(pool, request->file);
+                                file_reopen(pool, request->file);
                 }
                 return;
         }
         if (link->state == LINK_DOWN && (now_usec(pool) < link->next_attempt_usec || link_start(link) < 0)) {
-                finish(pool, request, unreachable_error(request));
+                pool_finish(pool, request, unreachable_error(request));
                 return;
         }
         TAILQ_INSERT_TAIL(&link->pending, request, queue);
@@ -476,7 +237,7 @@ void smb_pool_submit(struct smb_pool *pool, struct smb_request *request)
         request->reply_length = 0;
         if (request->file)
                 request->file->refs++;
-        route(pool, request);
+        pool_route(pool, request);
 }
 
 /* ---- workers come and go ---- */
@@ -556,18 +317,18 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err)
         link->failures++;
         for (bool hung = link->death_timed_out; (request = TAILQ_FIRST(&sent)); hung = false) {
                 TAILQ_REMOVE(&sent, request, queue);
-                left_worker(pool, request);
+                file_left_worker(pool, request);
                 if (!hung && request->repeats < REPEATS_MAX && repeatable(request)) { /* the oldest is what it hung in */
                         request->repeats++;
-                        route(pool, request);
+                        pool_route(pool, request);
                 } else
-                        finish(pool, request,
+                        pool_finish(pool, request,
                                request->op == SMB_OP_CLOSE || request->op == SMB_OP_LIST_CLOSE ? lost_close_error(request) : -EIO);
         }
         while ((request = TAILQ_FIRST(&pending))) {
                 TAILQ_REMOVE(&pending, request, queue);
-                left_worker(pool, request);
-                route(pool, request);
+                file_left_worker(pool, request);
+                pool_route(pool, request);
         }
 }
 
@@ -613,20 +374,11 @@ static void cancel_all(struct smb_pool *pool, struct smb_request_list *list, boo
                 TAILQ_REMOVE(list, request, queue);
                 request->error = -ECANCELED;
                 if (at_worker)
-                        left_worker(pool, request);
-                if (request->file && request->file->reopening && request->internal) {
-                        struct smb_request *waiting;
-
-                        while ((waiting = TAILQ_FIRST(&request->file->waiting))) {
-                                TAILQ_REMOVE(&request->file->waiting, waiting, queue);
-                                finish(pool, waiting, -ECANCELED);
-                        }
-                        request->file->reopening = false;
-                        smb_file_unref(request->file);
-                        free(request);
-                        continue;
-                }
-                call_done(pool, request);
+                        file_left_worker(pool, request);
+                if (request->internal)
+                        file_reopening_cancelled(pool, request);
+                else
+                        call_done(pool, request);
         }
 }
 

@@ -20,6 +20,7 @@
 
 #include "core/status.h"
 #include "fuse/smb/arena.h"
+#include "fuse/smb/file.h"
 #include "fuse/smb/protocol.h"
 
 #define POOL_WORKERS_MAX 13u        /* one for names, the others for files */
@@ -28,25 +29,6 @@
 
 struct smb_pool;
 struct smb_request;
-struct smb_hold;
-
-/* An open file of the server. Counted: requests that name it keep it. */
-struct smb_file {
-        unsigned refs;
-        char *path;
-        int flags;            /* as it was opened, for opening it again */
-        uint64_t file_id;     /* the server's number, 0: not known */
-        unsigned worker;      /* which one owns it */
-        uint32_t generation;  /* of that worker's process; another one: to be opened again when it is next used */
-        uint64_t fh;
-        bool counted;         /* among the files of its worker: from the first request to open it to the end of a close */
-        bool reopening;
-        unsigned under_way;   /* requests at its worker */
-        struct smb_hold *hold; /* closed for a while; NULL: not */
-        bool dead;            /* the server no longer has this file: every request ends with -EIO */
-        bool once;            /* a print job: opened once, so that a lost connection ends it (CLOSE too: with -EIO) */
-        TAILQ_HEAD(, smb_request) waiting; /* for the reopening */
-};
 
 typedef void (*smb_done_fn)(struct smb_request *request);
 
@@ -114,17 +96,5 @@ void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot);
 
 /* Takes a request in; done() is called later, never from within. */
 void smb_pool_submit(struct smb_pool *pool, struct smb_request *request);
-
-/* A file to be opened by an OPEN request: chooses its worker. It is let go of when OPEN has failed, or CLOSE has been done. */
-struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags);
-void smb_file_unref(struct smb_file *file); /* accepts NULL */
-
-/* Lets go of the server's file for a while, because its name cannot be changed while it is open: requests for it wait from now
- * on, and held() is called later, when those under way have ended and it is closed. One hold at a time. 0 or -ENOMEM. */
-int smb_file_hold(struct smb_pool *pool, struct smb_file *file, void (*held)(void *userdata), void *userdata);
-
-/* What waits goes on, after held(): the file is opened again when it is next used, under path (copied; NULL: as before). Without
- * memory for the path every later request ends with -EIO. */
-void smb_file_release(struct smb_pool *pool, struct smb_file *file, const char *path);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * fuse/smb/pool.c, fuse/smb/link.c: workers that die, hang, lose their server, or are taken over by a hostile one; and
- * files that are opened again.
+ * fuse/smb/pool.c, fuse/smb/file.c, fuse/smb/link.c: workers that die, hang, lose their server, or are taken over by a hostile
+ * one; and files that are opened again.
  */
 
 #include "pool-driver.h"

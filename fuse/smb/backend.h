@@ -19,7 +19,8 @@ struct smb_open_file; /* the backend's own */
 struct smb_open_list;
 
 struct smb_backend_ops {
-        /* Connects to setup's share; to the server alone where share is "": then share_next() is all that may be called. 0 or a status of core/status.h with *err filled; err->cause is the NTSTATUS. */
+        /* Connects to setup's share; to the server alone where share is "": then share_next() is all that may be called. 0, or a
+         * status of core/status.h with *err filled; err->cause is the NTSTATUS. */
         int (*connect)(struct smb_backend *b, const struct smb_setup *setup, struct wn_error *err);
 
         int (*stat)(struct smb_backend *b, const char *path, struct smb_attr *ret_attr);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * fuse/smb/worker.c: requests that make no sense are answered with an error and touch nothing; how a worker ends, and
- * what it still does then.
+ * fuse/smb/worker.c, fuse/smb/worker-ops.c: requests that make no sense are answered with an error and touch nothing; how a
+ * worker ends, and what it still does then.
  */
 
 #include "worker-driver.h"

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* fuse/smb/worker.c: what each operation does and answers, through a real channel and in front of a fake server. */
+/*
+ * fuse/smb/worker.c, fuse/smb/worker-ops.c: what each operation does and answers, through a real channel and in front of a fake
+ * server.
+ */
 
 #include "worker-driver.h"
 

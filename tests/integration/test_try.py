@@ -177,15 +177,16 @@ def test_everything_is_installed_where_it_belongs(installed):
     names = {str(path.relative_to(staged)) for path in staged.rglob("*") if not path.is_dir()}
     assert names == {str(path.relative_to(prefix)) for path in prefix.rglob("*") if not path.is_dir()}
     libdir = only(staged, "lib*/**/libwnet.so").parent.relative_to(staged)
-    expected = {"bin/wnet", "bin/wnetd", "libexec/wnet/wnet-smb", "libexec/wnet/wnet-secret", "include/wnet/wnet.h",
-                "lib/systemd/user/wnetd.service", "share/man/man1/wnet.1", "share/man/man5/wnet.conf.5", "share/man/man8/wnetd.8",
+    expected = {"bin/wnet", "bin/wnetd", "libexec/wnet/wnet-smb", "libexec/wnet/wnet-secret", "sbin/umount.fuse.wnet",
+                "include/wnet/wnet.h", "lib/systemd/user/wnetd.service", "share/man/man1/wnet.1", "share/man/man5/wnet.conf.5",
+                "share/man/man8/umount.fuse.wnet.8", "share/man/man8/wnetd.8",
                 f"{libdir}/libwnet.so", f"{libdir}/libwnet.so.0", f"{libdir}/pkgconfig/wnet.pc"}
     pages = {name for name in names if name.startswith("share/man/man3/")}
     assert "share/man/man3/WNetCancelConnection2W.3" in {name.removesuffix(".gz") for name in pages}
     rest = {name.removesuffix(".gz") for name in names - pages} - expected
     assert not expected - {name.removesuffix(".gz") for name in names}, f"missing, of {sorted(names)}"
     assert len(rest) == 1 and rest.pop().startswith(f"{libdir}/libwnet.so.0."), "and nothing else"
-    for program in ("bin/wnet", "bin/wnetd", "libexec/wnet/wnet-smb", "libexec/wnet/wnet-secret"):
+    for program in ("bin/wnet", "bin/wnetd", "libexec/wnet/wnet-smb", "libexec/wnet/wnet-secret", "sbin/umount.fuse.wnet"):
         assert stat.S_IMODE((staged / program).stat().st_mode) & 0o7777 == 0o755, "for everybody, and with nobody's rights but theirs"
     assert os.readlink(staged / libdir / "libwnet.so.0").startswith("libwnet.so.0.")
     unit = (staged / "lib/systemd/user/wnetd.service").read_text()

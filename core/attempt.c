@@ -15,17 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "core/fault.h"
 #include "core/log.h"
 #include "core/manager.h"
 #include "core/password.h"
 #include "core/session.h"
-
-#define PROFILE_WAIT_USEC (5 * 1000000ULL) /* for a lock of another process */
-#define PROFILE_RETRY_USEC (50 * 1000ULL)
 
 enum attempt_phase {
         ATTEMPT_CHECK_PROFILE,
@@ -72,14 +69,6 @@ static void step_after(struct attempt *a, uint64_t usec)
 {
         a->step_source = sd_event_source_disable_unref(a->step_source);
         (void) sd_event_add_time_relative(a->connection->manager->event, &a->step_source, CLOCK_MONOTONIC, usec, 1, on_step, a);
-}
-
-static uint64_t now_usec(const struct attempt *a)
-{
-        uint64_t now = 0;
-
-        (void) sd_event_now(a->connection->manager->event, CLOCK_MONOTONIC, &now);
-        return now;
 }
 
 static void kept_done(struct kept_credentials *kept)
@@ -214,11 +203,7 @@ static void on_completed(void *userdata, int r, const struct wn_error *err)
 /* Calls again while the profile is locked. Returns whether result is final. */
 static bool profile_settled(struct attempt *a, int *result)
 {
-        unsigned n_staged = a->connection->manager->n_staged;
-
-        if (*result == -EBUSY && (n_staged > 0 || now_usec(a) < a->profile_deadline_usec)) {
-                if (n_staged > 0) /* one of our own: its turn is bounded */
-                        a->profile_deadline_usec = now_usec(a) + PROFILE_WAIT_USEC;
+        if (manager_profile_again(a->connection->manager, *result, &a->profile_deadline_usec)) {
                 step_after(a, PROFILE_RETRY_USEC);
                 return false;
         }
@@ -337,7 +322,6 @@ static void begin_save(struct attempt *a)
 static void write_row(struct attempt *a)
 {
         struct connection *c = a->connection;
-        struct timespec now;
         _cleanup_free_ char *remote = remote_name_to_unc(&c->remote), *user = credentials_user_text(&c->credentials);
         bool saved = user && (a->password == PASSWORD_TO_SAVE || is_saved(c, user));
         struct profile_row row = {
@@ -350,12 +334,11 @@ static void write_row(struct attempt *a)
                 .read_only = c->read_only,
                 .secret = saved ? PROFILE_SECRET_SERVICE : c->credentials_file ? PROFILE_SECRET_FILE : PROFILE_SECRET_NONE,
                 .credentials_file = c->credentials_file,
+                .since_usec = clock_real_usec(),
         };
         struct profile_change *change = NULL;
         int r;
 
-        clock_gettime(CLOCK_REALTIME, &now);
-        row.since_usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
         r = remote && user ? profile_stage_put(c->manager->profile_path, &row, &change, &a->err) : -ENOMEM;
         FAULT_POINT("add.staged");
         if (r == 0)
@@ -375,7 +358,7 @@ static void write_row(struct attempt *a)
 static void begin_row(struct attempt *a)
 {
         a->phase = ATTEMPT_WRITE_ROW;
-        a->profile_deadline_usec = now_usec(a) + PROFILE_WAIT_USEC;
+        a->profile_deadline_usec = manager_profile_deadline(a->connection->manager);
         write_row(a);
 }
 
@@ -522,7 +505,7 @@ static int begin(struct connection *c, bool persistent, enum attempt_password pa
         a->done = done;
         a->userdata = userdata;
         a->phase = ATTEMPT_CHECK_PROFILE;
-        a->profile_deadline_usec = now_usec(a) + PROFILE_WAIT_USEC;
+        a->profile_deadline_usec = manager_profile_deadline(c->manager);
         c->attempt = a;
         c->mount_lost = false;
         connection_set_state(c, CONNECTION_CONNECTING, "");

@@ -17,14 +17,13 @@
 #include <string.h>
 
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "core/fault.h"
 #include "core/log.h"
 #include "core/manager.h"
 #include "core/mountinfo.h"
 #include "core/password.h"
 
-#define PROFILE_WAIT_USEC (5 * 1000000ULL)
-#define PROFILE_RETRY_USEC (50 * 1000ULL)
 #define UNMOUNT_TRIES_USEC (100 * 1000ULL) /* a mount that is busy for a moment: a program that just ends */
 #define UNMOUNT_REQUESTS_USEC (1000 * 1000ULL) /* likewise, as long as a look-up is still on its way to a far server */
 #define UNMOUNT_RETRY_USEC (10 * 1000ULL)
@@ -82,14 +81,6 @@ static void step_after(struct cancel *x, uint64_t usec)
 {
         x->step_source = sd_event_source_disable_unref(x->step_source);
         (void) sd_event_add_time_relative(x->manager->event, &x->step_source, CLOCK_MONOTONIC, usec, 1, on_step, x);
-}
-
-static uint64_t now_usec(const struct cancel *x)
-{
-        uint64_t now = 0;
-
-        (void) sd_event_now(x->manager->event, CLOCK_MONOTONIC, &now);
-        return now;
 }
 
 static void on_completed(void *userdata, int r, const struct wn_error *err)
@@ -185,7 +176,7 @@ static bool is_in_use(const struct cancel *x)
 /* Refused because of its holders: whether to wait until they let go. Then everything is as it was before the first step. */
 static bool wait_for_holders(struct cancel *x)
 {
-        if (!is_in_use(x) || now_usec(x) >= x->give_up_usec)
+        if (!is_in_use(x) || clock_now_usec(x->manager->event) >= x->give_up_usec)
                 return false;
         x->phase = CANCEL_WAIT;
         step_after(x, x->outcome.status == ERROR_OPEN_FILES ? WAIT_OPEN_USEC : WAIT_BUSY_USEC);
@@ -232,7 +223,7 @@ static void look_again(struct cancel *x)
                 finish(x);
                 return;
         }
-        if (name_is_open(x) && now_usec(x) < x->give_up_usec) {
+        if (name_is_open(x) && clock_now_usec(x->manager->event) < x->give_up_usec) {
                 step_after(x, WAIT_OPEN_USEC);
                 return;
         }
@@ -368,8 +359,8 @@ static void unmount_next(struct cancel *x)
 
 static void begin_tries(struct cancel *x)
 {
-        x->deadline_usec = now_usec(x) + UNMOUNT_TRIES_USEC;
-        x->requests_deadline_usec = now_usec(x) + UNMOUNT_REQUESTS_USEC;
+        x->deadline_usec = clock_now_usec(x->manager->event) + UNMOUNT_TRIES_USEC;
+        x->requests_deadline_usec = clock_now_usec(x->manager->event) + UNMOUNT_REQUESTS_USEC;
 }
 
 static void refuse_opening(struct cancel *x, const struct connection *c)
@@ -395,11 +386,11 @@ static void unmounted(struct cancel *x)
                 refuse_opening(x, c);
                 return;
         }
-        if (x->manager->ops->requests_waiting(c) && now_usec(x) < x->requests_deadline_usec)
-                x->deadline_usec = now_usec(x) + UNMOUNT_TRIES_USEC;
+        if (x->manager->ops->requests_waiting(c) && clock_now_usec(x->manager->event) < x->requests_deadline_usec)
+                x->deadline_usec = clock_now_usec(x->manager->event) + UNMOUNT_TRIES_USEC;
         if (x->n_unmounted > 0) /* others have gone, and cannot come back unseen: an open has lost the race now */
                 x->manager->ops->fail_opens(c);
-        if (x->result == -EBUSY && now_usec(x) < x->deadline_usec) {
+        if (x->result == -EBUSY && clock_now_usec(x->manager->event) < x->deadline_usec) {
                 x->outcome.err = (struct wn_error){ 0 };
                 x->phase = CANCEL_UNMOUNT_AGAIN;
                 step_after(x, UNMOUNT_RETRY_USEC);
@@ -427,7 +418,7 @@ static void check_all(struct cancel *x)
         x->phase = CANCEL_CHECK;
         for (size_t i = 0; i < x->n_targets && x->n_targets > 1; i++) {
                 struct connection *c = x->targets[i];
-                bool asked = ops->requests_waiting(c) && now_usec(x) < x->requests_deadline_usec;
+                bool asked = ops->requests_waiting(c) && clock_now_usec(x->manager->event) < x->requests_deadline_usec;
 
                 if (ops->opens_waiting(c)) {
                         refuse_opening(x, c);
@@ -435,7 +426,7 @@ static void check_all(struct cancel *x)
                 }
                 if (!asked && !cancel_is_inside(c))
                         continue;
-                if (asked || now_usec(x) < x->deadline_usec) {
+                if (asked || clock_now_usec(x->manager->event) < x->deadline_usec) {
                         step_after(x, asked ? UNMOUNT_RETRY_USEC : UNMOUNT_TRIES_USEC);
                         return;
                 }
@@ -500,9 +491,7 @@ static void stage(struct cancel *x)
 
         assert(!c->attempt); /* nobody begins one while c->cancel is set */
         x->phase = CANCEL_STAGE;
-        if (r == -EBUSY && (x->manager->n_staged > 0 || now_usec(x) < x->deadline_usec)) {
-                if (x->manager->n_staged > 0) /* one of our own: its turn is bounded */
-                        x->deadline_usec = now_usec(x) + PROFILE_WAIT_USEC;
+        if (manager_profile_again(x->manager, r, &x->deadline_usec)) {
                 x->outcome.err = (struct wn_error){ 0 };
                 step_after(x, PROFILE_RETRY_USEC);
                 return;
@@ -674,7 +663,7 @@ static void resolve(struct cancel *x)
         for (size_t i = 0; i < x->n_targets; i++)
                 x->targets[i]->cancel = x;
         FAULT_POINT("cancel.resolved");
-        x->deadline_usec = now_usec(x) + PROFILE_WAIT_USEC;
+        x->deadline_usec = manager_profile_deadline(x->manager);
         if (x->n_targets == 1 && to_forget(x, x->targets[0]))
                 stage(x);
         else
@@ -746,6 +735,7 @@ void cancel_end_all(struct manager *m)
 static int begin(struct manager *m, const struct cancel_request *request, bool forget_only, cancel_done_fn done, void *userdata)
 {
         struct cancel *x = calloc(1, sizeof(*x));
+        uint64_t now = clock_now_usec(m->event);
 
         if (x && request->name)
                 x->name = strdup(request->name);
@@ -762,7 +752,7 @@ static int begin(struct manager *m, const struct cancel_request *request, bool f
         x->done = done;
         x->userdata = userdata;
         if (!x->force && request->wait_usec > 0)
-                x->give_up_usec = request->wait_usec > UINT64_MAX - now_usec(x) ? UINT64_MAX : now_usec(x) + request->wait_usec;
+                x->give_up_usec = request->wait_usec > UINT64_MAX - now ? UINT64_MAX : now + request->wait_usec;
         TAILQ_INSERT_TAIL(&m->cancels, x, entry);
         step_after(x, 0);
         return 0;

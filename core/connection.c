@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/manager.h"
 #include "core/utf8.h"
@@ -94,13 +94,10 @@ void connection_free(struct connection *c)
 
 void connection_set_state(struct connection *c, enum connection_state state, const char *reason)
 {
-        struct timespec now;
-
         if (c->state == state && strcmp(c->reason, reason) == 0)
                 return;
-        clock_gettime(CLOCK_REALTIME, &now);
         c->state = state;
-        c->since_usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+        c->since_usec = clock_real_usec();
         if (reason != c->reason)
                 snprintf(c->reason, sizeof(c->reason), "%s", reason);
         c->reason[utf8_cut_bytes(c->reason, strlen(c->reason))] = '\0'; /* no half character at its end */

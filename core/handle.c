@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/clock.h"
 
 #define MANY_SCAN_USEC (5 * 1000ULL) /* the search for those who have inherited descriptors, where not all of them are shown anyway */
 
@@ -26,17 +26,14 @@ void handle_table_init(struct handle_table *table)
 
 int handle_table_add(struct handle_table *table, struct handle *handle, const char *path, bool directory, int flags, pid_t tid)
 {
-        struct timespec now;
-
         handle->path = strdup(path);
         if (!handle->path)
                 return -ENOMEM;
-        clock_gettime(CLOCK_REALTIME, &now);
         handle->directory = directory;
         handle->flags = flags;
         handle->job = false;
         handle->unsent_bytes = 0;
-        handle->since_usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+        handle->since_usec = clock_real_usec();
         handle->pid = tid;
         (void) holders_read_thread("/proc", tid, &handle->pid, handle->program);
         handle->session = getsid(handle->pid);

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "core/log.h"
 
 #define APPLICATION_ID 0x574e4548 /* "WNEH" */
@@ -127,13 +127,11 @@ void history_add(struct history *h, const char *device, const char *remote, cons
                  const struct caller *caller)
 {
         const char *const texts[5] = { device, remote, event, detail, caller && caller->pid ? caller->program : "wnetd" };
-        struct timespec now;
         int code;
 
         if (!h)
                 return;
-        clock_gettime(CLOCK_REALTIME, &now);
-        code = insert(h, (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000, texts, caller ? caller->pid : 0);
+        code = insert(h, clock_real_usec(), texts, caller ? caller->pid : 0);
         if (code == SQLITE_OK && ++h->n_added % TRIM_EVERY == 0)
                 code = trim(h->db);
         if (code != SQLITE_OK && !h->failed)

@@ -9,9 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "core/fault.h"
 #include "core/log.h"
 #include "core/watch.h"
@@ -19,14 +19,7 @@
 #define RETRY_MIN_USEC (5 * 1000000ULL)
 #define RESTORE_RETRY_USEC (500 * 1000ULL)
 #define RETRY_MAX_USEC (300 * 1000000ULL)
-
-static uint64_t realtime_usec(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
-}
+#define PROFILE_WAIT_USEC (5 * 1000000ULL) /* for a lock of another process */
 
 struct connection *manager_find_device(struct manager *m, const struct device_name *device)
 {
@@ -79,14 +72,6 @@ void manager_release_later(struct connection *c)
 
 /* ---- planned attempts ---- */
 
-static uint64_t monotonic_usec(const struct manager *m)
-{
-        uint64_t now = 0;
-
-        (void) sd_event_now(m->event, CLOCK_MONOTONIC, &now);
-        return now;
-}
-
 static void arm_retry(struct manager *m)
 {
         const struct connection *c;
@@ -103,7 +88,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct manager *m = userdata;
         struct connection *c;
-        uint64_t now = monotonic_usec(m);
+        uint64_t now = clock_now_usec(m->event);
 
         (void) source;
         (void) usec;
@@ -144,8 +129,8 @@ void manager_session_began(const struct connection *c)
                 if (other->wants_session && other->state == CONNECTION_UNAVAILABLE &&
                     remote_name_same_server(&other->remote, &c->remote)) {
                         other->retry_wanted = true;
-                        other->next_retry_usec = realtime_usec();
-                        other->retry_at_usec = monotonic_usec(m);
+                        other->next_retry_usec = clock_real_usec();
+                        other->retry_at_usec = clock_now_usec(m->event);
                 }
         arm_retry(m);
 }
@@ -159,10 +144,24 @@ void manager_plan_retry(struct connection *c)
         c->next_retry_usec = 0;
         if (c->retry_wanted && !c->manager->shutting_down) {
                 c->retries++;
-                c->next_retry_usec = realtime_usec() + distance;
-                c->retry_at_usec = monotonic_usec(c->manager) + distance;
+                c->next_retry_usec = clock_real_usec() + distance;
+                c->retry_at_usec = clock_now_usec(c->manager->event) + distance;
         }
         arm_retry(c->manager);
+}
+
+/* ---- the profile, while it is locked ---- */
+
+uint64_t manager_profile_deadline(const struct manager *m)
+{
+        return clock_now_usec(m->event) + PROFILE_WAIT_USEC;
+}
+
+bool manager_profile_again(const struct manager *m, int result, uint64_t *deadline_usec)
+{
+        if (result == -EBUSY && m->n_staged > 0)
+                *deadline_usec = manager_profile_deadline(m);
+        return result == -EBUSY && clock_now_usec(m->event) < *deadline_usec;
 }
 
 /* ---- restoring ---- */
@@ -189,7 +188,7 @@ static int adopt_row(struct manager *m, const struct profile_row *row)
         }
         c->remembered = c->retry_wanted = true;
         c->read_only = row->read_only;
-        c->since_usec = realtime_usec();
+        c->since_usec = clock_real_usec();
         if ((row->user && !(c->credentials.user = strdup(row->user))) ||
             (row->domain && !(c->credentials.domain = strdup(row->domain))) ||
             (row->secret == PROFILE_SECRET_FILE && !(c->credentials_file = strdup(row->credentials_file))) ||

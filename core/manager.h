@@ -14,6 +14,8 @@
 #include "core/outcome.h"
 #include "core/profile.h"
 
+#define PROFILE_RETRY_USEC (50 * 1000ULL)
+
 struct manager {
         sd_event *event;
         const struct redirector_ops *ops;
@@ -66,6 +68,13 @@ void manager_session_began(const struct connection *c);
 
 /* Plans the next attempt for c, or none (retry_wanted false). */
 void manager_plan_retry(struct connection *c);
+
+/* Until when to ask a profile that somebody has locked, CLOCK_MONOTONIC. */
+uint64_t manager_profile_deadline(const struct manager *m);
+
+/* Whether to ask it again after PROFILE_RETRY_USEC, because of what it answered. A lock of another process is waited for until
+ * *deadline_usec; one of our own, a staged change, puts that off: its turn is bounded. */
+bool manager_profile_again(const struct manager *m, int result, uint64_t *deadline_usec);
 
 /* ---- connecting (attempt.c) ---- */
 

@@ -8,9 +8,6 @@
 
 #include "core/manager.h"
 
-#define PROFILE_WAIT_USEC (5 * 1000000ULL)
-#define PROFILE_RETRY_USEC (50 * 1000ULL)
-
 struct setting_call {
         LIST_ENTRY(setting_call) entry;
         struct manager *manager;
@@ -21,14 +18,6 @@ struct setting_call {
         setting_done_fn done;
         void *userdata;
 };
-
-static uint64_t now_usec(const struct manager *m)
-{
-        uint64_t now = 0;
-
-        (void) sd_event_now(m->event, CLOCK_MONOTONIC, &now);
-        return now;
-}
 
 static void finish(struct setting_call *s, int status, const struct wn_error *err)
 {
@@ -57,9 +46,7 @@ static int on_try(sd_event_source *source, uint64_t usec, void *userdata)
 
         (void) source;
         (void) usec;
-        if (r == -EBUSY && (s->manager->n_staged > 0 || now_usec(s->manager) < s->deadline_usec)) {
-                if (s->manager->n_staged > 0) /* one of our own: its turn is bounded */
-                        s->deadline_usec = now_usec(s->manager) + PROFILE_WAIT_USEC;
+        if (manager_profile_again(s->manager, r, &s->deadline_usec)) {
                 (void) sd_event_source_set_time_relative(s->source, PROFILE_RETRY_USEC);
                 (void) sd_event_source_set_enabled(s->source, SD_EVENT_ONESHOT);
                 return 0;
@@ -78,8 +65,8 @@ static int begin(struct manager *m, bool store, bool persistent, setting_done_fn
         if (!s)
                 return -ENOMEM;
         *s = (struct setting_call){
-                .manager = m, .store = store, .persistent = persistent, .deadline_usec = now_usec(m) + PROFILE_WAIT_USEC,
-                .done = done, .userdata = userdata,
+                .manager = m, .store = store, .persistent = persistent, .deadline_usec = manager_profile_deadline(m), .done = done,
+                .userdata = userdata,
         };
         r = sd_event_add_time_relative(m->event, &s->source, CLOCK_MONOTONIC, 0, 1, on_try, s);
         if (r < 0) {

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/fault.h"
 #include "core/log.h"
 #include "core/manager.h"
@@ -35,10 +36,7 @@ static const struct redirector_settings *the_settings;
 
 uint64_t redirector_now(const struct redirector *r)
 {
-        uint64_t now = 0;
-
-        (void) sd_event_now(r->event, CLOCK_MONOTONIC, &now);
-        return now;
+        return clock_now_usec(r->event);
 }
 
 void redirector_complete(struct redirector *r, int result, const struct wn_error *err)

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/paths.h"
 
@@ -63,11 +63,8 @@ void spool_close(struct spool *spool)
 /* Finds a name that is not taken: for a new file, or (from) for one that is renamed. 0 or a negative errno. */
 static int number(const struct spool *spool, const char *suffix, const char *from, struct spool_file *file)
 {
-        struct timespec now;
-        uint64_t usec;
+        uint64_t usec = clock_real_usec();
 
-        clock_gettime(CLOCK_REALTIME, &now);
-        usec = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
         for (unsigned i = 0; i < TRIES; i++) {
                 char name[SPOOL_NAME_BYTES];
                 int r;

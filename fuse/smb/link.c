@@ -21,6 +21,7 @@
 
 #include "core/child.h"
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/utf8.h"
 
@@ -86,14 +87,6 @@ static void link_died(struct smb_link *link, const struct wn_error *err, bool ti
 
 /* ---- time ---- */
 
-static uint64_t now_usec(const struct smb_link *link)
-{
-        uint64_t now = 0;
-
-        (void) sd_event_now(pool_config(link->pool)->event, CLOCK_MONOTONIC, &now);
-        return now;
-}
-
 /* (Re)arms the deadline for the oldest request under way. */
 static void arm_deadline(struct smb_link *link)
 {
@@ -108,7 +101,7 @@ static void arm_deadline(struct smb_link *link)
                 return;
         } else
                 usec = config->operation_usec * (oldest->op == SMB_OP_LIST ? LISTING_DEADLINE_FACTOR : 1);
-        (void) sd_event_source_set_time(link->deadline_source, now_usec(link) + usec);
+        (void) sd_event_source_set_time(link->deadline_source, clock_now_usec(config->event) + usec);
         (void) sd_event_source_set_enabled(link->deadline_source, SD_EVENT_ONESHOT);
 }
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "fuse/smb/link.h"
 #include "fuse/smb/pool-internal.h"
@@ -37,14 +38,6 @@ int pool_arena_fd(const struct smb_pool *pool)
 struct arena *smb_pool_arena(struct smb_pool *pool)
 {
         return &pool->arena;
-}
-
-static uint64_t now_usec(const struct smb_pool *pool)
-{
-        uint64_t now = 0;
-
-        (void) sd_event_now(pool->config.event, CLOCK_MONOTONIC, &now);
-        return now;
 }
 
 /* Whether the worker puts its answer into a slot, which is taken for it when it is dispatched. */
@@ -218,7 +211,7 @@ void pool_route(struct smb_pool *pool, struct smb_request *request)
                 }
                 return;
         }
-        if (link->state == LINK_DOWN && (now_usec(pool) < link->next_attempt_usec || link_start(link) < 0)) {
+        if (link->state == LINK_DOWN && (clock_now_usec(pool->config.event) < link->next_attempt_usec || link_start(link) < 0)) {
                 pool_finish(pool, request, unreachable_error(request));
                 return;
         }
@@ -289,7 +282,7 @@ static void plan_retry(struct smb_pool *pool)
 
         if (distance > RETRY_MAX_USEC)
                 distance = RETRY_MAX_USEC;
-        (void) sd_event_source_set_time(pool->retry_source, now_usec(pool) + distance);
+        (void) sd_event_source_set_time(pool->retry_source, clock_now_usec(pool->config.event) + distance);
         (void) sd_event_source_set_enabled(pool->retry_source, SD_EVENT_ONESHOT);
 }
 
@@ -309,7 +302,7 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err)
         /* One that was connected gets a prompt successor, as one does that somebody killed; one that could not connect makes the next
          * one wait. */
         link->next_attempt_usec = link->death_was_up || (link->death_unexplained && link->failures < REPEATS_MAX)
-                ? 0 : now_usec(pool) + ON_DEMAND_RETRY_USEC;
+                ? 0 : clock_now_usec(pool->config.event) + ON_DEMAND_RETRY_USEC;
         if (link->index == NAMES_WORKER) {
                 set_health(pool, false, err->text);
                 plan_retry(pool);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The remembered part of a disconnection: the row's deletion, staged before anything else happens and committed behind the mount's
- * end, then the saved password.
+ * The remembered part of a disconnection: the row's deletion, staged before anything else happens and committed behind the
+ * mount's end, then the saved password.
  */
 
 #include <assert.h>

@@ -3,8 +3,8 @@
 #define CORE_CANCEL_INTERNAL_H
 
 /*
- * The parts of a disconnection: its steps (cancel.c), resolving (cancel-resolve.c), the row and the password (cancel-forget.c), and
- * waiting for holders (cancel-wait.c).
+ * The parts of a disconnection: its steps (cancel.c), resolving (cancel-resolve.c), the row and the password
+ * (cancel-forget.c), and waiting for holders (cancel-wait.c).
  */
 
 #include "core/manager.h"

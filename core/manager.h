@@ -3,7 +3,7 @@
 #define CORE_MANAGER_H
 
 /*
- * The connection table of one user, and what is done with it: connecting (attempt.c), disconnecting (cancel.c), restoring.
+ * The connection table of one user, and what is done with it: connecting (add.c, attempt.c), disconnecting (cancel.c), restoring.
  * Everything runs in the event loop's thread; so "no handle is open, therefore disconnect" needs no lock.
  */
 
@@ -76,7 +76,7 @@ uint64_t manager_profile_deadline(const struct manager *m);
  * *deadline_usec; one of our own, a staged change, puts that off: its turn is bounded. */
 bool manager_profile_again(const struct manager *m, int result, uint64_t *deadline_usec);
 
-/* ---- connecting (attempt.c) ---- */
+/* ---- connecting (add.c, attempt.c) ---- */
 
 struct add_request {
         const char *local;       /* "Z:", "*" or "" */

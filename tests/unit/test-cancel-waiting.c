@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * core/cancel-wait.c, core/cancel-forget.c: disconnections that wait for the last holder, and forgetting, which leaves a connection alone.
+ * core/cancel-wait.c, core/cancel-forget.c: disconnections that wait for the last holder, and forgetting, which leaves a
+ * connection alone.
  */
 
 #include "manager-driver.h"

@@ -21,6 +21,7 @@ import time
 
 SMBD = shutil.which("smbd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", "")) or "/usr/sbin/smbd"
 PDBEDIT = shutil.which("pdbedit") or "/usr/bin/pdbedit"
+SMBCONTROL = shutil.which("smbcontrol") or "/usr/bin/smbcontrol"
 STAND_INS = ("games", "news", "uucp", "backup", "bin")  # accounts behind the second SMB user and on
 
 CONFIG = """\
@@ -277,6 +278,14 @@ class SmbServer:
 
     def thaw(self):
         self._signal(signal.SIGCONT)
+
+    def control(self, *message):
+        """Sends a message of smbcontrol's to every process of the server, as ("reload-config",) or ("close-share", name)."""
+        result = subprocess.run([SMBCONTROL, "--configfile=" + self.path("smb.conf"), "smbd", *message], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._environment(), timeout=60,
+                                check=False, **self._run_as())
+        if result.returncode:
+            raise SmbServerError(f"smbcontrol {' '.join(message)}: {result.stdout.strip()}")
 
     def log_tail(self, lines=30):
         text = ""

@@ -262,3 +262,21 @@ int smbclient_connect(struct smb_backend *b, const struct smb_setup *setup, stru
         return error_set(err, r, error, "connect", "the server cannot be reached: %s",
                          error > 0 && error <= ERRNO_MAX ? strerror(error) : "no answer");
 }
+
+int smbclient_check(struct smb_backend *b)
+{
+        struct smbclient *s = smbclient_of(b);
+
+        s->url[s->share_url_length] = '\0';
+        s->last_ntstatus = 0;
+        if (try_root(s) == 0)
+                return 0;
+        switch (s->last_ntstatus) {
+        case 0xc00000c9: /* NETWORK_NAME_DELETED */
+        case 0xc0000203: /* USER_SESSION_DELETED */
+        case 0xc000035c: /* NETWORK_SESSION_EXPIRED */
+                return -ENOTCONN;
+        default:
+                return 0;
+        }
+}

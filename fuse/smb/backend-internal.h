@@ -41,5 +41,6 @@ int smbclient_errno(void);
 
 /* See struct smb_backend_ops. */
 int smbclient_connect(struct smb_backend *b, const struct smb_setup *setup, struct wn_error *err);
+int smbclient_check(struct smb_backend *b);
 
 #endif

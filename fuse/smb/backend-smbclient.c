@@ -446,6 +446,7 @@ static const struct smb_backend_ops smbclient_ops = {
         .set_dos = smbclient_set_dos,
         .set_times = smbclient_set_times,
         .statfs = smbclient_statfs,
+        .check = smbclient_check,
         .share_next = smbclient_share_next,
 };
 

@@ -49,6 +49,10 @@ struct smb_backend_ops {
         int (*set_times)(struct smb_backend *b, const char *path, const struct smb_time *atime, const struct smb_time *mtime);
         int (*statfs)(struct smb_backend *b, struct smb_space *ret_space);
 
+        /* Asked after an error without a better word, of a share of files: 0, or -ENOTCONN when the server has taken the share or the
+         * session away and left the connection up. */
+        int (*check)(struct smb_backend *b);
+
         /* The server's next share: 1, 0 at the end, or a negative errno. */
         int (*share_next)(struct smb_backend *b, struct smb_share *ret_share);
 };

@@ -237,7 +237,7 @@ void smb_pool_submit(struct smb_pool *pool, struct smb_request *request)
 
 static void set_health(struct smb_pool *pool, bool up, const char *reason)
 {
-        if (pool->healthy == up)
+        if (pool->healthy && up)
                 return;
         pool->healthy = up;
         pool->config.health(pool->config.userdata, up, reason);

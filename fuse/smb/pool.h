@@ -76,7 +76,7 @@ struct smb_pool_config {
         void (*authenticated)(void *userdata, const char *user, const char *domain);
         /* The first connection attempt has ended: 0, or a status with err filled. */
         void (*connected)(void *userdata, int status, const struct wn_error *err);
-        /* Later on: the server went away (reason says why), or is back. */
+        /* Later on: the server went away (reason says why; again for each attempt in vain, which may have another), or is back. */
         void (*health)(void *userdata, bool up, const char *reason);
         /* No slot is free: let go of one that only holds data read ahead. Returns false when there is none. */
         bool (*reclaim_slot)(void *userdata);

@@ -20,6 +20,7 @@ struct worker {
         struct open_handle **handles;
         uint32_t n_handles, first_free;
         uint64_t n_shares; /* handed out */
+        bool may_check; /* connected to a share of files */
         bool lost;
         struct smb_setup setup;
 };

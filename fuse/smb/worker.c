@@ -49,6 +49,7 @@ static int connect_backend(struct worker *w, struct smb_message *m)
                 snprintf(m->text, sizeof(m->text), "%s%c%s", w->setup.user, '\0', w->setup.domain);
         else
                 snprintf(m->text, sizeof(m->text), "%s", err.text);
+        w->may_check = w->setup.share[0] && !w->setup.print;
         explicit_bzero(&w->setup, sizeof(w->setup));
         return r == 0 ? 0 : -ECONNREFUSED;
 }
@@ -75,11 +76,20 @@ static bool connection_lost(int error)
         }
 }
 
+/* A server may take the share or the session away and leave the connection up. The library says "invalid argument" to that, as to much
+ * else. */
+static bool share_lost(struct worker *w, int error)
+{
+        return w->may_check && (error == -EINVAL || error == -EIO) && w->backend->ops->check(w->backend) < 0;
+}
+
 static void serve_message(struct worker *w, uint32_t index)
 {
         struct smb_message *m = &w->channel->messages[index];
         int r = m->op == SMB_OP_CONNECT ? connect_backend(w, m) : worker_perform(w, m);
 
+        if (share_lost(w, r))
+                r = -ENOTCONN;
         m->lost = connection_lost(r);
         m->error = -r;
         w->lost = w->lost || m->lost;

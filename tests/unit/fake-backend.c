@@ -404,6 +404,13 @@ static int fake_statfs(struct smb_backend *b, struct smb_space *ret_space)
         return 0;
 }
 
+static int fake_check(struct smb_backend *b)
+{
+        (void) b;
+        ENTER(FAKE_CHECK, "");
+        return 0;
+}
+
 static int fake_share_next(struct smb_backend *b, struct smb_share *ret_share)
 {
         static unsigned next; /* of the one connection of this process */
@@ -423,7 +430,7 @@ struct smb_backend *fake_backend(void)
                 .read = fake_read, .write = fake_write, .copy = fake_copy, .truncate = fake_truncate, .list = fake_list,
                 .list_next = fake_list_next, .list_close = fake_list_close, .unlink = fake_unlink, .mkdir = fake_mkdir,
                 .rmdir = fake_rmdir, .rename = fake_rename, .set_dos = fake_set_dos, .set_times = fake_set_times,
-                .statfs = fake_statfs, .share_next = fake_share_next,
+                .statfs = fake_statfs, .check = fake_check, .share_next = fake_share_next,
         };
         static struct smb_backend backend = { .ops = &ops };
 

@@ -36,8 +36,9 @@ static void on_health(void *userdata, bool up, const char *reason)
         assert_true(up == (*reason == '\0'));
         if (up)
                 d->n_up++;
-        else
+        else if (!d->reason[0])
                 d->n_down++;
+        snprintf(d->reason, sizeof(d->reason), "%s", reason);
 }
 
 static bool on_reclaim(void *userdata)

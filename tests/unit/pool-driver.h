@@ -25,7 +25,8 @@ struct driver {
         unsigned n_connected;
         int status;
         struct wn_error err;
-        unsigned n_down, n_up;   /* calls of health() */
+        unsigned n_down, n_up;   /* how often health() has said that it went away, and that it is back */
+        char reason[256];        /* of its being away; "" when it is not */
         struct smb_file *file;   /* the last one that pool_open() has opened, */
         struct smb_file *files[20]; /* and all of them */
         unsigned n_files;

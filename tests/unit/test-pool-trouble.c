@@ -144,9 +144,11 @@ static void server_stays_away(void **state)
         assert_int_equal(pool_start(d), NO_ERROR);
         pool_open(d, "f", O_RDWR);
         d->server->connect_status = ERROR_BAD_NETPATH;
+        snprintf(d->server->connect_text, sizeof(d->server->connect_text), "the share is gone");
         fake_break(d->server, FAKE_READ, "f", FAKE_FAIL, ECONNABORTED, 1);
         fake_break(d->server, FAKE_STAT, "f", FAKE_FAIL, ECONNABORTED, 1);
         assert_int_equal(pool_do(d, SMB_OP_STAT, "f"), -EHOSTDOWN); /* a name: the host is away */
+        assert_string_equal(d->reason, "the share is gone"); /* what the last attempt came to */
         assert_int_equal(pool_wait(pool_submit(d, SMB_OP_READ, NULL, d->file, 4, 0)), -EIO);
         assert_int_equal(d->n_down, 1);
         assert_int_equal(d->n_up, 0);

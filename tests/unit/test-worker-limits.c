@@ -247,6 +247,21 @@ static void lost_connections(void **state)
         }
 }
 
+/* The server has closed the share and left the connection up: asking tells that "invalid argument" means this. */
+static void share_lost(void **state)
+{
+        struct driver *d = *state;
+
+        driver_connect(d);
+        fake_break(d->server, FAKE_MKDIR, "d", FAKE_FAIL, EINVAL, -1);
+        assert_int_equal(driver_ask(d, SMB_OP_MKDIR, "d"), EINVAL);
+        assert_int_equal(driver_reply(d)->lost, 0);
+        fake_break(d->server, FAKE_CHECK, "", FAKE_FAIL, ENOTCONN, -1);
+        assert_int_equal(driver_ask(d, SMB_OP_MKDIR, "d"), ENOTCONN);
+        assert_int_equal(driver_reply(d)->lost, 1);
+        assert_int_equal(driver_wait(d), 0);
+}
+
 /* wnetd dies while writes are on their way: these are done, and nothing else is begun. */
 static void last_writes(void **state)
 {
@@ -321,6 +336,7 @@ int main(void)
                 TEST(wrong_setup),
                 TEST(in_order),
                 TEST(lost_connections),
+                TEST(share_lost),
                 TEST(last_writes),
                 TEST(last_writes_fail),
         };

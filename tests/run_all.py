@@ -20,7 +20,8 @@ BUILDS = {
     "threads": ["-Db_sanitize=thread", "-Db_lundef=false"],
 }
 # ThreadSanitizer is for what runs in the threads of somebody else's program: the library.
-LIBRARY_TESTS = ["control-client", "libwnet-arguments-narrow", "libwnet-arguments-wide", "libwnet-handles", "libwnet-text", "test_libwnet"]
+LIBRARY_TESTS = ["control-client", "libwnet-arguments-narrow", "libwnet-arguments-wide", "libwnet-handles", "libwnet-text", "test_libwnet",
+                 "test_libwnet_ask", "test_libwnet_calls"]
 TSAN_OPTIONS = "die_after_fork=0:report_thread_leaks=0"  # a child of a fork has none of its parent's threads, and may go on
 # It reserves fixed addresses, and where the kernel spreads a program's memory wider than this many bits, it finds them taken.
 TSAN_RANDOM_BITS = 28

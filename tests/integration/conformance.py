@@ -9,7 +9,7 @@ import re
 import subprocess
 
 from harness import ALICE, LONG, PASSWORD, TOP, mounts_below
-from test_libwnet import CONNECTED, DISK, REDIRECT, UPDATE_PROFILE, Library
+from library import CONNECTED, DISK, REDIRECT, UPDATE_PROFILE, Library
 
 DOCUMENT = TOP / "docs" / "conformance.md"
 HEADER = TOP / "core" / "libwnet" / "include" / "wnet" / "wnet.h"
@@ -96,17 +96,17 @@ ELSEWHERE = {
     ("WNetAddConnection2", 487): f"{ARGUMENTS}: test_add_bad_arguments",
     ("WNetAddConnection2", 1208): "test_keyring.py: test_locked_it_cannot_be_saved",
     ("WNetAddConnection2", 2202): "test_libwnet.py: test_a_failed_add_leaves_nothing",
-    ("WNetGetUser", 0): "test_libwnet.py: test_get_user",
-    ("WNetGetUser", 234): "test_libwnet.py: test_get_user",
+    ("WNetGetUser", 0): "test_libwnet_ask.py: test_get_user",
+    ("WNetGetUser", 234): "test_libwnet_ask.py: test_get_user",
     ("WNetGetUser", 487): f"{ARGUMENTS}: test_get_user",
-    ("WNetGetUser", 2250): "test_libwnet.py: test_get_user",
-    ("WNetOpenEnum", 67): "test_libwnet.py: test_a_servers_shares",
-    ("WNetOpenEnum", 1204): "test_libwnet.py: test_a_servers_shares",
+    ("WNetGetUser", 2250): "test_libwnet_ask.py: test_get_user",
+    ("WNetOpenEnum", 67): "test_libwnet_ask.py: test_a_servers_shares",
+    ("WNetOpenEnum", 1204): "test_libwnet_ask.py: test_a_servers_shares",
     ("WNetOpenEnum", 1208): "unit/test-libwnet-handles.c: test_limit",
-    ("WNetEnumResource", 487): "test_libwnet.py: test_enumeration_piece_by_piece",
-    ("WNetEnumResource", 87): "test_libwnet.py: test_enumeration_piece_by_piece",
-    ("WNetGetUniversalName", 1200): "test_libwnet.py: test_universal_name",
-    ("WNetRestoreConnection", 1200): "test_libwnet.py: test_restore",
+    ("WNetEnumResource", 487): "test_libwnet_ask.py: test_enumeration_piece_by_piece",
+    ("WNetEnumResource", 87): "test_libwnet_ask.py: test_enumeration_piece_by_piece",
+    ("WNetGetUniversalName", 1200): "test_libwnet_ask.py: test_universal_name",
+    ("WNetRestoreConnection", 1200): "test_libwnet_ask.py: test_restore",
 }
 # Codes that no test brings about, and why.
 NOT_SHOWN = {

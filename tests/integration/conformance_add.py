@@ -3,7 +3,7 @@
 
 from conformance import ADD, BOTH, BUFFERS, FLAGS, TYPES, USE, ThroughTool, case
 from harness import ALICE, BOB, BOB_PASSWORD, PASSWORD
-from test_libwnet import ANY, DISK, LOCALDRIVE, PRINT, REDIRECT, UPDATE_PROFILE
+from library import ANY, DISK, LOCALDRIVE, PRINT, REDIRECT, UPDATE_PROFILE
 from test_profile_trouble import TROUBLE
 
 

@@ -5,7 +5,7 @@ import json
 
 from conformance import ADD, BUFFERS, CANCEL, FLAGS, GET, POINTERS, RESTORE, ThroughLibrary, ThroughTool, case
 from harness import LONG
-from test_libwnet import ALL, ANY, CONNECTED, CONTAINER, DISK, GLOBALNET, PRINT, REMEMBERED, REMOTE, UNIVERSAL
+from library import ALL, ANY, CONNECTED, CONTAINER, DISK, GLOBALNET, PRINT, REMEMBERED, REMOTE, UNIVERSAL
 
 
 @case("WNetGetConnection", {GET: (0, 1201)})

@@ -15,8 +15,8 @@ import pytest
 
 from conformance import ADD, BOTH, CANCEL, FLAGS, POINTERS, RESTORE, ThroughLibrary, ThroughTool, case
 from harness import LONG, alive, error_name, error_of, opened, wait_until
+from library import UPDATE_PROFILE
 from proxy import Proxy
-from test_libwnet import UPDATE_PROFILE
 from test_profile_trouble import TROUBLE, Namespace
 
 REVOKED = ("EIO", "ENOTCONN", "ECONNABORTED", "ENODEV", "EBADF", "ESTALE")

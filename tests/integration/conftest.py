@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 import harness  # noqa: E402
 import terminal as terminals  # noqa: E402
+from library import Library  # noqa: E402
 
 TEST_LIMIT = 240  # seconds until a test is taken for hung and what it is blocked on is torn down
 
@@ -128,6 +129,12 @@ def make_wnet(root, request):
 def wnet(make_server, make_wnet):
     """A user of wnet. (Servers go after users, so that an orderly end is one.)"""
     return make_wnet("u")
+
+
+@pytest.fixture(params=["narrow", "wide"])
+def lib(request, wnet):
+    """The C library, in its UTF-8 and in its UTF-16 form."""
+    return Library(wnet, request.param)
 
 
 @pytest.fixture

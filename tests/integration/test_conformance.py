@@ -44,7 +44,7 @@ def run(u, c):
 
 
 def pytest_generate_tests(metafunc):
-    """Each form of the library has half of the cases, with --long all of them. (test_libwnet.py has both everywhere.)"""
+    """Each form of the library has half of the cases, with --long all of them. (test_libwnet*.py have both everywhere.)"""
     if "form" in metafunc.fixturenames:
         forms = ("narrow", "wide")
         pairs = [(form, c) for c in CASES for form in (forms if metafunc.config.getoption("--long") else [forms[c.number % 2]])]

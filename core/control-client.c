@@ -16,26 +16,14 @@
 #include "core/name.h"
 #include "core/utf8.h"
 
-static bool utf8_valid(const char *text)
-{
-        size_t left_bytes = strlen(text), n;
-
-        for (; left_bytes > 0; left_bytes -= n, text += n) {
-                n = utf8_char_bytes(text, left_bytes);
-                if (n == 0)
-                        return false;
-        }
-        return true;
-}
-
 /* Text that is not UTF-8 cannot be a string of D-Bus, and the daemon would end the connection: it never leaves here. */
 static int check_credentials(const char *user, const struct secret *password, const char *file, struct wn_error *err)
 {
-        if (user && !utf8_valid(user))
+        if (user && !utf8_is_valid(user))
                 return error_set(err, ERROR_BAD_USERNAME, 0, "check", "the user name is not valid UTF-8");
-        if (password && password->bytes && !utf8_valid(password->bytes))
+        if (password && password->bytes && !utf8_is_valid(password->bytes))
                 return error_set(err, ERROR_INVALID_PASSWORD, 0, "check", "the password is not valid UTF-8");
-        if (file && !utf8_valid(file))
+        if (file && !utf8_is_valid(file))
                 return error_set(err, ERROR_INVALID_PARAMETER, 0, "check",
                                  "the path of the credentials file is not valid UTF-8");
         return 0;
@@ -43,9 +31,9 @@ static int check_credentials(const char *user, const struct secret *password, co
 
 static int check_add(const struct control_add_request *request, struct wn_error *err)
 {
-        if (!utf8_valid(request->local))
+        if (!utf8_is_valid(request->local))
                 return error_set(err, ERROR_BAD_DEVICE, 0, "check", "the device's name is not valid UTF-8");
-        if (!utf8_valid(request->remote))
+        if (!utf8_is_valid(request->remote))
                 return error_set(err, ERROR_BAD_NET_NAME, 0, "check", "the remote name is not valid UTF-8");
         return check_credentials(request->user, request->password, request->credentials, err);
 }
@@ -113,7 +101,7 @@ int control_restore(struct control_client *client, const char *local, struct con
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
-        if (!utf8_valid(local))
+        if (!utf8_is_valid(local))
                 return error_set(err, ERROR_BAD_DEVICE, 0, "check", "the device's name is not valid UTF-8");
         r = control_call_simple(client, "Restore", &reply, err, "s", local);
         if (r != 0)
@@ -172,7 +160,7 @@ int control_forget(struct control_client *client, const char *local, struct cont
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
-        if (!utf8_valid(local))
+        if (!utf8_is_valid(local))
                 return error_set(err, ERROR_BAD_DEVICE, 0, "check", "the device's name is not valid UTF-8");
         r = control_call_simple(client, "Forget", &reply, err, "s", local);
         if (r != 0)
@@ -214,7 +202,7 @@ int control_files(struct control_client *client, const char *name, struct contro
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
-        if (!utf8_valid(name))
+        if (!utf8_is_valid(name))
                 return error_set(err, ERROR_NOT_CONNECTED, 0, "check", "the name is not valid UTF-8");
         r = control_call_simple(client, "Files", &reply, err, "s", name);
         if (r != 0)
@@ -229,7 +217,7 @@ int control_get(struct control_client *client, const char *local, struct control
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
-        if (!utf8_valid(local))
+        if (!utf8_is_valid(local))
                 return error_set(err, ERROR_BAD_DEVICE, 0, "check", "the device's name is not valid UTF-8");
         r = control_call_simple(client, "Get", &reply, err, "s", local);
         if (r != 0)
@@ -255,7 +243,7 @@ int control_shares(struct control_client *client, const struct control_shares_re
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
         int r;
 
-        if (!utf8_valid(request->server))
+        if (!utf8_is_valid(request->server))
                 return error_set(err, ERROR_BAD_NET_NAME, 0, "check", "the server's name is not valid UTF-8");
         r = check_credentials(request->user, request->password, request->credentials, err);
         if (r != 0)
@@ -281,7 +269,7 @@ int control_history(struct control_client *client, const char *device, uint32_t 
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
-        if (device && !utf8_valid(device))
+        if (device && !utf8_is_valid(device))
                 return error_set(err, ERROR_BAD_DEVICE, 0, "check", "the device's name is not valid UTF-8");
         r = control_call_simple(client, "History", &reply, err, CONTROL_HISTORY_ARGS, device ? device : "", n_max);
         if (r != 0)

@@ -45,7 +45,7 @@ static int append_connection(sd_bus_message *reply, struct connection *c)
 int control_on_list(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct client *client = userdata;
-        sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         struct connection *c;
         int r = sd_bus_message_new_method_return(call, &reply);
 
@@ -57,10 +57,7 @@ int control_on_list(sd_bus_message *call, void *userdata, sd_bus_error *error)
                         r = append_connection(reply, c);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
-        if (r >= 0)
-                r = sd_bus_send(NULL, reply, NULL);
-        sd_bus_message_unref(reply);
-        return r;
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
 static const char *handle_kind(const struct handle *handle)
@@ -94,7 +91,7 @@ int control_on_files(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct client *client = userdata;
         struct manager *m = client->control->manager;
-        sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         struct connection *c, *only = NULL;
         struct wn_error err = { 0 };
         struct device_name device;
@@ -121,10 +118,7 @@ int control_on_files(sd_bus_message *call, void *userdata, sd_bus_error *error)
                         r = append_files(reply, c);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
-        if (r >= 0)
-                r = sd_bus_send(NULL, reply, NULL);
-        sd_bus_message_unref(reply);
-        return r;
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
 int control_on_get(sd_bus_message *call, void *userdata, sd_bus_error *error)

@@ -49,6 +49,18 @@ static bool is_control(const char *text)
         return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
 }
 
+bool utf8_is_valid(const char *text)
+{
+        size_t left_bytes = strlen(text), n;
+
+        for (; left_bytes > 0; left_bytes -= n, text += n) {
+                n = utf8_char_bytes(text, left_bytes);
+                if (n == 0)
+                        return false;
+        }
+        return true;
+}
+
 bool utf8_is_clean(const char *text, size_t size_bytes)
 {
         for (size_t i = 0; i < size_bytes;) {

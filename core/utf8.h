@@ -12,6 +12,9 @@
 /* Bytes of the valid character at text's begin, 1 to 4; 0 where there is none, also at the end of the text. */
 size_t utf8_char_bytes(const char *text, size_t size_bytes);
 
+/* Valid UTF-8 to its NUL. */
+bool utf8_is_valid(const char *text);
+
 /* Valid UTF-8 without control characters (U+0000–U+001F, U+007F–U+009F). */
 bool utf8_is_clean(const char *text, size_t size_bytes);
 

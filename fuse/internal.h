@@ -235,8 +235,8 @@ void node_changed(struct redirector *r, struct node *node); /* from here, just n
 void note_server_time(struct redirector *r, struct smb_time t);
 /* What the server's clock shows, as far as is known: to the microsecond, as times are sent. */
 struct smb_time server_time(const struct redirector *r);
-/* The server has taken data for it. */
-void file_written(struct open_file *file);
+/* The server has taken the data of op, a WRITE or COPY, for node: answers, and frees op. */
+void file_reply_written(struct op *op, struct node *node);
 struct op *op_of(struct smb_request *request);
 struct redirector *redirector_of(fuse_req_t fuse);
 

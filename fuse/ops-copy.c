@@ -13,8 +13,6 @@ static void copied(struct smb_request *request)
 {
         struct op *op = op_of(request);
         struct node *node = op->new_parent; /* the file that was written */
-        uint64_t end = request->offset + request->reply_length;
-        fuse_req_t fuse = op->fuse;
 
         stream_invalidate(node);
         node_changed(op->redirector, node);
@@ -26,15 +24,7 @@ static void copied(struct smb_request *request)
                 op_fail(op, -EOPNOTSUPP);
                 return;
         }
-        if (node->size_bytes < end)
-                node->size_bytes = end;
-        op->fuse = NULL;
-        if (fuse) {
-                file_written(op->file);
-                op->file->handle.written_bytes += request->reply_length;
-                fuse_reply_write(fuse, request->reply_length);
-        }
-        op_free(op);
+        file_reply_written(op, node);
 }
 
 static void start_copy(struct op *op)

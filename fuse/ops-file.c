@@ -310,7 +310,8 @@ void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mo
 
 /* ---- data ---- */
 
-void file_written(struct open_file *file)
+/* The server has taken data for it. */
+static void note_written(struct open_file *file)
 {
         struct node *node = file->node;
 
@@ -334,13 +335,27 @@ void file_read(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struc
         stream_read(op);
 }
 
-/* The file may be gone by now: not before its request was answered, but a revocation answers early. */
+void file_reply_written(struct op *op, struct node *node)
+{
+        uint32_t n = op->request.reply_length;
+        uint64_t end = op->request.offset + n;
+        fuse_req_t fuse = op->fuse;
+
+        if (node->size_bytes < end)
+                node->size_bytes = end;
+        op->fuse = NULL;
+        if (fuse) { /* else the file may be gone: a revocation has answered early */
+                note_written(op->file);
+                op->file->handle.written_bytes += n;
+                fuse_reply_write(fuse, n);
+        }
+        op_free(op);
+}
+
 static void wrote(struct smb_request *request)
 {
         struct op *op = op_of(request);
         struct node *node = op->node;
-        uint64_t end = request->offset + request->reply_length;
-        fuse_req_t fuse = op->fuse;
 
         stream_invalidate(node); /* what was read while it was under way may be older */
         node_changed(op->redirector, node);
@@ -348,15 +363,7 @@ static void wrote(struct smb_request *request)
                 op_fail(op, request->error);
                 return;
         }
-        if (node->size_bytes < end)
-                node->size_bytes = end;
-        op->fuse = NULL;
-        if (fuse) {
-                file_written(op->file);
-                op->file->handle.written_bytes += request->reply_length;
-                fuse_reply_write(fuse, request->reply_length);
-        }
-        op_free(op);
+        file_reply_written(op, node);
 }
 
 void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)

@@ -12,6 +12,7 @@
 
 #include "core/cleanup.h"
 #include "core/libwnet/text.h"
+#include "core/utf8.h"
 
 #define PASSWD_MAX_BYTES 16384
 
@@ -68,7 +69,7 @@ static int login_name(char **ret_user)
 
         if (!buffer)
                 return -ENOMEM;
-        if (getpwuid_r(geteuid(), &entry, buffer, PASSWD_MAX_BYTES, &found) == 0 && found && text_valid(found->pw_name))
+        if (getpwuid_r(geteuid(), &entry, buffer, PASSWD_MAX_BYTES, &found) == 0 && found && utf8_is_valid(found->pw_name))
                 *ret_user = strdup(found->pw_name);
         else if (asprintf(ret_user, "%u", geteuid()) < 0)
                 *ret_user = NULL;

@@ -78,18 +78,6 @@ void text_erase_free(char **text)
         *text = NULL;
 }
 
-bool text_valid(const char *text)
-{
-        size_t left_bytes = strlen(text), n;
-
-        for (; left_bytes > 0; left_bytes -= n, text += n) {
-                n = utf8_char_bytes(text, left_bytes);
-                if (n == 0)
-                        return false;
-        }
-        return true;
-}
-
 /* The valid character at text, of n bytes, as UTF-16. Returns its code units. */
 static size_t decode(const char *text, size_t n, WCHAR ret_units[2])
 {

@@ -22,9 +22,6 @@ int text_from_wide(const WCHAR *wide, char **ret_text);
 /* Erases a text that was a password, and frees it; accepts NULL. */
 void text_erase_free(char **text);
 
-/* Whether all of it is valid UTF-8. */
-bool text_valid(const char *text);
-
 /* Bytes of a character. */
 static inline size_t text_char_bytes(bool wide)
 {

@@ -11,6 +11,7 @@
 #include "core/cleanup.h"
 #include "core/libwnet/get.h"
 #include "core/libwnet/text.h"
+#include "core/utf8.h"
 
 #define NAMES_MAX 3
 
@@ -47,7 +48,7 @@ static int split_path(const char *path, struct device_name *ret_drive, char **re
         char *rest;
 
         if (device_parse(drive, ret_drive) != 0 || (path[2] != '\0' && path[2] != '\\' && path[2] != '/') ||
-            !text_valid(path))
+            !utf8_is_valid(path))
                 return ERROR_BAD_DEVICE;
         rest = strdup(path + 2);
         if (!rest)

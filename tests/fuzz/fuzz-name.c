@@ -86,12 +86,10 @@ static void check_server(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        _cleanup_free_ char *text = malloc(size + 1);
+        _cleanup_free_ char *text = fuzz_text(data, size);
 
         if (!text)
                 return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         check_device(text);
         check_remote(text);
         check_server(text);

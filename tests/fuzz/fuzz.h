@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CHECK(condition)                                                                          \
         do {                                                                                      \
@@ -16,6 +17,18 @@
                         abort();                                                                  \
                 }                                                                                 \
         } while (0)
+
+/* The input as a text; the caller frees. NULL: no memory. */
+static inline char *fuzz_text(const uint8_t *data, size_t size)
+{
+        char *text = malloc(size + 1);
+
+        if (text) {
+                memcpy(text, data, size);
+                text[size] = '\0';
+        }
+        return text;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

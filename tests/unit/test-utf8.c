@@ -26,6 +26,15 @@ static void characters(void **state)
         assert_int_equal(utf8_char_bytes("\xe2\x82\xac", 2), 0);
 }
 
+static void valid(void **state)
+{
+        (void) state;
+        assert_true(utf8_is_valid(""));
+        assert_true(utf8_is_valid("Z:\xf0\x9f\x98\x80"));
+        assert_false(utf8_is_valid("Z:\xff"));
+        assert_false(utf8_is_valid("\xc3"));
+}
+
 static void clean(void **state)
 {
         static const char *const good[] = { "", "plain", "gr\xc3\xbc\xc3\x9f", "a b", "\xc2\xa0" };
@@ -80,6 +89,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(characters),
+                cmocka_unit_test(valid),
                 cmocka_unit_test(clean),
                 cmocka_unit_test(cut),
                 cmocka_unit_test(printable),

@@ -12,7 +12,7 @@
 #include "tools/wnet/logon.h"
 #include "tools/wnet/output.h"
 
-enum { OPTION_USER = 1, OPTION_PASSWORD_STDIN, OPTION_CREDENTIALS, OPTION_PERSISTENT, OPTION_SAVE_PASSWORD, OPTION_READ_ONLY };
+enum { OPTION_PERSISTENT = LOGON_OPTIONS_END, OPTION_SAVE_PASSWORD, OPTION_READ_ONLY };
 
 /* The command line and what was made of it. */
 struct add {
@@ -119,9 +119,7 @@ static int add_run(struct add *add, const char *remote)
 static int run(int argc, char **argv)
 {
         static const struct option options[] = {
-                { "user", required_argument, NULL, OPTION_USER },
-                { "password-stdin", no_argument, NULL, OPTION_PASSWORD_STDIN },
-                { "credentials", required_argument, NULL, OPTION_CREDENTIALS },
+                LOGON_OPTIONS,
                 { "persistent", no_argument, NULL, OPTION_PERSISTENT },
                 { "save-password", no_argument, NULL, OPTION_SAVE_PASSWORD },
                 { "read-only", no_argument, NULL, OPTION_READ_ONLY },
@@ -132,11 +130,7 @@ static int run(int argc, char **argv)
         int c, code;
 
         while ((c = command_next_option(&command_add, argc, argv, options, &code)) > 0) {
-                if (c == OPTION_USER)
-                        add.logon.user = optarg;
-                else if (c == OPTION_CREDENTIALS)
-                        add.logon.credentials = optarg;
-                add.logon.password_stdin |= c == OPTION_PASSWORD_STDIN;
+                logon_take_option(&add.logon, c);
                 add.persistent |= c == OPTION_PERSISTENT;
                 add.save_password |= c == OPTION_SAVE_PASSWORD;
                 add.read_only |= c == OPTION_READ_ONLY;
@@ -144,10 +138,10 @@ static int run(int argc, char **argv)
         if (c == COMMAND_EXIT)
                 return code;
         code = command_check_arguments(&command_add, argc, argv, 1, 2);
+        if (code == 0)
+                code = logon_check_options(&add.logon, "add");
         if (code != 0)
                 return code;
-        if (add.logon.password_stdin && add.logon.credentials)
-                return output_usage("add", "--password-stdin and --credentials exclude each other");
         if (add.save_password && add.logon.credentials)
                 return output_usage("add", "--save-password and --credentials exclude each other");
         add.logon.wanted = add.save_password;

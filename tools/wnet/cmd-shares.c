@@ -8,7 +8,7 @@
 #include "tools/wnet/logon.h"
 #include "tools/wnet/output.h"
 
-enum { OPTION_USER = 1, OPTION_PASSWORD_STDIN, OPTION_CREDENTIALS, OPTION_ALL, OPTION_JSON };
+enum { OPTION_ALL = LOGON_OPTIONS_END, OPTION_JSON };
 
 /* The command line. */
 struct shares {
@@ -121,9 +121,7 @@ static int shares_run(struct shares *shares)
 static int run(int argc, char **argv)
 {
         static const struct option options[] = {
-                { "user", required_argument, NULL, OPTION_USER },
-                { "password-stdin", no_argument, NULL, OPTION_PASSWORD_STDIN },
-                { "credentials", required_argument, NULL, OPTION_CREDENTIALS },
+                LOGON_OPTIONS,
                 { "all", no_argument, NULL, OPTION_ALL },
                 { "json", no_argument, NULL, OPTION_JSON },
                 { 0 },
@@ -132,21 +130,17 @@ static int run(int argc, char **argv)
         int c, code;
 
         while ((c = command_next_option(&command_shares, argc, argv, options, &code)) > 0) {
-                if (c == OPTION_USER)
-                        shares.logon.user = optarg;
-                else if (c == OPTION_CREDENTIALS)
-                        shares.logon.credentials = optarg;
-                shares.logon.password_stdin |= c == OPTION_PASSWORD_STDIN;
+                logon_take_option(&shares.logon, c);
                 shares.all |= c == OPTION_ALL;
                 shares.json |= c == OPTION_JSON;
         }
         if (c == COMMAND_EXIT)
                 return code;
         code = command_check_arguments(&command_shares, argc, argv, 1, 1);
+        if (code == 0)
+                code = logon_check_options(&shares.logon, "shares");
         if (code != 0)
                 return code;
-        if (shares.logon.password_stdin && shares.logon.credentials)
-                return output_usage("shares", "--password-stdin and --credentials exclude each other");
         shares.server = argv[optind];
         return shares_run(&shares);
 }

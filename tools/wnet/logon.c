@@ -20,6 +20,22 @@ void logon_done(struct logon *logon)
         secret_done(&logon->password);
 }
 
+void logon_take_option(struct logon *logon, int option)
+{
+        if (option == LOGON_OPTION_USER)
+                logon->user = optarg;
+        else if (option == LOGON_OPTION_CREDENTIALS)
+                logon->credentials = optarg;
+        else if (option == LOGON_OPTION_PASSWORD_STDIN)
+                logon->password_stdin = true;
+}
+
+int logon_check_options(const struct logon *logon, const char *command)
+{
+        return logon->password_stdin && logon->credentials
+                       ? output_usage(command, "--password-stdin and --credentials exclude each other") : 0;
+}
+
 static bool is_credentials_error(int status)
 {
         return status == ERROR_LOGON_FAILURE || status == ERROR_INVALID_PASSWORD || status == ERROR_ACCESS_DENIED;

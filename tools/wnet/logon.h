@@ -7,6 +7,7 @@
  * needed and somebody can answer.
  */
 
+#include <getopt.h>
 #include <stdbool.h>
 
 #include "core/secret.h"
@@ -22,6 +23,19 @@ struct logon {
         char *login;             /* user of a password that was asked for without --user */
         struct secret password;
 };
+
+/* The options that fill in the first three, for a command's table; its own have values from LOGON_OPTIONS_END on. */
+enum { LOGON_OPTION_USER = 1, LOGON_OPTION_PASSWORD_STDIN, LOGON_OPTION_CREDENTIALS, LOGON_OPTIONS_END };
+#define LOGON_OPTIONS                                                                                                   \
+        { "user", required_argument, NULL, LOGON_OPTION_USER },                                                         \
+        { "password-stdin", no_argument, NULL, LOGON_OPTION_PASSWORD_STDIN },                                           \
+        { "credentials", required_argument, NULL, LOGON_OPTION_CREDENTIALS }
+
+/* Takes one of them in; any other option is left alone. */
+void logon_take_option(struct logon *logon, int option);
+
+/* After the last one: 0, or command's exit code, when it has been said what does not go together. */
+int logon_check_options(const struct logon *logon, const char *command);
 
 void logon_done(struct logon *logon);
 

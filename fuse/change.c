@@ -10,6 +10,10 @@
  * So a replaced file's content exists under one name or another at every moment: libsmbclient's own rename over an existing
  * name deletes that first. While a change lasts, everything else that has to do with names waits (op_ready()): no path that was
  * worked out before it is used after it.
+ *
+ * A step that ends with EIO may have been done or not: its worker is gone. Then the names are looked at (settle()): the change has
+ * been done, or what was done of it is undone. When the server cannot be asked, the program has its error, and the change
+ * is settled when the server is back (change_repair()).
  */
 
 #include <assert.h>
@@ -19,22 +23,30 @@
 #include <string.h>
 
 #include "core/cleanup.h"
+#include "core/fault.h"
 #include "core/log.h"
 #include "fuse/internal.h"
+#include "fuse/parked-name.h"
 
-#define PARKED_NAME_MAX_BYTES 255
-#define TIDY_USEC (2 * 1000000ULL) /* without anything parked the folder goes */
+#define SETTLE_TRIES 3u
 
 struct change {
+        TAILQ_ENTRY(change) entry;  /* in redirector->unsettled */
         struct redirector *redirector;
         struct op *op;
         struct smb_request request; /* the step that is under way */
         struct smb_file **files;    /* held */
         size_t n_files, n_to_close;
         char *parked;               /* where the target is moved to, or what is deleted; NULL: nowhere (yet) */
-        bool target_parked, target_directory;
+        char *pieces[PARKED_PIECES_MAX]; /* the folders that tell its path, if need be; */
+        size_t n_pieces, n_pieces_made;  /* so many are there */
         bool park_gone;             /* it was made anew once */
-        uint64_t target_id;         /* the server's number of what has the new name */
+        bool target_parked, target_directory, target_removed;
+        bool target_there;          /* while it is settled: something has the new name */
+        bool same;                  /* both are names of one file */
+        bool repairs;               /* it begins with being settled */
+        unsigned settled;           /* how often */
+        uint64_t source_id, target_id; /* the server's numbers of what had the names; 0: not known */
         int error;                  /* what the change ends with, once it is to be undone */
 };
 
@@ -59,123 +71,6 @@ static void submit(struct change *c, enum smb_op what, char *path, char *path2, 
                 .op = what, .path = path, .path2 = path2, .flags = flags, .slot = SMB_NO_SLOT, .done = done, .userdata = c,
         };
         smb_pool_submit(c->redirector->pool, &c->request);
-}
-
-/* ---- parked files ---- */
-
-static void tidied(struct smb_request *request)
-{
-        struct op *op = op_of(request);
-
-        op->redirector->tidying = false;
-        op_free(op);
-}
-
-/* Removes the empty folder. What comes behind it at the worker makes it anew. */
-static void tidy(struct redirector *r)
-{
-        struct op *op = op_new(r, NULL);
-
-        r->park_made = false;
-        if (!op || !(op->request.path = strdup(PARK_FOLDER))) {
-                if (op)
-                        op_free(op);
-                return;
-        }
-        r->tidying = true;
-        op_submit(op, SMB_OP_RMDIR, tidied);
-}
-
-static int on_tidy(sd_event_source *source, uint64_t usec, void *userdata)
-{
-        struct redirector *r = userdata;
-
-        (void) source;
-        (void) usec;
-        if (r->park_made && r->n_parked == 0 && !r->change)
-                tidy(r);
-        return 0;
-}
-
-static void tidy_soon(struct redirector *r)
-{
-        if (!r->park_made || r->n_parked > 0)
-                return;
-        r->tidy_source = sd_event_source_disable_unref(r->tidy_source);
-        (void) sd_event_add_time_relative(r->event, &r->tidy_source, CLOCK_MONOTONIC, TIDY_USEC, 100000, on_tidy, r);
-}
-
-static void parked_gone(struct redirector *r)
-{
-        r->n_parked--;
-        tidy_soon(r);
-}
-
-bool change_settled(struct redirector *r)
-{
-        if (r->connection->handles.n > 0)
-                return true;
-        if (r->change || r->n_parked > 0 || r->tidying)
-                return false;
-        if (r->park_made)
-                tidy(r);
-        return !r->tidying;
-}
-
-static void unparked(struct smb_request *request)
-{
-        struct redirector *r = op_of(request)->redirector;
-        bool ended = request->error == -ECANCELED; /* and the folder is the next connection's */
-
-        if (request->error < 0 && request->error != -ENOENT && request->error != -ECANCELED)
-                log_info("a deleted file could not be removed from %s: %s", request->path, strerror(-request->error));
-        op_free(op_of(request));
-        if (!ended)
-                parked_gone(r);
-}
-
-/* Deletes a parked file; nobody waits for it. */
-static void remove_parked(struct redirector *r, char *path /* takes */)
-{
-        struct op *op = op_new(r, NULL);
-
-        if (!op) {
-                free(path); /* the next connection finds it */
-                r->n_parked--;
-                return;
-        }
-        op->request.path = path;
-        op_submit(op, SMB_OP_UNLINK, unparked);
-}
-
-void change_closed(struct redirector *r, struct node *node)
-{
-        if (node->parked && !node->linked && node->closing == 0 && LIST_EMPTY(&node->files))
-                remove_parked(r, TAKE_PTR(node->parked));
-}
-
-/* A name that nobody has, with the way back where it fits: "INSTANCE-COUNT" or "INSTANCE-COUNT=path", '/' as "%2F". */
-static char *parked_path(struct redirector *r, const char *original, bool replaced)
-{
-        char name[PARKED_NAME_MAX_BYTES + 1], *path;
-        size_t used = (size_t) snprintf(name, sizeof(name), "%s-%.1s-%llx", r->settings->instance,
-                                        r->connection->has_device ? r->connection->device.text : "-", /* each drive counts for itself */
-                                        (unsigned long long) ++r->parked_count);
-
-        if (replaced) {
-                size_t begin = used;
-
-                name[used++] = '=';
-                for (const char *p = original; *p && used < PARKED_NAME_MAX_BYTES - 3; p++)
-                        if (*p == '/' || *p == '%')
-                                used += (size_t) snprintf(name + used, 4, "%%%02X", (unsigned) *p);
-                        else
-                                name[used++] = *p;
-                if (used >= PARKED_NAME_MAX_BYTES - 3)
-                        used = begin; /* too long for a name */
-                name[used] = '\0';
-        }
-        return asprintf(&path, PARK_FOLDER "/%s", name) < 0 ? NULL : path;
 }
 
 /* ---- the end ---- */
@@ -216,21 +111,32 @@ static void release_files(struct change *c)
                 _cleanup_free_ char *path = c->error == 0 ? new_path(c, c->files[i]->path) : NULL;
 
                 smb_file_release(c->redirector->pool, c->files[i], path);
-                smb_file_unref(c->files[i]);
         }
-        free(c->files);
 }
 
-/* node has lost its name; what is parked of it goes when nobody has it open. */
-static void drop_target(struct change *c, struct node *node)
+static void forget_files(struct change *c)
 {
-        struct redirector *r = c->redirector;
+        for (size_t i = 0; i < c->n_files; i++)
+                smb_file_unref(c->files[i]);
+        free(TAKE_PTR(c->files));
+        c->n_files = 0;
+}
 
-        if (node && (!LIST_EMPTY(&node->files) || node->closing > 0)) {
-                assert(!node->parked);
-                node->parked = TAKE_PTR(c->parked);
-        } else
-                remove_parked(r, TAKE_PTR(c->parked));
+static bool was_held(const struct change *c, const struct smb_file *file)
+{
+        for (size_t i = 0; i < c->n_files; i++)
+                if (c->files[i] == file)
+                        return true;
+        return false;
+}
+
+static void change_free(struct change *c)
+{
+        for (size_t i = 0; i < c->n_pieces; i++)
+                free(c->pieces[i]);
+        forget_files(c);
+        free(c->parked);
+        free(c);
 }
 
 /* The server has done it: so have we. Returns the node that lost its name, referred to. */
@@ -262,6 +168,8 @@ static struct node *apply(struct change *c)
         return target;
 }
 
+static void repair_next(struct redirector *r);
+
 static void go_on(struct redirector *r)
 {
         struct op_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
@@ -282,21 +190,30 @@ static void time_pinned(struct smb_request *request)
         op_free(op_of(request));
 }
 
+/* At the worker that opens the file again, so that they come one after the other: both may have to lift its read-only attribute. */
 static void start_pin(struct op *op)
 {
-        if (op_ready(op))
-                op_submit(op, SMB_OP_SETATTR, time_pinned);
+        const struct open_file *file;
+
+        if (!op_ready(op))
+                return;
+        LIST_FOREACH(file, &op->node->files, of_node)
+                if (file->handle.path) /* else it is just being opened */
+                        break;
+        op->request.file = file ? file->smb : NULL;
+        op_submit(op, SMB_OP_SETATTR, time_pinned);
 }
 
 /* With the close of a held file came the server's own time; until the next write the one counts that was set (file_flush()). */
-static void pin_times(struct redirector *r)
+static void pin_times(struct change *c)
 {
+        struct redirector *r = c->redirector;
         struct open_file *file;
 
         TAILQ_FOREACH(file, &r->files, entry) {
                 struct op *op;
 
-                if (!file->node || !file->node->mtime_pinned || file != LIST_FIRST(&file->node->files))
+                if (!file->node || !file->node->mtime_pinned || file != LIST_FIRST(&file->node->files) || !was_held(c, file->smb))
                         continue;
                 op = op_new(r, NULL);
                 if (!op)
@@ -306,6 +223,13 @@ static void pin_times(struct redirector *r)
                 op->request.mtime = file->node->pinned_mtime;
                 op_begin(op, start_pin);
         }
+}
+
+/* What told the parked file's path is of no more use: the new one is in place, or the old one again. */
+static void drop_pieces(struct change *c)
+{
+        for (size_t i = 0; i < c->n_pieces_made; i++)
+                park_remove(c->redirector, SMB_OP_RMDIR, TAKE_PTR(c->pieces[i]));
 }
 
 static void finish(struct change *c, int error)
@@ -318,46 +242,140 @@ static void finish(struct change *c, int error)
                 dropped = apply(c);
         release_files(c);
         r->change = NULL;
-        tidy_soon(r); /* it may have been due meanwhile, or have been made for nothing */
-        if (error == 0 && c->parked) {
-                r->n_parked++;
-                drop_target(c, dropped);
-        }
+        park_tidy_soon(r); /* it may have been due meanwhile, or have been made for nothing */
+        if (error != -ECANCELED)
+                drop_pieces(c);
+        if (error == 0 && c->parked)
+                park_keep(r, dropped, TAKE_PTR(c->parked));
         node_unref(&r->nodes, dropped);
         if (error != -ECANCELED)
-                pin_times(r);
+                pin_times(c);
         if (error < 0)
                 op_fail(c->op, error);
         else {
                 op_reply_none(c->op);
                 op_free(c->op);
         }
-        free(c->parked);
-        free(c);
+        change_free(c);
+        if (error != -ECANCELED)
+                repair_next(r);
         go_on(r);
 }
 
-/* ---- rename ---- */
+/* The server cannot be asked what has become of it. */
+static void postpone(struct change *c)
+{
+        struct redirector *r = c->redirector;
+
+        log_info("what has become of %s is found out when the server is back", c->op->request.path);
+        release_files(c);
+        forget_files(c);
+        r->change = NULL;
+        op_reply_error(c->op, c->error);
+        TAILQ_INSERT_TAIL(&r->unsettled, c, entry);
+        repair_next(r);
+        go_on(r);
+}
+
+/* ---- undoing ---- */
+
+static void settle(struct change *c);
 
 static void put_back(struct smb_request *request)
 {
         struct change *c = request->userdata;
 
-        if (request->error < 0)
-                log_error("%s could not be renamed; what it would have replaced is kept as %s", c->op->request.path, c->parked);
-        finish(c, c->error);
+        if (request->error == -ECANCELED)
+                finish(c, request->error);
+        else if (request->error < 0 && request->error != -ENOENT) {
+                log_info("%s is kept as %s for now: %s", c->op->request.path2, c->parked, strerror(-request->error));
+                settle(c);
+        } else {
+                free(TAKE_PTR(c->parked));
+                finish(c, c->error);
+        }
 }
+
+static void made_again(struct smb_request *request)
+{
+        struct change *c = request->userdata;
+
+        finish(c, request->error == -ECANCELED ? request->error : c->error);
+}
+
+/* The new name is free: what had it gets it back. */
+static void undo(struct change *c)
+{
+        if (c->target_parked)
+                submit(c, SMB_OP_RENAME, c->parked, c->op->request.path2, 0, put_back);
+        else if (c->target_removed)
+                submit(c, SMB_OP_MKDIR, c->op->request.path2, NULL, 0, made_again);
+        else
+                finish(c, c->error);
+}
+
+/* ---- settling ---- */
+
+static void source_asked(struct smb_request *request)
+{
+        struct change *c = request->userdata;
+        bool gone = request->error == -ENOENT;
+
+        if (request->error == -ECANCELED)
+                finish(c, request->error);
+        else if (request->error < 0 && !gone)
+                postpone(c);
+        else if (!c->target_there)
+                undo(c);
+        else if (!c->same && (gone || (c->source_id != 0 && c->source_id == c->target_id)))
+                finish(c, 0);
+        else {
+                if (c->target_parked) /* somebody else has taken the name; or it has never been parked */
+                        park_remove(c->redirector, SMB_OP_UNLINK, TAKE_PTR(c->parked));
+                finish(c, c->error);
+        }
+}
+
+static void outcome_asked(struct smb_request *request)
+{
+        struct change *c = request->userdata;
+
+        if (request->error == -ECANCELED)
+                finish(c, request->error);
+        else if (request->error < 0 && request->error != -ENOENT)
+                postpone(c);
+        else if (!is_rename(c))
+                finish(c, request->error == 0 ? 0 : c->error);
+        else {
+                c->target_there = request->error == 0;
+                c->target_id = request->attr.file_id;
+                submit(c, SMB_OP_STAT, c->op->request.path, NULL, 0, source_asked);
+        }
+}
+
+/* c->error: what the step under way has ended with. */
+static void settle(struct change *c)
+{
+        if (c->settled++ == SETTLE_TRIES)
+                postpone(c);
+        else
+                submit(c, SMB_OP_STAT, is_rename(c) ? c->op->request.path2 : c->parked, NULL, 0, outcome_asked);
+}
+
+/* ---- rename ---- */
 
 static void renamed(struct smb_request *request)
 {
         struct change *c = request->userdata;
 
-        if (request->error < 0 && c->target_parked && request->error != -ECANCELED) {
-                c->error = request->error;
-                submit(c, SMB_OP_RENAME, c->parked, c->op->request.path2, 0, put_back);
-                return;
-        }
-        finish(c, request->error);
+        FAULT_POINT("change.renamed");
+        c->error = request->error;
+        if (request->error == -EIO)
+                settle(c);
+        else if (request->error < 0 && request->error != -ECANCELED)
+                undo(c);
+        else
+                finish(c, request->error);
 }
 
 static void rename_now(struct change *c)
@@ -369,7 +387,12 @@ static void target_removed(struct smb_request *request)
 {
         struct change *c = request->userdata;
 
-        if (request->error < 0)
+        FAULT_POINT("change.folder-removed");
+        c->error = request->error;
+        c->target_removed = request->error == 0 || request->error == -EIO;
+        if (request->error == -EIO)
+                settle(c);
+        else if (request->error < 0)
                 finish(c, request->error);
         else
                 rename_now(c);
@@ -379,70 +402,89 @@ static void target_removed(struct smb_request *request)
 
 static void park_target(struct change *c);
 
+/* Somebody has tidied up there: once more, from the beginning. Returns false when that has been tried. */
+static bool park_again(struct change *c)
+{
+        if (c->park_gone)
+                return false;
+        c->park_gone = true;
+        c->redirector->park_made = false;
+        c->n_pieces_made = 0;
+        park_target(c);
+        return true;
+}
+
 static void parked(struct smb_request *request)
 {
         struct change *c = request->userdata;
 
-        if (request->error == -ENOENT && !c->park_gone) { /* somebody has tidied up there */
-                c->park_gone = true;
-                c->redirector->park_made = false;
-                free(TAKE_PTR(c->parked));
-                park_target(c);
+        FAULT_POINT("change.parked");
+        if (request->error == -ENOENT && park_again(c))
                 return;
-        }
-        if (request->error < 0 || !is_rename(c)) {
+        c->error = request->error;
+        c->target_parked = is_rename(c) && (request->error == 0 || request->error == -EIO);
+        if (request->error == -EIO)
+                settle(c);
+        else if (request->error < 0 || !is_rename(c))
+                finish(c, request->error);
+        else
+                rename_now(c);
+}
+
+static void piece_made(struct smb_request *request)
+{
+        struct change *c = request->userdata;
+
+        if (request->error == -ENOENT && park_again(c))
+                return;
+        if (request->error < 0 && request->error != -EEXIST) {
                 finish(c, request->error);
                 return;
         }
-        c->target_parked = true;
-        rename_now(c);
-}
-
-static void park(struct change *c)
-{
-        char *path = is_rename(c) ? c->op->request.path2 : c->op->request.path;
-
-        c->parked = parked_path(c->redirector, path, is_rename(c));
-        if (!c->parked)
-                finish(c, -ENOMEM);
-        else
-                submit(c, SMB_OP_RENAME, path, c->parked, 0, parked);
+        c->n_pieces_made++;
+        park_target(c);
 }
 
 static void park_made(struct smb_request *request)
 {
         struct change *c = request->userdata;
 
-        if (request->error == 0 || request->error == -EEXIST) {
-                c->redirector->park_made = true;
-                park(c);
-        } else if (is_rename(c) && c->n_files == 0 && request->error != -ECANCELED) {
+        FAULT_POINT("change.park-made");
+        c->redirector->park_made = request->error == 0 || request->error == -EEXIST || request->error == -EIO; /* EIO: it may be */
+        if (request->error == 0 || request->error == -EEXIST)
+                park_target(c);
+        else if (is_rename(c) && c->n_files == 0 && (request->error == -EACCES || request->error == -EPERM))
                 rename_now(c); /* where nothing can be parked, as the library does it */
-        } else
+        else
                 finish(c, request->error);
 }
 
+/* The next step of it. */
 static void park_target(struct change *c)
 {
-        if (c->redirector->park_made)
-                park(c);
-        else
+        if (!c->parked && park_plan(c->redirector, is_rename(c) ? c->op->request.path2 : NULL, &c->parked, c->pieces, &c->n_pieces) < 0)
+                finish(c, -ENOMEM);
+        else if (!c->redirector->park_made)
                 submit(c, SMB_OP_MKDIR, (char *) PARK_FOLDER, NULL, SMB_MKDIR_HIDDEN, park_made);
+        else if (c->n_pieces_made < c->n_pieces)
+                submit(c, SMB_OP_MKDIR, c->pieces[c->n_pieces_made], NULL, 0, piece_made);
+        else
+                submit(c, SMB_OP_RENAME, is_rename(c) ? c->op->request.path2 : c->op->request.path, c->parked, 0, parked);
 }
 
 /* ---- what is there ---- */
 
 /* Something else has the new name. */
-static void replace(struct change *c)
+static void replace(struct change *c, bool source_directory)
 {
-        const struct node *source = node_child(&c->redirector->nodes, c->op->node, c->op->name);
-
         if (c->op->request.flags & RENAME_NOREPLACE)
                 finish(c, -EEXIST);
+        else if (c->target_directory && !source_directory)
+                finish(c, -EISDIR);
+        else if (!c->target_directory && source_directory)
+                finish(c, -ENOTDIR);
         else if (!c->target_directory)
                 park_target(c);
-        else if (source && !source->directory)
-                finish(c, -EISDIR);
         else
                 submit(c, SMB_OP_RMDIR, c->op->request.path2, NULL, 0, target_removed);
 }
@@ -452,17 +494,14 @@ static void source_seen(struct smb_request *request)
 {
         struct change *c = request->userdata;
 
+        c->source_id = request->attr.file_id;
+        c->same = c->source_id != 0 && c->source_id == c->target_id;
         if (request->error < 0)
                 finish(c, request->error);
-        else if (request->attr.file_id != 0 && request->attr.file_id == c->target_id)
+        else if (c->same)
                 rename_now(c);
         else
-                replace(c);
-}
-
-static bool may_be_same(const struct op *op)
-{
-        return op->node == op->new_parent && strlen(op->name) == strlen(op->new_name);
+                replace(c, request->attr.dos & SMB_ATTR_DIRECTORY);
 }
 
 static void target_seen(struct smb_request *request)
@@ -475,22 +514,36 @@ static void target_seen(struct smb_request *request)
                 rename_now(c);
         else if (request->error < 0)
                 finish(c, request->error);
-        else if (may_be_same(c->op))
-                submit(c, SMB_OP_STAT, c->op->request.path, NULL, 0, source_seen);
         else
-                replace(c);
+                submit(c, SMB_OP_STAT, c->op->request.path, NULL, 0, source_seen);
+}
+
+/* What is deleted, by a name that may have become another thing's since it was opened. */
+static void victim_seen(struct smb_request *request)
+{
+        struct change *c = request->userdata;
+
+        if (request->error < 0)
+                finish(c, request->error);
+        else if (request->attr.dos & SMB_ATTR_DIRECTORY)
+                finish(c, -EISDIR);
+        else
+                park_target(c);
 }
 
 /* ---- hold ---- */
 
 static void all_held(struct change *c)
 {
-        if (c->error < 0)
+        FAULT_POINT("change.held");
+        if (c->repairs)
+                settle(c);
+        else if (c->error < 0)
                 finish(c, c->error);
         else if (is_rename(c))
                 submit(c, SMB_OP_STAT, c->op->request.path2, NULL, 0, target_seen);
         else
-                park_target(c);
+                submit(c, SMB_OP_STAT, c->op->request.path, NULL, 0, victim_seen);
 }
 
 static void on_held(void *userdata)
@@ -510,19 +563,15 @@ static bool in_the_way(const struct change *c, const struct open_file *file)
         return behind(file->smb->path, op->request.path) || (is_rename(c) && strcmp(file->smb->path, op->request.path2) == 0);
 }
 
-static void begin(struct op *op)
+/* The change has the drive's names for itself, and the files that it is about. */
+static void hold(struct change *c)
 {
-        struct redirector *r = op->redirector;
-        struct change *c = calloc(1, sizeof(*c));
+        struct redirector *r = c->redirector;
         struct open_file *file;
 
         assert(!r->change);
-        if (!c) {
-                op_fail(op, -ENOMEM);
-                return;
-        }
-        *c = (struct change){ .redirector = r, .op = op, .n_to_close = 1 };
         r->change = c;
+        c->n_to_close = 1;
         TAILQ_FOREACH(file, &r->files, entry) {
                 struct smb_file **grown;
 
@@ -535,11 +584,26 @@ static void begin(struct op *op)
                         c->error = -ENOMEM;
                         break;
                 }
+                if (file->smb->file_id != 0 && strcmp(file->smb->path, c->op->request.path) == 0)
+                        c->source_id = file->smb->file_id;
                 c->files[c->n_files++] = file->smb;
                 file->smb->refs++;
                 c->n_to_close++;
         }
         on_held(c);
+}
+
+static void begin(struct op *op)
+{
+        struct change *c = calloc(1, sizeof(*c));
+
+        if (!c) {
+                op_fail(op, -ENOMEM);
+                return;
+        }
+        c->redirector = op->redirector;
+        c->op = op;
+        hold(c);
 }
 
 void change_unlink(struct op *op)
@@ -550,4 +614,58 @@ void change_unlink(struct op *op)
 void change_rename(struct op *op)
 {
         begin(op);
+}
+
+/* ---- repair ---- */
+
+/* The names as they are called now. */
+static int find_paths(struct op *op)
+{
+        int r;
+
+        free(TAKE_PTR(op->request.path));
+        free(TAKE_PTR(op->request.path2));
+        r = node_path(op->node, op->name, &op->request.path);
+        return r == 0 && op->new_name ? node_path(op->new_parent, op->new_name, &op->request.path2) : r;
+}
+
+static void repair_next(struct redirector *r)
+{
+        while (!r->change && r->n_repairs > 0) {
+                struct change *c = TAILQ_FIRST(&r->unsettled);
+
+                TAILQ_REMOVE(&r->unsettled, c, entry);
+                r->n_repairs--;
+                c->repairs = true;
+                c->settled = 0;
+                if (find_paths(c->op) == 0) {
+                        hold(c);
+                        continue;
+                }
+                op_free(c->op); /* no such folder any more; the next connection sees to what is parked */
+                change_free(c);
+        }
+}
+
+void change_repair(struct redirector *r)
+{
+        const struct change *c;
+
+        r->park_made = r->park_made || r->park_left;
+        r->park_left = false;
+        park_tidy_soon(r);
+        r->n_repairs = 0;
+        TAILQ_FOREACH(c, &r->unsettled, entry)
+                r->n_repairs++;
+        repair_next(r);
+}
+
+void change_forget(struct redirector *r)
+{
+        struct change *c;
+
+        while ((c = TAILQ_FIRST(&r->unsettled))) {
+                TAILQ_REMOVE(&r->unsettled, c, entry);
+                change_free(c);
+        }
 }

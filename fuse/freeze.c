@@ -58,7 +58,7 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
 
         (void) source;
         (void) usec;
-        if (device_is_dry(r) && !reads_behind_close(r, late) && change_settled(r)) {
+        if (device_is_dry(r) && !reads_behind_close(r, late) && park_settled(r)) {
                 redirector_complete(r, 0, NULL);
                 return 0;
         }

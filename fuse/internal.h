@@ -51,7 +51,8 @@ struct op {
         mode_t mode;
         uint64_t offset;
         uint32_t size;
-        int error;                  /* of an open, while its reason is looked for */
+        int error;                  /* of an open, while its reason is looked for, */
+        bool looked;                /* which was done once */
         struct node *wait_node;     /* a mutation waits for this node's closes, */
         uint64_t wait_close;        /* or for all closes up to this number */
         bool after_all_closes;
@@ -161,9 +162,12 @@ struct redirector {
         bool opens_fail;            /* while frozen: what would wait ends with an error at once */
         struct change *change;      /* a name is being changed that is open, or replaces another one; */
         struct op_list change_waiters; /* what has to do with names waits until it has ended */
+        TAILQ_HEAD(, change) unsettled; /* changes that have failed, and may have been done all the same; */
+        size_t n_repairs;           /* so many of them, from the first on, are to be seen to */
         bool park_made;             /* the folder for what is open and deleted exists, with */
-        uint64_t n_parked;          /* so many files in it, or on their way out */
-        bool tidying;               /* it is being removed */
+        uint64_t n_parked;          /* so many things in it that stay, or are on their way out */
+        bool tidying;               /* it is being removed; */
+        bool park_left;             /* it could not be, for the server was away */
         sd_event_source *tidy_source;
         uint64_t parked_count;      /* for their names */
         bool clock_known;
@@ -197,7 +201,10 @@ void op_free(struct op *op);
 /* Whether a name can be one on an SMB server: valid UTF-8, not too long. Otherwise fuse is answered. */
 bool op_name_allowed(fuse_req_t fuse, const char *name);
 
-/* Answers with error (a negative errno) and frees. */
+/* Answers with error (a negative errno). */
+void op_reply_error(struct op *op, int error);
+
+/* The same, and frees. */
 void op_fail(struct op *op, int error);
 
 /* What to say of a node: that its name is gone means that the kernel's idea of it is out of date, and it looks it up anew. */
@@ -222,6 +229,11 @@ void op_begin(struct op *op, void (*start)(struct op *op));
 /* To be asked first in each start(): whether op may go on. If so, its request has the paths of node and name, and of new_parent and
  * new_name where there are such. Otherwise it waits and start() is called again, or it has been answered. */
 bool op_ready(struct op *op);
+
+/* What op is about to do ends with the close of a file of op->node (which may be NULL) at the server; and that it has ended. Those
+ * who wait for it go on with ops_check_close_waiters(). */
+void op_closes(struct op *op);
+void op_closed(struct op *op);
 
 /* Submits once no close that could be in the way is under way: of node (a file), or, with NULL, any that has begun. */
 void op_after_closes(struct op *op, struct node *node);
@@ -280,21 +292,46 @@ void dir_close(struct open_dir *dir); /* goes when what is under way for it has 
 
 /* ---- change.c: deleting and renaming what is open, and replacing ---- */
 
-/* The hidden folder of the connection's root where deleted files live while they are open, and replaced ones until the new one is
- * in place. */
-#define PARK_FOLDER ".wnet-parked"
-
 /* Deletes op->node's file op->name, which is open. op_ready(op) has said yes. */
 void change_unlink(struct op *op);
 
 /* Renames op->name to op->new_name, which may exist. */
 void change_rename(struct op *op);
 
+/* The server is back: sees to the changes that have ended while it was away, and may have been done all the same. */
+void change_repair(struct redirector *r);
+
+/* Forgets these: the connection ends. */
+void change_forget(struct redirector *r);
+
+/* ---- park.c ---- */
+
+/* The hidden folder of the connection's root where deleted files live while they are open, and replaced ones until the new one is
+ * in place. */
+#define PARK_FOLDER ".wnet-parked"
+
+/* What the names of all that this connection parks begin with: the daemon and the drive. */
+#define PARK_PREFIX_BYTES 40
+void park_prefix(const struct redirector *r, char ret_prefix[PARK_PREFIX_BYTES]);
+
+/* Chooses paths for what is to be parked: original is what a replaced file is called; NULL: it is deleted. ret_pieces: the folders that
+ * have to be there before, as many as PARKED_PIECES_MAX. All are the caller's, also after an error: 0 or -ENOMEM. */
+int park_plan(struct redirector *r, const char *original, char **ret_path, char **ret_pieces, size_t *ret_n_pieces);
+
+/* What is at path (taken) in the folder belongs to node (NULL: nobody), which has lost its name: it goes when nobody has it open. */
+void park_keep(struct redirector *r, struct node *node, char *path);
+
 /* A file of node has been closed: if it was the last one of a deleted file, that goes now. */
-void change_closed(struct redirector *r, struct node *node);
+void park_closed(struct redirector *r, struct node *node);
+
+/* Removes path (taken) from it: SMB_OP_UNLINK, SMB_OP_RMDIR. Nobody waits for it. */
+void park_remove(struct redirector *r, enum smb_op what, char *path);
+
+/* Removes the folder soon, if nothing is in it. */
+void park_tidy_soon(struct redirector *r);
 
 /* Whether nothing of all this is left on the server, or a file is still open. Otherwise it is being seen to: ask again. */
-bool change_settled(struct redirector *r);
+bool park_settled(struct redirector *r);
 
 /* ---- stream.c ---- */
 

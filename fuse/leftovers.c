@@ -16,9 +16,10 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "fuse/internal.h"
+#include "fuse/parked-name.h"
 #include "fuse/smb/listing.h"
 
-#define ENTRIES_MAX 1000u
+#define ENTRIES_MAX 10000u
 #define CLEAN_MAX_USEC (3 * 1000000ULL) /* what is left then stays for the next connection */
 #define MACHINE_CHARS 8
 
@@ -27,8 +28,12 @@ struct leftovers {
         struct smb_request request;
         void (*done)(struct redirector *r);
         uint64_t deadline_usec;
-        char **names;
-        size_t n_names, at;
+        char own[PARK_PREFIX_BYTES]; /* what an earlier connection of this drive has parked */
+        struct {
+                char **names;
+                size_t n, at;
+        } files, folders; /* folders: what tells long paths (parked-name.h) */
+        bool incomplete;  /* there may be more of them */
         char *parked, *original; /* of the entry whose turn it is */
 };
 
@@ -53,9 +58,12 @@ void leftovers_instance(char ret_instance[LEFTOVERS_INSTANCE_BYTES])
 
 static void free_all(struct leftovers *l)
 {
-        for (size_t i = 0; i < l->n_names; i++)
-                free(l->names[i]);
-        free(l->names);
+        for (size_t i = 0; i < l->files.n; i++)
+                free(l->files.names[i]);
+        for (size_t i = 0; i < l->folders.n; i++)
+                free(l->folders.names[i]);
+        free(l->files.names);
+        free(l->folders.names);
         free(l->parked);
         free(l->original);
         free(l);
@@ -94,6 +102,21 @@ static void submit(struct leftovers *l, enum smb_op what, char *path, char *path
 
 static void next_entry(struct leftovers *l);
 
+/* The file stays where it is, and so do the folders that tell its path. */
+static void keep(struct leftovers *l)
+{
+        const char *file = l->files.names[l->files.at - 1];
+        size_t kept = 0;
+
+        for (size_t i = 0; i < l->folders.n; i++)
+                if (parked_is_piece(l->folders.names[i], file))
+                        free(l->folders.names[i]);
+                else
+                        l->folders.names[kept++] = l->folders.names[i];
+        l->folders.n = kept;
+        next_entry(l);
+}
+
 static void handled(struct smb_request *request)
 {
         struct leftovers *l = request->userdata;
@@ -108,11 +131,13 @@ static void given_back(struct smb_request *request)
 
         if (ended_with_pool(l))
                 return;
-        if (request->error == 0)
+        if (request->error == 0) {
                 log_info("%s was just being replaced when wnetd ended; its old contents are back", l->original);
-        else
+                next_entry(l);
+        } else {
                 log_info("%s has lost its name, and cannot have it back: %s", l->parked, strerror(-request->error));
-        next_entry(l);
+                keep(l);
+        }
 }
 
 static void original_seen(struct smb_request *request)
@@ -126,26 +151,7 @@ static void original_seen(struct smb_request *request)
         else if (request->error == 0) /* the new contents are in place */
                 submit(l, SMB_OP_UNLINK, l->parked, NULL, handled);
         else
-                next_entry(l);
-}
-
-/* The way back that is in a parked name, behind "="; NULL: there is none. The caller frees. */
-static char *original_of(const char *name)
-{
-        const char *from = strchr(name, '=');
-        char *path = from ? strdup(from + 1) : NULL, *to = path;
-
-        if (!path)
-                return NULL;
-        for (const char *p = from + 1; *p; p++) {
-                if (strncmp(p, "%2F", 3) == 0 || strncmp(p, "%25", 3) == 0) {
-                        *to++ = p[2] == 'F' ? '/' : '%';
-                        p += 2;
-                } else
-                        *to++ = *p;
-        }
-        *to = '\0';
-        return path;
+                keep(l);
 }
 
 static void finished(struct smb_request *request)
@@ -156,37 +162,70 @@ static void finished(struct smb_request *request)
                 end(l);
 }
 
-static void next_entry(struct leftovers *l)
+static void next_folder(struct leftovers *l)
 {
-        const char *name;
+        const char *name = l->folders.names[l->folders.at++];
 
-        free(TAKE_PTR(l->parked));
-        free(TAKE_PTR(l->original));
-        if (l->at == l->n_names || redirector_now(l->redirector) > l->deadline_usec) {
-                submit(l, SMB_OP_RMDIR, (char *) PARK_FOLDER, NULL, finished);
-                return;
-        }
-        name = l->names[l->at++];
         if (asprintf(&l->parked, PARK_FOLDER "/%s", name) < 0) {
                 l->parked = NULL;
                 end(l);
-                return;
-        }
-        l->original = original_of(name);
-        if (l->original)
+        } else
+                submit(l, SMB_OP_RMDIR, l->parked, NULL, handled);
+}
+
+static void next_file(struct leftovers *l)
+{
+        const char *name = l->files.names[l->files.at++];
+
+        if (parked_original(name, l->folders.names, l->folders.n, &l->original) < 0 ||
+            asprintf(&l->parked, PARK_FOLDER "/%s", name) < 0) {
+                l->parked = NULL;
+                end(l);
+        } else if (!l->original && l->incomplete && strchr(name, '+'))
+                keep(l); /* it may be that not all that tells its path has been listed */
+        else if (l->original)
                 submit(l, SMB_OP_STAT, l->original, NULL, original_seen);
         else
                 submit(l, SMB_OP_UNLINK, l->parked, NULL, handled);
 }
 
+static void next_entry(struct leftovers *l)
+{
+        free(TAKE_PTR(l->parked));
+        free(TAKE_PTR(l->original));
+        if (redirector_now(l->redirector) > l->deadline_usec ||
+            (l->files.at == l->files.n && (l->folders.at == l->folders.n || l->incomplete)))
+                submit(l, SMB_OP_RMDIR, (char *) PARK_FOLDER, NULL, finished);
+        else if (l->files.at < l->files.n)
+                next_file(l);
+        else
+                next_folder(l);
+}
+
 /* ---- the list ---- */
 
-/* Ours, but not of this daemon: other drives of its show the same share. */
+/* Ours, but not of another drive of this daemon that shows the same share. */
 static bool is_leftover(const struct leftovers *l, const char *name)
 {
         const char *instance = l->redirector->settings->instance;
 
-        return strncmp(name, instance, MACHINE_CHARS + 1) == 0 && strncmp(name, instance, strlen(instance)) != 0;
+        return strncmp(name, instance, MACHINE_CHARS + 1) == 0 &&
+               (strncmp(name, instance, strlen(instance)) != 0 ||
+                (l->redirector->connection->has_device && strncmp(name, l->own, strlen(l->own)) == 0));
+}
+
+/* Copies name to the end of the list. */
+static bool add_name(char ***names, size_t *n, const char *name)
+{
+        char **grown = realloc(*names, (*n + 1) * sizeof(*grown));
+
+        if (!grown)
+                return false;
+        *names = grown;
+        if (!(grown[*n] = strdup(name)))
+                return false;
+        (*n)++;
+        return true;
 }
 
 static void collect(struct leftovers *l, const void *data, size_t size)
@@ -195,17 +234,12 @@ static void collect(struct leftovers *l, const void *data, size_t size)
         struct smb_attr attr;
         size_t at = 0;
 
-        while (l->n_names < ENTRIES_MAX && listing_take(data, size, &at, name, &attr) == 1) {
-                char **grown;
-
-                if (!is_leftover(l, name) || (attr.dos & SMB_ATTR_DIRECTORY))
+        while (!l->incomplete && listing_take(data, size, &at, name, &attr) == 1) {
+                if (!is_leftover(l, name))
                         continue;
-                grown = realloc(l->names, (l->n_names + 1) * sizeof(*grown));
-                if (!grown)
-                        return;
-                l->names = grown;
-                if ((l->names[l->n_names] = strdup(name)))
-                        l->n_names++;
+                l->incomplete = l->files.n + l->folders.n == ENTRIES_MAX ||
+                                !(attr.dos & SMB_ATTR_DIRECTORY ? add_name(&l->folders.names, &l->folders.n, name)
+                                                                : add_name(&l->files.names, &l->files.n, name));
         }
 }
 
@@ -220,6 +254,7 @@ static void got_entries(struct smb_request *request)
                 collect(l, arena_memory(smb_pool_arena(pool), request->slot), request->reply_length);
                 smb_pool_give_slot(pool, request->slot);
         }
+        l->incomplete = l->incomplete || request->error < 0;
         if (request->error == 0 && request->reply_length > 0)
                 submit(l, SMB_OP_LIST_NEXT, NULL, NULL, got_entries);
         else
@@ -249,5 +284,6 @@ void leftovers_clean(struct redirector *r, void (*done)(struct redirector *r))
         l->redirector = r;
         l->done = done;
         l->deadline_usec = redirector_now(r) + CLEAN_MAX_USEC;
+        park_prefix(r, l->own);
         submit(l, SMB_OP_LIST, (char *) PARK_FOLDER, NULL, listed);
 }

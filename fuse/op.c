@@ -91,7 +91,7 @@ static bool name_too_long(const struct op *op)
         return (op->name && strlen(op->name) > NAME_MAX) || (op->new_name && strlen(op->new_name) > NAME_MAX);
 }
 
-void op_fail(struct op *op, int error)
+void op_reply_error(struct op *op, int error)
 {
         fuse_req_t fuse = take_fuse(op);
 
@@ -99,6 +99,11 @@ void op_fail(struct op *op, int error)
                 error = -ENAMETOOLONG;
         if (fuse)
                 fuse_reply_err(fuse, error == -ECANCELED ? EIO : -error);
+}
+
+void op_fail(struct op *op, int error)
+{
+        op_reply_error(op, error);
         op_free(op);
 }
 
@@ -219,6 +224,23 @@ static bool closes_allow(const struct op *op)
         if (op->wait_node)
                 return op->wait_node->closing == 0;
         return !oldest || oldest->wait_close > op->wait_close;
+}
+
+void op_closes(struct op *op)
+{
+        op->wait_close = ++op->redirector->closes_begun;
+        TAILQ_INSERT_TAIL(&op->redirector->closes, op, wait);
+        if (op->node)
+                op->node->closing++;
+}
+
+void op_closed(struct op *op)
+{
+        TAILQ_REMOVE(&op->redirector->closes, op, wait);
+        if (!op->node)
+                return;
+        op->node->closing--;
+        park_closed(op->redirector, op->node);
 }
 
 void op_after_closes(struct op *op, struct node *node)

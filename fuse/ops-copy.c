@@ -16,6 +16,8 @@ static void copied(struct smb_request *request)
 
         stream_invalidate(node);
         node_changed(op->redirector, node);
+        op_closed(op);
+        ops_check_close_waiters(op->redirector);
         if (request->error == -ENOSPC || request->error == -EDQUOT || request->error == -ECANCELED) {
                 op_fail(op, request->error);
                 return;
@@ -32,6 +34,7 @@ static void start_copy(struct op *op)
         if (!op_ready(op))
                 return;
         stream_invalidate(op->new_parent);
+        op_closes(op); /* the worker opens the source: its name cannot be changed meanwhile */
         op_submit(op, SMB_OP_COPY, copied);
 }
 

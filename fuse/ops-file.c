@@ -73,11 +73,7 @@ static void closed(struct smb_request *request)
         struct op *op = op_of(request);
         struct redirector *r = op->redirector;
 
-        TAILQ_REMOVE(&r->closes, op, wait);
-        if (op->node) {
-                op->node->closing--;
-                change_closed(r, op->node);
-        }
+        op_closed(op);
         smb_file_unref(request->file);
         op_free(op);
         ops_check_close_waiters(r);
@@ -93,12 +89,8 @@ void file_close(struct open_file *file)
         if (op) {
                 op->request.file = file->smb;
                 file->smb = NULL; /* the op's now */
-                op->wait_close = ++r->closes_begun;
-                TAILQ_INSERT_TAIL(&r->closes, op, wait);
-                if (file->node) {
-                        op->node = node_ref(file->node);
-                        op->node->closing++;
-                }
+                op->node = file->node ? node_ref(file->node) : NULL;
+                op_closes(op);
         }
         node = file->node ? node_ref(file->node) : NULL;
         file_free(file);
@@ -134,7 +126,10 @@ static void looked_for(struct smb_request *request)
 {
         struct op *op = op_of(request);
 
-        if (request->error == 0)
+        if (request->error == 0 && !op->looked) { /* it may have been made meanwhile */
+                op->looked = true;
+                op_begin(op, op->start);
+        } else if (request->error == 0)
                 op_fail(op, -ENFILE);
         else /* of a file that the kernel knows: it looks the name up anew, and creates it where that was asked for */
                 op_fail(op, op->name ? op->error : op_stale_error(op->error));

@@ -292,10 +292,10 @@ static void start_unlink(struct op *op)
         if (!op_ready(op))
                 return;
         node = node_child(&op->redirector->nodes, op->node, op->name);
-        if (node && !LIST_EMPTY(&node->files))
-                change_unlink(op);
-        else if (node && node->closing > 0) /* since it waited for something else */
+        if (node && node->closing > 0) /* since it waited for something else */
                 op_after_closes(op, node);
+        else if (node && !LIST_EMPTY(&node->files))
+                change_unlink(op);
         else
                 op_submit(op, SMB_OP_UNLINK, removed);
 }

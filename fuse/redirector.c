@@ -191,6 +191,8 @@ static void on_health(void *userdata, bool up, const char *reason)
         connection_health(r->connection, up, reason);
         if (r->printer && up)
                 printer_send_now(r->printer);
+        if (up)
+                change_repair(r);
 }
 
 static bool on_reclaim(void *userdata)
@@ -216,6 +218,7 @@ static struct redirector *redirector_new(struct connection *c)
         TAILQ_INIT(&r->parked);
         TAILQ_INIT(&r->close_waiters);
         TAILQ_INIT(&r->change_waiters);
+        TAILQ_INIT(&r->unsettled);
         TAILQ_INIT(&r->closes);
         TAILQ_INIT(&r->recent_windows);
         r->source = remote_name_to_source(&c->remote);
@@ -483,6 +486,7 @@ static void redirector_free(struct connection *c)
         if (r->pool)
                 forget_old_session(r); /* their closes end with the pool */
         smb_pool_free(r->pool);
+        change_forget(r);
         while ((op = TAILQ_FIRST(&r->ops)))
                 op_free(op);
         printer_free(r->printer);

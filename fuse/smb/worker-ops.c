@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fault.h"
 #include "fuse/smb/listing.h"
 #include "fuse/smb/worker-internal.h"
 
-#define CREATE_TRIES 5
+#define OPEN_TRIES 5
 #define WORKER_HANDLES_MAX 12000u /* libsmbclient's and smbd's own limits lie above */
 
 struct open_handle {
@@ -116,17 +117,18 @@ static int open_again(struct worker *w, const char *path, int flags, struct smb_
         struct smb_attr attr;
         int r = ops->open(w->backend, path, flags, ret_file), q;
 
-        if (r != -EACCES || (flags & O_ACCMODE) == O_RDONLY || ops->stat(w->backend, path, &attr) < 0 ||
-            !(attr.dos & SMB_ATTR_READONLY))
-                return r;
-        q = ops->set_dos(w->backend, path, attr.dos & ~SMB_ATTR_READONLY);
-        if (q < 0)
-                return q;
-        r = ops->open(w->backend, path, flags, ret_file);
-        q = ops->set_dos(w->backend, path, attr.dos);
-        if (r == 0 && q < 0) {
-                (void) ops->close(w->backend, *ret_file);
-                return q;
+        for (int tries = 0; tries < OPEN_TRIES && r == -EACCES && (flags & O_ACCMODE) != O_RDONLY; tries++) {
+                if (ops->stat(w->backend, path, &attr) < 0)
+                        break;
+                q = attr.dos & SMB_ATTR_READONLY ? ops->set_dos(w->backend, path, attr.dos & ~SMB_ATTR_READONLY) : 0;
+                if (q < 0)
+                        return q;
+                r = ops->open(w->backend, path, flags, ret_file); /* fails when another worker has just put the attribute back */
+                q = attr.dos & SMB_ATTR_READONLY ? ops->set_dos(w->backend, path, attr.dos) : 0;
+                if (r == 0 && q < 0) {
+                        (void) ops->close(w->backend, *ret_file);
+                        return q;
+                }
         }
         return r;
 }
@@ -144,7 +146,7 @@ static int open_or_create(struct worker *w, struct smb_message *m, int *ret_flag
                 return open_again(w, m->text, flags, ret_file);
         if (!m->created)
                 return ops->open(w->backend, m->text, flags, ret_file);
-        for (int tries = 0; tries < CREATE_TRIES; tries++) { /* again when somebody deletes it between the two */
+        for (int tries = 0; tries < OPEN_TRIES; tries++) { /* again when somebody deletes it between the two */
                 m->created = 1;
                 *ret_flags = flags;
                 r = create(w, m->text, ret_flags, ret_file);
@@ -416,18 +418,38 @@ static int do_setattr(struct worker *w, struct smb_message *m)
 static int do_rename(struct worker *w, struct smb_message *m, const char *to)
 {
         struct smb_attr attr;
+        int r;
 
         if (!to)
                 return -EINVAL;
         if (m->flags & RENAME_NOREPLACE) {
-                int r = w->backend->ops->stat(w->backend, to, &attr);
+                r = w->backend->ops->stat(w->backend, to, &attr);
 
                 if (r == 0)
                         return -EEXIST;
                 if (r != -ENOENT)
                         return r;
         }
-        return w->backend->ops->rename(w->backend, m->text, to);
+        FAULT_POINT("worker.rename");
+        r = w->backend->ops->rename(w->backend, m->text, to);
+        FAULT_POINT("worker.renamed");
+        return r;
+}
+
+static int do_rmdir(struct worker *w, struct smb_message *m)
+{
+        int r = w->backend->ops->rmdir(w->backend, m->text);
+
+        FAULT_POINT("worker.folder-removed");
+        return r;
+}
+
+static int do_unlink(struct worker *w, struct smb_message *m)
+{
+        int r = w->backend->ops->unlink(w->backend, m->text);
+
+        FAULT_POINT("worker.unlinked");
+        return r;
 }
 
 static int do_mkdir(struct worker *w, struct smb_message *m)
@@ -460,9 +482,9 @@ int worker_perform(struct worker *w, struct smb_message *m)
         case SMB_OP_READ: return do_read(w, m);
         case SMB_OP_WRITE: return do_write(w, m);
         case SMB_OP_SETATTR: return do_setattr(w, m);
-        case SMB_OP_UNLINK: return ops->unlink(w->backend, m->text);
+        case SMB_OP_UNLINK: return do_unlink(w, m);
         case SMB_OP_MKDIR: return do_mkdir(w, m);
-        case SMB_OP_RMDIR: return ops->rmdir(w->backend, m->text);
+        case SMB_OP_RMDIR: return do_rmdir(w, m);
         case SMB_OP_RENAME: return do_rename(w, m, second);
         case SMB_OP_COPY: return do_copy(w, m);
         case SMB_OP_STATFS: return ops->statfs(w->backend, &m->space);

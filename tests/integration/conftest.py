@@ -145,6 +145,51 @@ def z(wnet, server):
 
 
 @pytest.fixture
+def faulty(wnet):
+    """The same user's programs with wnetd-fault as the daemon and wnet-smb-fault as its workers."""
+    folder = wnet.root / "faulty"
+    folder.mkdir()
+    for program in ("wnet", "wnet-secret"):
+        shutil.copy2(harness.BUILD / program, folder / program)
+    for program in ("wnetd", "wnet-smb"):
+        shutil.copy2(harness.BUILD / "tests" / "integration" / f"{program}-fault", folder / program)
+
+    class Faulty:
+        """Between arm() and disarm() the tool finds, or starts, a daemon that dies at that step; or, once, one of its workers."""
+
+        mark = wnet.root / "died"
+
+        def arm(self, fault):
+            self.disarm()
+            wnet.build = folder
+            wnet.env["WNET_FAULT"] = fault
+            if fault.startswith("worker."):
+                wnet.env["WNET_FAULT_MARK"] = str(self.mark)
+
+        def disarm(self):
+            wnet.build = harness.BUILD
+            wnet.env.pop("WNET_FAULT", None)
+            wnet.env.pop("WNET_FAULT_MARK", None)
+            self.mark.unlink(missing_ok=True)
+
+        def struck(self):
+            """Whether a worker has died."""
+            return self.mark.exists()
+
+        def dies(self, *args):
+            """The command brings the daemon to that step, and says itself that it does not know how it ended."""
+            daemons = wnet.daemons()
+            result = wnet.fails(1208, *args)
+            harness.wait_until(lambda: not any(map(harness.alive, daemons)), "the daemon has killed itself")
+            harness.wait_until(lambda: not wnet.daemons(), "nor does another one run")
+            self.disarm()
+            return result
+
+    yield Faulty()
+    Faulty().disarm()
+
+
+@pytest.fixture
 def terminal(wnet):
     """terminal("add", …) is the tool on a terminal of its own."""
     with contextlib.ExitStack() as stack:

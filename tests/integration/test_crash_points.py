@@ -3,13 +3,12 @@
 and remembered, or gone and forgotten. wnetd-fault is the daemon that kills itself at the step that WNET_FAULT names."""
 
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 
-from harness import BUILD, alive, mounts, mounts_below, wait_until
+from harness import mounts, mounts_below, wait_until
 
 CONNECT = ["mount.connected", "mount.folder", "mount.helper", "mount.initialized", "add.mounted"]
 NEW_PROFILE = ["profile.made", "profile.written", "profile.published"]
@@ -19,40 +18,6 @@ COMMITTED = ("profile.committed", FORGOTTEN, "add.committed", "add.answer", "can
 UNFORCED = ["cancel.resolved", "cancel.frozen", "cancel.counted", "cancel.unmounted", "cancel.commit", "cancel.committed", "cancel.answer"]
 FORCED = ["cancel.resolved", "cancel.revoked", "cancel.commit", "cancel.committed", "cancel.answer"]
 WITH_ROW = ["cancel.staged", FORGOTTEN]
-
-
-@pytest.fixture
-def faulty(wnet):
-    """The same user's programs with wnetd-fault as the daemon."""
-    folder = wnet.root / "faulty"
-    folder.mkdir()
-    for program in ("wnet", "wnet-smb", "wnet-secret"):
-        shutil.copy2(BUILD / program, folder / program)
-    shutil.copy2(BUILD / "tests" / "integration" / "wnetd-fault", folder / "wnetd")
-
-    class Faulty:
-        """Between arm() and disarm() the tool finds, or starts, a daemon that dies at that step."""
-
-        def arm(self, fault):
-            self.disarm()
-            wnet.build = folder
-            wnet.env["WNET_FAULT"] = fault
-
-        def disarm(self):
-            wnet.build = BUILD
-            wnet.env.pop("WNET_FAULT", None)
-
-        def dies(self, *args):
-            """The command brings the daemon to that step, and says itself that it does not know how it ended."""
-            daemons = wnet.daemons()
-            result = wnet.fails(1208, *args)
-            wait_until(lambda: not any(map(alive, daemons)), "the daemon has killed itself")
-            wait_until(lambda: not wnet.daemons(), "nor does another one run")
-            self.disarm()
-            return result
-
-    yield Faulty()
-    Faulty().disarm()
 
 
 def persistent(wnet, device, url):

@@ -396,6 +396,26 @@ def test_a_descriptor_that_may_write_to_a_read_only_file(z, server):
     nothing_parked(server)
 
 
+def test_a_time_is_set_and_the_name_changed_of_a_read_only_file_that_is_written(z, server):
+    """Behind a change of the name the time is set again, while the descriptor's next write opens the file again."""
+    (z / "d" / "full").mkdir(parents=True)
+    fd = os.open(z / "d" / "f0", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o444)
+    (z / "full" / "x").mkdir(parents=True)
+    try:
+        for i in range(60):
+            os.utime(z / "d" / f"f{i}", (1_000_000_000 + i, 1_000_000_000 + i))
+            os.rename(z / "d" / f"f{i}", z / "d" / f"f{i + 1}")
+            os.write(fd, b"x")
+            os.utime(z / "d" / f"f{i + 1}", (1_000_000_000 + i, 1_000_000_000 + i))
+            assert error_of(lambda: os.rename(z / "d", z / "full"))  # it is not empty; but what is in d was let go of
+            os.write(fd, b"x")
+            assert not os.fstat(fd).st_mode & 0o222
+    finally:
+        os.close(fd)
+    assert (server.data / "d" / "f60").read_bytes() == b"x" * 120
+    assert not (z / "d" / "f60").stat().st_mode & 0o222
+
+
 def test_times_that_are_set_leave_the_attributes_alone(z):
     (z / "f").write_text("f")
     os.chmod(z / "f", 0o444)

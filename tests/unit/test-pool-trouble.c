@@ -228,7 +228,7 @@ static void not_another_file(void **state)
         f = pool_open(d, "f", O_RDWR);
         g = pool_open(d, "g", O_RDWR);
         fake_break(d->server, FAKE_WRITE, "f", FAKE_EXIT, 1, 1);
-        fake_break(d->server, FAKE_OPEN, "f", FAKE_FAIL, EACCES, 1);
+        fake_break(d->server, FAKE_OPEN, "f", FAKE_FAIL, EBUSY, 1);
         assert_int_equal(pool_write(d, f, '1'), -EIO);
         assert_int_equal(pool_write(d, g, '2'), 0);
         assert_true(f->fh != g->fh || f->generation != g->generation);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The hidden folder of the share: deleted files live there while they are open, and replaced ones until the new one is in place.
+ * It is made when it is needed, and goes when nothing has been in it for a while.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/fault.h"
+#include "core/log.h"
+#include "fuse/internal.h"
+#include "fuse/parked-name.h"
+
+#define TIDY_USEC (2 * 1000000ULL)
+
+/* PARK_FOLDER "/" name. name: taken. */
+static char *in_folder(char *name)
+{
+        char *path = NULL;
+
+        if (name && asprintf(&path, PARK_FOLDER "/%s", name) < 0)
+                path = NULL;
+        free(name);
+        return path;
+}
+
+void park_prefix(const struct redirector *r, char ret_prefix[PARK_PREFIX_BYTES])
+{
+        snprintf(ret_prefix, PARK_PREFIX_BYTES, "%s-%.1s-", r->settings->instance,
+                 r->connection->has_device ? r->connection->device.text : "-");
+}
+
+int park_plan(struct redirector *r, const char *original, char **ret_path, char **ret_pieces, size_t *ret_n_pieces)
+{
+        char base[PARK_PREFIX_BYTES + 16];
+        int error;
+
+        park_prefix(r, base);
+        snprintf(base + strlen(base), 17, "%llx", (unsigned long long) ++r->parked_count);
+        *ret_path = in_folder(parked_name(base, original, ret_pieces, ret_n_pieces));
+        error = *ret_path ? 0 : -ENOMEM;
+        for (size_t i = 0; i < *ret_n_pieces; i++)
+                if (!(ret_pieces[i] = in_folder(ret_pieces[i])))
+                        error = -ENOMEM;
+        return error;
+}
+
+static void tidied(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+
+        op->redirector->tidying = false;
+        op->redirector->park_left = request->error == -EIO || request->error == -EHOSTDOWN;
+        op_free(op);
+}
+
+/* Removes the empty folder. What comes behind it at the worker makes it anew. */
+static void tidy(struct redirector *r)
+{
+        struct op *op = op_new(r, NULL);
+
+        r->park_made = false;
+        if (!op || !(op->request.path = strdup(PARK_FOLDER))) {
+                if (op)
+                        op_free(op);
+                return;
+        }
+        r->tidying = true;
+        op_submit(op, SMB_OP_RMDIR, tidied);
+}
+
+static int on_tidy(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct redirector *r = userdata;
+
+        (void) source;
+        (void) usec;
+        if (r->park_made && r->n_parked == 0 && !r->change)
+                tidy(r);
+        return 0;
+}
+
+void park_tidy_soon(struct redirector *r)
+{
+        if (!r->park_made || r->n_parked > 0)
+                return;
+        r->tidy_source = sd_event_source_disable_unref(r->tidy_source);
+        (void) sd_event_add_time_relative(r->event, &r->tidy_source, CLOCK_MONOTONIC, TIDY_USEC, 100000, on_tidy, r);
+}
+
+bool park_settled(struct redirector *r)
+{
+        if (r->connection->handles.n > 0)
+                return true;
+        if (r->change || r->n_parked > 0 || r->tidying)
+                return false;
+        if (r->park_made)
+                tidy(r);
+        return !r->tidying;
+}
+
+static void removed(struct smb_request *request)
+{
+        struct redirector *r = op_of(request)->redirector;
+        bool ended = request->error == -ECANCELED; /* and the folder is the next connection's */
+
+        if (request->error < 0 && request->error != -ENOENT && request->error != -ECANCELED)
+                log_info("%s could not be removed: %s", request->path, strerror(-request->error));
+        FAULT_POINT("change.removed");
+        op_free(op_of(request));
+        if (ended)
+                return;
+        r->n_parked--;
+        park_tidy_soon(r);
+}
+
+void park_remove(struct redirector *r, enum smb_op what, char *path)
+{
+        struct op *op = op_new(r, NULL);
+
+        if (!op) {
+                free(path); /* the next connection finds it */
+                return;
+        }
+        r->n_parked++;
+        op->request.path = path;
+        op_submit(op, what, removed);
+}
+
+void park_keep(struct redirector *r, struct node *node, char *path)
+{
+        if (!node || (LIST_EMPTY(&node->files) && node->closing == 0)) {
+                park_remove(r, SMB_OP_UNLINK, path);
+                return;
+        }
+        assert(!node->parked);
+        r->n_parked++;
+        node->parked = path;
+}
+
+void park_closed(struct redirector *r, struct node *node)
+{
+        char *path = node->parked;
+
+        if (!path || node->linked || node->closing > 0 || !LIST_EMPTY(&node->files))
+                return;
+        node->parked = NULL;
+        r->n_parked--;
+        park_remove(r, SMB_OP_UNLINK, path);
+}

@@ -269,10 +269,18 @@ void name_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_
 void name_link(fuse_req_t fuse, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name);
 void name_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const char *name);
 void name_mknod(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, dev_t device);
+/* Answers with the child op->name, which the server has just shown; frees. */
+void name_reply_entry(struct op *op, const struct smb_attr *attr);
 void name_statfs(fuse_req_t fuse, fuse_ino_t ino);
+
+void xattr_get(fuse_req_t fuse, fuse_ino_t ino, const char *name, size_t size);
+void xattr_list(fuse_req_t fuse, fuse_ino_t ino, size_t size);
+void xattr_set(fuse_req_t fuse, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags);
+void xattr_remove(fuse_req_t fuse, fuse_ino_t ino, const char *name);
 
 void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
+void file_make(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode); /* mknod of a regular file */
 void file_read(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, off_t offset, struct fuse_file_info *fi);
 void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);

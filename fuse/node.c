@@ -281,6 +281,7 @@ int node_rename(struct node_table *table, struct node *node, struct node *parent
         node->name = copy;
         node->parent = node_ref(parent);
         node->linked = true;
+        node->dos_known = false; /* a server may call hidden what begins with a dot */
         insert_by_name(table, node);
         node_unref(table, old_parent);
         return 0;

@@ -34,6 +34,9 @@ struct node {
         mode_t mode;          /* permission bits; the server's read-only attribute still decides about writing */
         bool directory;
         uint64_t size_bytes;  /* last seen */
+        uint32_t dos;         /* and its DOS attributes, */
+        bool dos_known;       /* all of them, */
+        uint64_t seen_usec;   /* and when that was */
         uint64_t names_changed_usec; /* a directory: when a name in it was last removed from here; 0: not */
         uint64_t changed_usec; /* when it was last changed from here; 0: not */
         bool mtime_pinned;    /* set explicitly while it is open for writing: the server's close would overwrite it */

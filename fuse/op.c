@@ -340,6 +340,9 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
                 mode |= 0200;
         node->directory = directory;
         node->size_bytes = size;
+        node->dos = attr->dos;
+        node->dos_known = !attr->dos_partial;
+        node->seen_usec = redirector_now(r);
         *ret_stat = (struct stat){
                 .st_ino = node->ino,
                 .st_mode = (directory ? S_IFDIR : S_IFREG) | mode,

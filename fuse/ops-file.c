@@ -266,7 +266,37 @@ static void created(struct smb_request *request)
         op_free(op);
 }
 
-static void start_create(struct op *op)
+/* The server's file is closed again; what comes next for it waits for that. */
+static void made(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct open_file *file = op->file;
+        struct smb_attr attr = request->attr;
+        struct node *node;
+        char *path;
+
+        if (request->error == -ENOENT && node_path(op->node, NULL, &path) == 0) {
+                look_for(op, path);
+                return;
+        }
+        if (request->error < 0) {
+                file_free(file);
+                op_fail(op, request->error);
+                return;
+        }
+        node = node_child_or_new(&op->redirector->nodes, op->node, op->name);
+        if (node) {
+                file->node = node_ref(node);
+                LIST_INSERT_HEAD(&node->files, file, of_node);
+                node_changed(op->redirector, node);
+        }
+        note_server_time(op->redirector, attr.mtime);
+        file_close(file);
+        request->file = NULL;
+        name_reply_entry(op, &attr);
+}
+
+static void start_create_then(struct op *op, smb_done_fn done)
 {
         if (!op_ready(op))
                 return;
@@ -276,31 +306,58 @@ static void start_create(struct op *op)
                 return;
         }
         op->request.file = op->file->smb;
-        op_submit(op, SMB_OP_OPEN, created);
+        op_submit(op, SMB_OP_OPEN, done);
 }
 
-void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+static void start_create(struct op *op)
+{
+        start_create_then(op, created);
+}
+
+static void start_make(struct op *op)
+{
+        start_create_then(op, made);
+}
+
+/* flags: as open() has them. */
+static struct op *op_creating(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, int flags)
 {
         struct redirector *r = redirector_of(fuse);
         struct op *op;
 
         if (!op_name_allowed(fuse, name))
-                return;
+                return NULL;
         op = op_new(r, fuse);
         if (!op)
-                return;
+                return NULL;
         op->node = node_ref(node_find(&r->nodes, parent));
         op->name = strdup(name);
-        op->flags = fi->flags;
+        op->flags = flags;
         op->mode = mode;
         op->opens = true;
         if (!op->name) {
                 op_fail(op, -ENOMEM);
-                return;
+                return NULL;
         }
-        op->request.flags = (uint32_t) (fi->flags & (O_ACCMODE | O_TRUNC | O_EXCL)) | O_CREAT;
+        op->request.flags = (uint32_t) (flags & (O_ACCMODE | O_TRUNC | O_EXCL)) | O_CREAT;
         op->request.valid = SMB_WANT_ATTR | (mode & 0200 ? 0 : SMB_SET_CREATE_READONLY);
-        op_begin(op, start_create);
+        return op;
+}
+
+void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+        struct op *op = op_creating(fuse, parent, name, mode, fi->flags);
+
+        if (op)
+                op_begin(op, start_create);
+}
+
+void file_make(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
+{
+        struct op *op = op_creating(fuse, parent, name, mode, O_WRONLY | O_EXCL);
+
+        if (op)
+                op_begin(op, start_make);
 }
 
 /* ---- data ---- */

@@ -31,8 +31,7 @@ static struct op *op_on(fuse_req_t fuse, fuse_ino_t ino, const char *name)
 
 /* ---- look-up ---- */
 
-/* Answers with the child op->name, which the server has just shown. */
-static void reply_entry(struct op *op, const struct smb_attr *attr)
+void name_reply_entry(struct op *op, const struct smb_attr *attr)
 {
         struct redirector *r = op->redirector;
         struct node *node = node_child_or_new(&r->nodes, op->node, op->name);
@@ -80,7 +79,7 @@ static void looked_up(struct smb_request *request)
         struct op *op = op_of(request);
 
         if (request->error == 0)
-                reply_entry(op, &request->attr);
+                name_reply_entry(op, &request->attr);
         else if (request->error == -ENOENT)
                 reply_absent(op);
         else
@@ -218,8 +217,8 @@ void name_setattr(fuse_req_t fuse, fuse_ino_t ino, struct stat *attr, int to_set
         if (to_set & FUSE_SET_ATTR_MODE) {
                 op->mode = attr->st_mode | S_IFMT; /* never 0: a mode of 0000 is one too */
                 if (!op->node->directory) {
-                        op->request.valid |= SMB_SET_READONLY;
-                        op->request.readonly = !(attr->st_mode & 0200);
+                        op->request.valid |= SMB_SET_DOS;
+                        *(attr->st_mode & 0200 ? &op->request.dos_clear : &op->request.dos_set) = SMB_ATTR_READONLY;
                 }
         }
         if (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW)) {
@@ -230,6 +229,8 @@ void name_setattr(fuse_req_t fuse, fuse_ino_t ino, struct stat *attr, int to_set
                 op->request.valid |= SMB_SET_MTIME;
                 op->request.mtime = smb_time_from(attr->st_mtim, to_set & FUSE_SET_ATTR_MTIME_NOW);
         }
+        if (op->node->directory)
+                op->request.valid |= SMB_WANT_DOS;
         op->start = start_setattr;
         if (op->request.valid & SMB_SET_MTIME) /* a close behind it would bring its own time */
                 op_after_closes(op, op->node);
@@ -246,7 +247,7 @@ static void made(struct smb_request *request)
         if (request->error < 0)
                 op_fail(op, request->error);
         else
-                reply_entry(op, &request->attr);
+                name_reply_entry(op, &request->attr);
 }
 
 static void start_mkdir(struct op *op)
@@ -377,11 +378,11 @@ void name_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const 
 
 void name_mknod(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
-        (void) parent;
-        (void) name;
-        (void) mode;
         (void) device;
-        fuse_reply_err(fuse, EPERM);
+        if (S_ISREG(mode))
+                file_make(fuse, parent, name, mode);
+        else
+                fuse_reply_err(fuse, EPERM);
 }
 
 /* ---- statfs ---- */

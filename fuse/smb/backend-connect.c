@@ -89,6 +89,7 @@ static int make_context(struct smbclient *s, const struct smb_setup *setup)
         smbc_setFunctionAuthDataWithContext(s->context, authenticate);
         smbc_setOptionNoAutoAnonymousLogin(s->context, 1);
         smbc_setOptionDebugToStderr(s->context, 1);
+        smbc_setOptionFullTimeNames(s->context, 1); /* without it there is no create_time */
         smbc_setTimeout(s->context, (int) setup->timeout_msec);
         smbc_setUser(s->context, s->credentials.user);
         if (!setup->has_password) {

@@ -68,8 +68,10 @@ static void attr_from_stat(const struct stat *st, struct smb_attr *ret_attr)
                 .atime = smb_time_from(st->st_atim),
                 .ctime = smb_time_from(st->st_ctim),
         };
-        if (S_ISDIR(st->st_mode))
+        if (S_ISDIR(st->st_mode)) {
                 ret_attr->dos |= SMB_ATTR_DIRECTORY;
+                ret_attr->dos_partial = 1;
+        }
         else if (st->st_mode & S_IXUSR)
                 ret_attr->dos |= SMB_ATTR_ARCHIVE;
         if (!S_ISDIR(st->st_mode) && (st->st_mode & S_IXGRP))
@@ -293,6 +295,40 @@ static int smbclient_set_dos(struct smb_backend *b, const char *path, uint32_t d
         return smbc_getFunctionChmod(s->context)(s->context, s->url, mode_from_dos(dos)) < 0 ? smbclient_errno() : 0;
 }
 
+/* What smbc_stat() shows as mode bits it shows of files only: a directory tells its own attributes as "." of its listing. */
+static int smbclient_directory_dos(struct smb_backend *b, const char *path, uint32_t *ret_dos)
+{
+        struct smbclient *s = smbclient_of(b);
+        const struct libsmb_file_info *info;
+        struct smb_open_list *list;
+        int r = smbclient_list(b, path, &list);
+
+        if (r < 0)
+                return r;
+        do
+                info = smbc_getFunctionReaddirPlus(s->context)(s->context, list->handle);
+        while (info && strcmp(info->name, ".") != 0);
+        if (info)
+                *ret_dos = info->attrs;
+        smbclient_list_close(b, list);
+        return info ? 0 : -EIO;
+}
+
+/* To the second: the library has no other call for it. */
+static int smbclient_birth(struct smb_backend *b, const char *path, struct smb_time *ret_birth)
+{
+        struct smbclient *s = smbclient_of(b);
+        char text[32] = "", *end;
+        int r = make_url(s, s->url, path);
+
+        if (r < 0)
+                return r;
+        if (smbc_getFunctionGetxattr(s->context)(s->context, s->url, "system.dos_attr.create_time", text, sizeof(text)) < 0)
+                return smbclient_errno();
+        *ret_birth = (struct smb_time){ .sec = strtoll(text, &end, 10) };
+        return end == text ? -EIO : 0;
+}
+
 /* smbc_unlink() would delete an empty directory as well, and refuses a read-only file with EINVAL. */
 static int smbclient_unlink(struct smb_backend *b, const char *path)
 {
@@ -444,6 +480,8 @@ static const struct smb_backend_ops smbclient_ops = {
         .rmdir = smbclient_rmdir,
         .rename = smbclient_rename,
         .set_dos = smbclient_set_dos,
+        .directory_dos = smbclient_directory_dos,
+        .birth = smbclient_birth,
         .set_times = smbclient_set_times,
         .statfs = smbclient_statfs,
         .check = smbclient_check,

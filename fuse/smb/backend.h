@@ -45,7 +45,9 @@ struct smb_backend_ops {
         int (*mkdir)(struct smb_backend *b, const char *path);
         int (*rmdir)(struct smb_backend *b, const char *path);
         int (*rename)(struct smb_backend *b, const char *from, const char *to); /* over an existing file */
-        int (*set_dos)(struct smb_backend *b, const char *path, uint32_t dos);  /* the four settable SMB_ATTR_* */
+        int (*set_dos)(struct smb_backend *b, const char *path, uint32_t dos);  /* SMB_ATTR_SETTABLE */
+        int (*directory_dos)(struct smb_backend *b, const char *path, uint32_t *ret_dos); /* all of them; lists the directory */
+        int (*birth)(struct smb_backend *b, const char *path, struct smb_time *ret_birth);
         int (*set_times)(struct smb_backend *b, const char *path, const struct smb_time *atime, const struct smb_time *mtime);
         int (*statfs)(struct smb_backend *b, struct smb_space *ret_space);
 

@@ -87,6 +87,12 @@ static void link_died(struct smb_link *link, const struct wn_error *err, bool ti
 
 /* ---- time ---- */
 
+/* Whether a request reads a whole directory. */
+static bool lists(const struct smb_request *request)
+{
+        return request->op == SMB_OP_LIST || (request->valid & SMB_WANT_DOS);
+}
+
 /* (Re)arms the deadline for the oldest request under way. */
 static void arm_deadline(struct smb_link *link)
 {
@@ -100,7 +106,7 @@ static void arm_deadline(struct smb_link *link)
                 (void) sd_event_source_set_enabled(link->deadline_source, SD_EVENT_OFF);
                 return;
         } else
-                usec = config->operation_usec * (oldest->op == SMB_OP_LIST ? LISTING_DEADLINE_FACTOR : 1);
+                usec = config->operation_usec * (lists(oldest) ? LISTING_DEADLINE_FACTOR : 1);
         (void) sd_event_source_set_time(link->deadline_source, clock_now_usec(config->event) + usec);
         (void) sd_event_source_set_enabled(link->deadline_source, SD_EVENT_ONESHOT);
 }
@@ -183,6 +189,7 @@ static bool copy_reply(struct smb_request *request, const struct smb_message *m)
         request->reply_length = *(const volatile uint32_t *) &m->reply_length;
         request->created = m->created != 0;
         request->attr = m->attr;
+        request->birth = m->birth;
         request->space = m->space;
         if (request->op == SMB_OP_LIST)
                 request->fh = m->reply_fh;
@@ -322,7 +329,8 @@ static int fill_message(struct smb_message *m, const struct smb_request *request
         m->offset2 = request->offset2;
         m->atime = request->atime;
         m->mtime = request->mtime;
-        m->readonly = request->readonly;
+        m->dos_set = request->dos_set;
+        m->dos_clear = request->dos_clear;
         m->path2 = length2 ? (uint32_t) length : 0;
         m->error = 0;
         m->lost = 0;

@@ -42,7 +42,7 @@ struct smb_request {
         uint64_t offset2;      /* COPY: of the source */
         uint32_t length;
         struct smb_time atime, mtime;
-        bool readonly;
+        uint32_t dos_set, dos_clear;
         struct smb_file *file; /* READ, WRITE, CLOSE, SETATTR with a size; OPEN: the file that is being opened */
         uint32_t slot;         /* WRITE: the submitter's, READ, LIST_NEXT, SHARES: taken for it when it is dispatched; afterwards
                                   the submitter's, who gives it back. Else SMB_NO_SLOT */
@@ -57,6 +57,7 @@ struct smb_request {
         uint32_t reply_length; /* never more than length */
         bool created;          /* OPEN with O_CREAT: there was no such file */
         struct smb_attr attr;
+        struct smb_time birth; /* STAT with SMB_WANT_BIRTH */
         struct smb_space space;
 
         /* the pool's own */

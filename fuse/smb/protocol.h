@@ -43,7 +43,7 @@
 
 enum smb_op {
         SMB_OP_CONNECT = 1, /* → status, text: what the server said; on success, as whom: user and domain, each with its NUL */
-        SMB_OP_STAT,        /* path → attr */
+        SMB_OP_STAT,        /* path, valid (SMB_WANT_*) → attr, birth */
         SMB_OP_LIST,        /* path → fh of the listing */
         SMB_OP_LIST_NEXT,   /* fh, slot → length bytes of entries; 0: end, and fh is closed */
         SMB_OP_LIST_CLOSE,  /* fh */
@@ -51,7 +51,7 @@ enum smb_op {
         SMB_OP_CLOSE,       /* fh */
         SMB_OP_READ,        /* fh, offset, length, slot → length */
         SMB_OP_WRITE,       /* fh, offset, length, slot, slot_offset → length */
-        SMB_OP_SETATTR,     /* path, valid (SMB_SET_*), fh (0: none) for the size → attr */
+        SMB_OP_SETATTR,     /* path, valid (SMB_SET_*, SMB_WANT_DOS), fh (0: none) for the size → attr */
         SMB_OP_UNLINK,      /* path */
         SMB_OP_MKDIR,       /* path, flags (SMB_MKDIR_HIDDEN) → attr */
         SMB_OP_RMDIR,       /* path */
@@ -65,11 +65,13 @@ enum smb_op {
 
 /* smb_message.valid */
 #define SMB_SET_SIZE 0x1u
-#define SMB_SET_READONLY 0x2u /* readonly says which way */
+#define SMB_SET_DOS 0x2u /* dos_set and dos_clear say which of the four that can be set */
 #define SMB_SET_ATIME 0x4u
 #define SMB_SET_MTIME 0x8u
 #define SMB_WANT_ATTR 0x10u
 #define SMB_SET_CREATE_READONLY 0x20u /* OPEN with O_CREAT: a file that it makes is to be read-only */
+#define SMB_WANT_DOS 0x80u /* STAT, SETATTR of a directory: all its attributes, for which it has to be listed */
+#define SMB_WANT_BIRTH 0x100u /* STAT: when it was made, too */
 #define SMB_OPEN_AGAIN 0x40u /* OPEN: whoever has it open may write, though it has become read-only */
 
 /* smb_message.flags of MKDIR */
@@ -81,6 +83,7 @@ enum smb_op {
 #define SMB_ATTR_SYSTEM 0x04u
 #define SMB_ATTR_DIRECTORY 0x10u
 #define SMB_ATTR_ARCHIVE 0x20u
+#define SMB_ATTR_SETTABLE (SMB_ATTR_READONLY | SMB_ATTR_HIDDEN | SMB_ATTR_SYSTEM | SMB_ATTR_ARCHIVE)
 
 struct smb_time {
         int64_t sec;
@@ -93,7 +96,7 @@ struct smb_attr {
         uint64_t file_id; /* the server's number of the file; 0: not told */
         struct smb_time mtime, atime, ctime;
         uint32_t dos; /* SMB_ATTR_* */
-        uint32_t pad;
+        uint32_t dos_partial; /* of a directory: nothing is known of hidden, system and archive */
 };
 
 struct smb_space {
@@ -121,7 +124,7 @@ struct smb_message {
         uint64_t offset; /* also the new size of SETATTR */
         uint64_t offset2;
         struct smb_time atime, mtime;
-        uint32_t readonly;
+        uint32_t dos_set, dos_clear;
         uint32_t path2; /* where the second path begins in text; 0: there is none */
         /* reply */
         int32_t error;       /* errno, 0: done */
@@ -132,6 +135,7 @@ struct smb_message {
         uint32_t reply_length;
         uint32_t created;    /* OPEN with O_CREAT: the file did not exist before */
         struct smb_attr attr;
+        struct smb_time birth;
         struct smb_space space;
         char text[SMB_TEXT_BYTES]; /* request: one or two paths with their NULs; reply of CONNECT: see there */
 };

@@ -94,6 +94,31 @@ static void *transfer_memory(struct worker *w, const struct smb_message *m)
         return w->arena + (size_t) m->slot * SMB_SLOT_BYTES + m->slot_offset;
 }
 
+/* ---- attributes ---- */
+
+static bool is_dot_name(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        return (slash ? slash[1] : path[0]) == '.';
+}
+
+/* Sets attributes of which some are as they were found. Samba calls each file hidden whose name begins with a dot: written back, that
+ * would stay with it when it is renamed, as many programs do with what they have written. So it is written back only where a server
+ * does not say it anyway. */
+static int set_found_dos(struct worker *w, const char *path, uint32_t dos)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        uint32_t doubtful = is_dot_name(path) && !(dos & SMB_ATTR_DIRECTORY) ? dos & SMB_ATTR_HIDDEN : 0;
+        struct smb_attr attr;
+        int r = ops->set_dos(w->backend, path, dos & ~doubtful);
+
+        if (r < 0 || !doubtful)
+                return r;
+        r = ops->stat(w->backend, path, &attr);
+        return r < 0 || (attr.dos & SMB_ATTR_HIDDEN) ? r : ops->set_dos(w->backend, path, dos);
+}
+
 /* ---- opening ---- */
 
 /* Creates a file, readable as well where that is allowed: only then can its attributes be asked for through the handle. */
@@ -120,11 +145,11 @@ static int open_again(struct worker *w, const char *path, int flags, struct smb_
         for (int tries = 0; tries < OPEN_TRIES && r == -EACCES && (flags & O_ACCMODE) != O_RDONLY; tries++) {
                 if (ops->stat(w->backend, path, &attr) < 0)
                         break;
-                q = attr.dos & SMB_ATTR_READONLY ? ops->set_dos(w->backend, path, attr.dos & ~SMB_ATTR_READONLY) : 0;
+                q = attr.dos & SMB_ATTR_READONLY ? set_found_dos(w, path, attr.dos & ~SMB_ATTR_READONLY) : 0;
                 if (q < 0)
                         return q;
                 r = ops->open(w->backend, path, flags, ret_file); /* fails when another worker has just put the attribute back */
-                q = attr.dos & SMB_ATTR_READONLY ? ops->set_dos(w->backend, path, attr.dos) : 0;
+                q = attr.dos & SMB_ATTR_READONLY ? set_found_dos(w, path, attr.dos) : 0;
                 if (r == 0 && q < 0) {
                         (void) ops->close(w->backend, *ret_file);
                         return q;
@@ -133,10 +158,28 @@ static int open_again(struct worker *w, const char *path, int flags, struct smb_
         return r;
 }
 
+/* Opens what is there. Servers do not let go of the contents of a hidden or system file in opening it, unless whoever opens it names
+ * these attributes, which libsmbclient does not: such a file is emptied when it is open. */
+static int open_existing(struct worker *w, const char *path, int flags, struct smb_open_file **ret_file)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        int r = ops->open(w->backend, path, flags, ret_file);
+
+        if (r != -EACCES || !(flags & O_TRUNC))
+                return r;
+        flags &= ~O_TRUNC;
+        r = ops->open(w->backend, path, (flags & O_ACCMODE) == O_RDONLY ? flags | O_RDWR : flags, ret_file);
+        if (r < 0)
+                return r;
+        r = ops->truncate(w->backend, *ret_file, 0);
+        if (r < 0)
+                (void) ops->close(w->backend, *ret_file);
+        return r;
+}
+
 /* Opens, and finds out whether it created: a mode belongs to a new file only. *ret_flags: how it is open now. */
 static int open_or_create(struct worker *w, struct smb_message *m, int *ret_flags, struct smb_open_file **ret_file)
 {
-        const struct smb_backend_ops *ops = w->backend->ops;
         int flags = (int) m->flags & ~O_APPEND;
         int r = -ENOENT;
 
@@ -145,7 +188,7 @@ static int open_or_create(struct worker *w, struct smb_message *m, int *ret_flag
         if (m->valid & SMB_OPEN_AGAIN)
                 return open_again(w, m->text, flags, ret_file);
         if (!m->created)
-                return ops->open(w->backend, m->text, flags, ret_file);
+                return open_existing(w, m->text, flags, ret_file);
         for (int tries = 0; tries < OPEN_TRIES; tries++) { /* again when somebody deletes it between the two */
                 m->created = 1;
                 *ret_flags = flags;
@@ -154,7 +197,7 @@ static int open_or_create(struct worker *w, struct smb_message *m, int *ret_flag
                         return r;
                 m->created = 0;
                 *ret_flags = flags & ~O_CREAT;
-                r = ops->open(w->backend, m->text, *ret_flags, ret_file);
+                r = open_existing(w, m->text, *ret_flags, ret_file);
                 if (r != -ENOENT)
                         return r;
         }
@@ -180,7 +223,7 @@ static int do_open(struct worker *w, struct smb_message *m)
                 r = (flags & O_ACCMODE) == O_WRONLY ? ops->stat(w->backend, m->text, &m->attr)
                                                      : ops->fstat(w->backend, h->file, &m->attr);
                 if (r == 0 && m->created && (m->valid & SMB_SET_CREATE_READONLY)) {
-                        r = ops->set_dos(w->backend, m->text, m->attr.dos | SMB_ATTR_READONLY);
+                        r = set_found_dos(w, m->text, m->attr.dos | SMB_ATTR_READONLY);
                         m->attr.dos |= SMB_ATTR_READONLY;
                 }
                 if (r < 0) {
@@ -383,15 +426,35 @@ static int set_size(struct worker *w, const struct smb_message *m)
         return r < 0 ? r : q;
 }
 
+/* Attributes, and of a directory all of them where they are wanted. */
+static int stat_dos(struct worker *w, struct smb_message *m)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        int r = ops->stat(w->backend, m->text, &m->attr);
+
+        if (r < 0 || !m->attr.dos_partial || !(m->valid & SMB_WANT_DOS))
+                return r;
+        m->attr.dos_partial = 0;
+        return ops->directory_dos(w->backend, m->text, &m->attr.dos);
+}
+
+static int do_stat(struct worker *w, struct smb_message *m)
+{
+        int r = stat_dos(w, m);
+
+        if (r == 0 && (m->valid & SMB_WANT_BIRTH))
+                r = w->backend->ops->birth(w->backend, m->text, &m->birth);
+        return r;
+}
+
 /* Sets the times of what has the attributes m->attr, and these again: libsmbclient's utimes() clears them. */
 static int set_times(struct worker *w, struct smb_message *m)
 {
         const struct smb_backend_ops *ops = w->backend->ops;
-        uint32_t dos = m->attr.dos & (SMB_ATTR_READONLY | SMB_ATTR_HIDDEN | SMB_ATTR_SYSTEM | SMB_ATTR_ARCHIVE);
         int r = ops->set_times(w->backend, m->text, m->valid & SMB_SET_ATIME ? &m->atime : &m->attr.atime,
                                m->valid & SMB_SET_MTIME ? &m->mtime : &m->attr.mtime);
 
-        return r < 0 || dos == 0 ? r : ops->set_dos(w->backend, m->text, dos);
+        return r < 0 || !(m->attr.dos & SMB_ATTR_SETTABLE) ? r : set_found_dos(w, m->text, m->attr.dos);
 }
 
 static int do_setattr(struct worker *w, struct smb_message *m)
@@ -401,13 +464,15 @@ static int do_setattr(struct worker *w, struct smb_message *m)
 
         if (m->valid & SMB_SET_SIZE)
                 r = set_size(w, m);
-        if (r == 0 && (m->valid & (SMB_SET_READONLY | SMB_SET_ATIME | SMB_SET_MTIME)))
-                r = ops->stat(w->backend, m->text, &m->attr);
-        if (r == 0 && (m->valid & SMB_SET_READONLY)) {
-                uint32_t dos = m->readonly ? m->attr.dos | SMB_ATTR_READONLY : m->attr.dos & ~SMB_ATTR_READONLY;
+        if (r == 0 && (m->valid & (SMB_SET_DOS | SMB_SET_ATIME | SMB_SET_MTIME)))
+                r = stat_dos(w, m);
+        if (r == 0 && (m->valid & SMB_SET_DOS)) {
+                uint32_t dos = (m->attr.dos & ~m->dos_clear) | (m->dos_set & SMB_ATTR_SETTABLE);
 
-                if (dos != m->attr.dos)
+                if (m->dos_set & SMB_ATTR_HIDDEN)
                         r = ops->set_dos(w->backend, m->text, dos);
+                else if (dos != m->attr.dos)
+                        r = set_found_dos(w, m->text, dos);
                 m->attr.dos = dos;
         }
         if (r == 0 && (m->valid & (SMB_SET_ATIME | SMB_SET_MTIME)))
@@ -473,7 +538,7 @@ int worker_perform(struct worker *w, struct smb_message *m)
         if (m->path2 > 0 && m->path2 < SMB_TEXT_BYTES)
                 second = m->text + m->path2;
         switch (m->op) {
-        case SMB_OP_STAT: return ops->stat(w->backend, m->text, &m->attr);
+        case SMB_OP_STAT: return do_stat(w, m);
         case SMB_OP_LIST: return do_list(w, m);
         case SMB_OP_LIST_NEXT: return do_list_next(w, m);
         case SMB_OP_LIST_CLOSE: return do_list_close(w, m);

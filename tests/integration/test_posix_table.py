@@ -264,11 +264,8 @@ DIFFERENT = {
     "link": "EPERM",
     "mkfifo": "EPERM",
     "mknod a socket": "EPERM",
-    "mknod a file": "EPERM",  # open() makes files
     "open O_TMPFILE": "ENOTSUP",
     "rename exchange": "EINVAL",
-    "getxattr absent": "ENOTSUP",
-    "removexattr absent": "ENOTSUP",
 }
 
 

@@ -81,8 +81,12 @@ static void attr_of(const struct fake_node *node, struct smb_attr *ret_attr)
 {
         *ret_attr = (struct smb_attr) {
                 .size_bytes = node->size_bytes, .file_id = node->file_id, .mtime = node->mtime, .atime = node->atime,
-                .ctime = node->mtime, .dos = node->dos | (node->directory ? SMB_ATTR_DIRECTORY : 0),
+                .ctime = node->mtime, .dos = node->dos,
         };
+        if (node->directory) { /* libsmbclient, too, does not tell more */
+                ret_attr->dos = (node->dos & SMB_ATTR_READONLY) | SMB_ATTR_DIRECTORY;
+                ret_attr->dos_partial = 1;
+        }
 }
 
 static int fake_connect(struct smb_backend *b, const struct smb_setup *setup, struct wn_error *err)
@@ -390,7 +394,34 @@ static int fake_set_times(struct smb_backend *b, const char *path, const struct 
         if (r == 0) {
                 node->atime = *atime;
                 node->mtime = *mtime;
+                node->dos = 0; /* as libsmbclient does */
         }
+        return r;
+}
+
+static int fake_directory_dos(struct smb_backend *b, const char *path, uint32_t *ret_dos)
+{
+        struct fake_node *node;
+        int r;
+
+        (void) b;
+        ENTER(FAKE_LIST, path);
+        r = look_up(path, &node);
+        if (r == 0)
+                *ret_dos = node->dos | SMB_ATTR_DIRECTORY;
+        return r;
+}
+
+static int fake_birth(struct smb_backend *b, const char *path, struct smb_time *ret_birth)
+{
+        struct fake_node *node;
+        int r;
+
+        (void) b;
+        ENTER(FAKE_BIRTH, path);
+        r = look_up(path, &node);
+        if (r == 0)
+                *ret_birth = node->birth;
         return r;
 }
 
@@ -430,6 +461,7 @@ struct smb_backend *fake_backend(void)
                 .read = fake_read, .write = fake_write, .copy = fake_copy, .truncate = fake_truncate, .list = fake_list,
                 .list_next = fake_list_next, .list_close = fake_list_close, .unlink = fake_unlink, .mkdir = fake_mkdir,
                 .rmdir = fake_rmdir, .rename = fake_rename, .set_dos = fake_set_dos, .set_times = fake_set_times,
+                .directory_dos = fake_directory_dos, .birth = fake_birth,
                 .statfs = fake_statfs, .check = fake_check, .share_next = fake_share_next,
         };
         static struct smb_backend backend = { .ops = &ops };

@@ -24,7 +24,7 @@
 /* The backend's functions. */
 enum fake_op {
         FAKE_ANY, FAKE_CONNECT, FAKE_STAT, FAKE_OPEN, FAKE_CLOSE, FAKE_FSTAT, FAKE_READ, FAKE_WRITE, FAKE_TRUNCATE,
-        FAKE_LIST, FAKE_UNLINK, FAKE_MKDIR, FAKE_RMDIR, FAKE_RENAME, FAKE_SET_DOS, FAKE_SET_TIMES, FAKE_STATFS,
+        FAKE_LIST, FAKE_UNLINK, FAKE_MKDIR, FAKE_RMDIR, FAKE_RENAME, FAKE_SET_DOS, FAKE_SET_TIMES, FAKE_BIRTH, FAKE_STATFS,
         FAKE_CHECK, FAKE_SHARE_NEXT,
 };
 
@@ -47,7 +47,7 @@ struct fake_node {
         char path[FAKE_PATH_BYTES]; /* "" for the root */
         uint32_t dos;
         uint64_t file_id;
-        struct smb_time atime, mtime;
+        struct smb_time atime, mtime, birth;
         uint64_t size_bytes;
         unsigned char data[FAKE_DATA_BYTES];
 };

@@ -214,7 +214,7 @@ static int set_attr(struct driver *d, const char *path, uint32_t valid, uint64_t
         m->valid = valid;
         m->fh = fh;
         m->offset = value;
-        m->readonly = value != 0;
+        *(value ? &m->dos_set : &m->dos_clear) = SMB_ATTR_READONLY;
         m->atime = (struct smb_time) { .sec = 11, .nsec = 12 };
         m->mtime = (struct smb_time) { .sec = 21, .nsec = 22 };
         return driver_send(d);
@@ -237,12 +237,12 @@ static void attributes(void **state)
         assert_int_equal(fake_open_handles(d->server), 1);
 
         f->dos = SMB_ATTR_HIDDEN;
-        assert_int_equal(set_attr(d, "f", SMB_SET_READONLY, 0, 1), 0);
+        assert_int_equal(set_attr(d, "f", SMB_SET_DOS, 0, 1), 0);
         assert_int_equal(f->dos, SMB_ATTR_HIDDEN | SMB_ATTR_READONLY);
         assert_int_equal(reply_attr(d)->dos, SMB_ATTR_HIDDEN | SMB_ATTR_READONLY);
-        assert_int_equal(set_attr(d, "f", SMB_SET_READONLY, 0, 1), 0); /* it is already */
+        assert_int_equal(set_attr(d, "f", SMB_SET_DOS, 0, 1), 0); /* it is already */
         assert_int_equal(fake_count(d->server, FAKE_SET_DOS, "f"), 1);
-        assert_int_equal(set_attr(d, "f", SMB_SET_READONLY, 0, 0), 0);
+        assert_int_equal(set_attr(d, "f", SMB_SET_DOS, 0, 0), 0);
         assert_int_equal(f->dos, SMB_ATTR_HIDDEN);
 
         assert_int_equal(set_attr(d, "f", SMB_SET_MTIME, 0, 0), 0);
@@ -253,6 +253,50 @@ static void attributes(void **state)
         assert_int_equal(f->atime.sec, 11);
         assert_int_equal(set_attr(d, "f", 0, 0, 0), 0);
         assert_int_equal(set_attr(d, "none", SMB_SET_MTIME, 0, 0), ENOENT);
+}
+
+static int stat_wanting(struct driver *d, const char *path, uint32_t valid)
+{
+        driver_message(d, 0, SMB_OP_STAT, path, NULL)->valid = valid;
+        return driver_send(d);
+}
+
+static void attributes_of_a_directory(void **state)
+{
+        struct driver *d = *state;
+        struct fake_node *dir = fake_add(d->server, "dir", NULL);
+
+        driver_connect(d);
+        dir->dos = SMB_ATTR_HIDDEN | SMB_ATTR_READONLY;
+        assert_int_equal(stat_wanting(d, "dir", 0), 0);
+        assert_int_equal(reply_attr(d)->dos, SMB_ATTR_DIRECTORY | SMB_ATTR_READONLY);
+        assert_true(reply_attr(d)->dos_partial);
+        assert_int_equal(fake_count(d->server, FAKE_LIST, "dir"), 0);
+        assert_int_equal(stat_wanting(d, "dir", SMB_WANT_DOS), 0);
+        assert_int_equal(reply_attr(d)->dos, SMB_ATTR_DIRECTORY | SMB_ATTR_READONLY | SMB_ATTR_HIDDEN);
+        assert_false(reply_attr(d)->dos_partial);
+
+        /* neither other attributes nor times take any away */
+        assert_int_equal(set_attr(d, "dir", SMB_SET_DOS | SMB_WANT_DOS, 0, 0), 0);
+        assert_int_equal(dir->dos, SMB_ATTR_HIDDEN);
+        assert_int_equal(set_attr(d, "dir", SMB_SET_MTIME | SMB_WANT_DOS, 0, 0), 0);
+        assert_int_equal(dir->dos, SMB_ATTR_HIDDEN);
+        assert_int_equal(dir->mtime.sec, 21);
+
+        fake_break(d->server, FAKE_LIST, "dir", FAKE_FAIL, EACCES, 1);
+        assert_int_equal(set_attr(d, "dir", SMB_SET_MTIME | SMB_WANT_DOS, 0, 0), EACCES);
+}
+
+static void birth_time(void **state)
+{
+        struct driver *d = *state;
+
+        fake_add(d->server, "f", "x")->birth.sec = 1234567890;
+        driver_connect(d);
+        assert_int_equal(stat_wanting(d, "f", SMB_WANT_BIRTH), 0);
+        assert_int_equal(driver_reply(d)->birth.sec, 1234567890);
+        assert_int_equal(reply_attr(d)->size_bytes, 1);
+        assert_int_equal(stat_wanting(d, "none", SMB_WANT_BIRTH), ENOENT);
 }
 
 /* Takes the rest of a listing in pieces of length bytes, counts each name, and returns how many pieces there were. */
@@ -377,7 +421,7 @@ int main(void)
                 TEST(noreplace_needs_an_answer),
                 TEST(reads_and_writes),
                 TEST(creates),
-                TEST(attributes),
+                TEST(attributes), TEST(attributes_of_a_directory), TEST(birth_time),
                 TEST(lists),
                 TEST(list_without_room),
                 TEST(shares),

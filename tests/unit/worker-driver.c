@@ -126,7 +126,7 @@ struct smb_message *driver_message(struct driver *d, uint32_t index, enum smb_op
 
         memset(m, 0xa5, sizeof *m); /* the worker finds what another request has left there */
         m->op = op;
-        m->flags = m->valid = m->slot_offset = m->length = m->readonly = 0;
+        m->flags = m->valid = m->slot_offset = m->length = m->dos_set = m->dos_clear = 0;
         m->slot = SMB_NO_SLOT;
         m->fh = m->offset = 0;
         m->error = 0;

@@ -120,16 +120,20 @@ static int apply_request(struct connection *c, const struct add_request *request
         return 0;
 }
 
-/* The saved password is meant where none is given, for the same user or for none. */
+/* The saved password is meant where none is given, for the same user or for none. One that is given for that user is to replace
+ * it where the device is remembered anew, and not for once. */
 static enum attempt_password password_for(const struct connection *c, const struct add_request *request)
 {
         _cleanup_free_ char *user = credentials_user_text(&request->credentials);
 
         if (request->save_password)
                 return PASSWORD_TO_SAVE;
-        if (!c->saved_user || request->credentials.password.bytes || request->credentials_file)
+        if (!c->saved_user || request->credentials_file ||
+            (request->credentials.user && !(user && strcmp(user, c->saved_user) == 0)))
                 return PASSWORD_AT_HAND;
-        return !request->credentials.user || (user && strcmp(user, c->saved_user) == 0) ? PASSWORD_SAVED : PASSWORD_AT_HAND;
+        if (!request->credentials.password.bytes)
+                return PASSWORD_SAVED;
+        return request->persistent ? PASSWORD_TO_RENEW : PASSWORD_AT_HAND;
 }
 
 /* Whether a device that has a connection, live or remembered, may be connected to remote. */

@@ -6,8 +6,9 @@
 
 #include "core/manager.h"
 
-/* Where its password comes from, and goes to. */
-enum attempt_password { PASSWORD_AT_HAND, PASSWORD_SAVED, PASSWORD_TO_SAVE };
+/* Where its password comes from, and goes to. TO_RENEW: it was given for a user whose password is saved, for a device that is to
+ * be remembered; where the keyring does not take it, the drive is connected all the same. */
+enum attempt_password { PASSWORD_AT_HAND, PASSWORD_SAVED, PASSWORD_TO_SAVE, PASSWORD_TO_RENEW };
 
 /* What a remembered device was connected with before somebody tried something else. */
 struct kept_credentials {

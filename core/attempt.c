@@ -24,6 +24,8 @@
 #include "core/password.h"
 #include "core/session.h"
 
+#define SHUTDOWN_USEC (50 * 1000ULL) /* how often to look whether everything is still being disconnected */
+
 enum attempt_phase {
         ATTEMPT_CHECK_PROFILE,
         ATTEMPT_LOOK_UP,
@@ -361,6 +363,10 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
                                               a->connection->name);
                 a->phase = ATTEMPT_UNDO;
         }
+        if (a->connection->manager->shutting_down && a->status == NO_ERROR) { /* it will be ended last, or goes on then */
+                step_after(a, SHUTDOWN_USEC);
+                return 0;
+        }
         switch (a->phase) {
         case ATTEMPT_CHECK_PROFILE:
                 check_profile(a);
@@ -379,7 +385,7 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
                         attempt_failed(a, a->status);
                 else if ((a->status = session_check(a->connection, &a->err)) != 0) /* now its user is known */
                         undo(a);
-                else if (a->password == PASSWORD_TO_SAVE)
+                else if (a->password == PASSWORD_TO_SAVE || a->password == PASSWORD_TO_RENEW)
                         begin_save(a);
                 else if (a->persistent)
                         begin_row(a);
@@ -387,6 +393,11 @@ static int on_step(sd_event_source *source, uint64_t usec, void *userdata)
                         attempt_succeeded(a);
                 break;
         case ATTEMPT_SAVE:
+                if (a->status != NO_ERROR && a->password == PASSWORD_TO_RENEW) {
+                        log_warning("%s: the keyring keeps the password from before: %s", a->connection->name, a->err.text);
+                        a->status = NO_ERROR;
+                        a->err = (struct wn_error){ 0 };
+                }
                 if (a->status == NO_ERROR) {
                         begin_row(a);
                         break;

@@ -195,6 +195,10 @@ class SmbServer:
         with open(self.path("smb.conf"), "w", encoding="utf-8") as f:
             f.write(text)
 
+    def set_password(self, user, password):
+        """Changes it, while the server runs."""
+        self._set_password(self._accounts[user], password)
+
     def _set_password(self, account, password):
         result = subprocess.run(
             [PDBEDIT, "-s", self.path("smb.conf"), "-a", "-t", "-u", account],

@@ -152,6 +152,17 @@ def test_other_credentials_for_once_change_nothing_that_is_kept(wnet, server, ke
     assert wnet.wait_state("Z:", "ok")["user"].endswith(ALICE)
 
 
+def test_the_same_users_new_password_replaces_it(wnet, server, keyring):
+    """Remembered with a password that is typed: the next start must not come with the old one."""
+    save(wnet, server)
+    wnet.ok("cancel", "Z:")
+    server.set_password(ALICE, BOB_PASSWORD)
+    wnet.add("Z:", server.url(), "--persistent", password=BOB_PASSWORD)
+    assert wnet.rows()["Z:"]["secret"] == IN_SERVICE and keyring.password() == BOB_PASSWORD
+    wnet.ok("shutdown")
+    assert_back(wnet, server)
+
+
 @pytest.mark.parametrize("command", [["restore", "Z:"], ["add", "Z:", "URL"], ["add", "Z:", "URL", "--user", ALICE],
                                      ["add", "Z:", "URL", "--persistent"]])
 def test_it_is_used_without_being_asked_for(wnet, server, keyring, command):

@@ -406,6 +406,47 @@ static void shutdown_succeeds(void **state)
         assert_int_equal(add(d, "Z:", SHARE, false), ERROR_EXTENDED_ERROR); /* no new ones */
 }
 
+/* One that becomes connected when the others have gone already: nobody can use it, and so keep the daemon from ending. */
+static void connected_during_shutdown(void **state)
+{
+        struct driver *d = *state;
+        struct answer *added, *answer;
+
+        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR);
+        fake_plan("Y:")->start_stops = fake_plan("Y:")->mounting = true;
+        added = begin_add(d, "Y:", SHARE, true);
+        fake_plan("Z:")->step_usec = 100000;
+        answer = begin_shutdown(d, false);
+        LOOP_UNTIL(d->event, strstr(fake_log(), "unmount Z:"));
+        fake_go_on(find(d, "Y:"), 0);
+        assert_int_equal(wait_for(answer), NO_ERROR);
+        assert_int_equal(wait_for(added), ERROR_CANCELLED);
+        assert_non_null(strstr(fake_log(), "revoke Y:"));
+        assert_string_equal(state_of(d, "Y:"), "none");
+        assert_int_equal(count_rows(d), 0);
+}
+
+/* The same, and the others cannot be disconnected: it goes on. */
+static void connected_during_refused_shutdown(void **state)
+{
+        struct driver *d = *state;
+        struct answer *added, *answer;
+
+        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR);
+        fake_plan("Y:")->start_stops = fake_plan("Y:")->mounting = true;
+        added = begin_add(d, "Y:", SHARE, true);
+        fake_plan("Z:")->unmount_result = -EBUSY;
+        fake_plan("Z:")->n_unmount_fails = UINT_MAX;
+        answer = begin_shutdown(d, false);
+        LOOP_UNTIL(d->event, strstr(fake_log(), "unmount Z:"));
+        fake_go_on(find(d, "Y:"), 0);
+        assert_int_equal(wait_for(answer), ERROR_DEVICE_IN_USE);
+        assert_int_equal(added->n, 0);
+        assert_int_equal(wait_for(added), NO_ERROR);
+        assert_string_equal(state_of(d, "Y:"), "ok");
+        assert_int_equal(count_rows(d), 1);
+}
+
 static void shutdown_of_nothing(void **state)
 {
         struct driver *d = *state;
@@ -459,6 +500,8 @@ int main(void)
                 TEST(added_while_forgotten),
                 TEST(shutdown_refused),
                 TEST(shutdown_succeeds),
+                TEST(connected_during_shutdown),
+                TEST(connected_during_refused_shutdown),
                 TEST(shutdown_of_nothing),
                 TEST(end_in_the_middle),
         };

@@ -154,6 +154,49 @@ static void another_user(void **state)
         loop_for(d->event, 50000);
 }
 
+/* Z: again, with another password of the same user, and without asking for it to be saved. */
+static int add_with_password(struct driver *d, bool persistent)
+{
+        struct add_request request = { .local = "Z:", .remote = SHARE, .persistent = persistent };
+        struct answer *answer;
+
+        request.credentials.user = (char *) "me";
+        assert_int_equal(secret_set(&request.credentials.password, "ch4nged"), 0);
+        answer = begin_request(d, &request);
+        secret_done(&request.credentials.password);
+        return wait_for(answer);
+}
+
+/* Given for once it changes nothing that is kept; remembered with the drive, it takes the saved one's place, if that can be. */
+static void given_anew(void **state)
+{
+        static struct bytes stored;
+        struct driver *d = *state;
+
+        set_keyring(d, "");
+        assert_int_equal(wait_for(begin_save(d, "me")), NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+
+        set_keyring(d, "cat > stored");
+        assert_int_equal(add_with_password(d, false), NO_ERROR);
+        assert_string_equal(calls(), "");
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+
+        assert_int_equal(add_with_password(d, true), NO_ERROR);
+        assert_string_equal(calls(), "store Z: srv:445 me \n");
+        read_bytes(in_folder((void **) &d->folder, "stored"), &stored);
+        assert_int_equal(stored.size_bytes, 7);
+        assert_memory_equal(stored.data, "ch4nged", 7);
+        assert_int_equal(row_secret(d), PROFILE_SECRET_SERVICE);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+
+        set_keyring(d, "exit 1");
+        assert_int_equal(add_with_password(d, true), NO_ERROR);
+        assert_string_equal(calls(), "store Z: srv:445 me \n");
+        assert_string_equal(state_of(d, "Z:"), "ok");
+        assert_int_equal(row_secret(d), PROFILE_SECRET_SERVICE);
+}
+
 static void looked_up_in_vain(void **state)
 {
         static const struct {
@@ -194,6 +237,7 @@ int main(void)
                 TEST(row_fails),
                 TEST(cancelled_while_saving),
                 TEST(another_user),
+                TEST(given_anew),
                 TEST(looked_up_in_vain),
         };
 

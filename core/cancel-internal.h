@@ -78,8 +78,8 @@ void cancel_finish(struct cancel *x);
 /* The first step. */
 void cancel_resolve(struct cancel *x);
 
-/* Sets targets to what x->name means. */
-void cancel_find_targets(struct cancel *x);
+/* Sets targets to what x->name means. 0 or -ENOMEM. */
+int cancel_find_targets(struct cancel *x);
 
 /* ---- cancel-forget.c ---- */
 

@@ -22,7 +22,7 @@ static int add_target(struct cancel *x, struct connection *c)
         return 0;
 }
 
-void cancel_find_targets(struct cancel *x)
+int cancel_find_targets(struct cancel *x)
 {
         struct device_name device;
         _cleanup_(remote_name_done) struct remote_name remote = { 0 };
@@ -32,15 +32,14 @@ void cancel_find_targets(struct cancel *x)
         x->device = x->name && device_parse(x->name, &device) == 0;
         if (x->device) {
                 c = manager_find_device(x->manager, &device);
-                if (c)
-                        (void) add_target(x, c);
-                return;
+                return c ? add_target(x, c) : 0;
         }
         if (x->name && remote_name_parse(x->name, &remote) != 0)
-                return;
+                return 0;
         TAILQ_FOREACH(c, &x->manager->connections, entry)
-                if (connection_is_live(c) && (!x->name || remote_name_equal(&c->remote, &remote)))
-                        (void) add_target(x, c);
+                if (connection_is_live(c) && (!x->name || remote_name_equal(&c->remote, &remote)) && add_target(x, c) < 0)
+                        return -ENOMEM;
+        return 0;
 }
 
 static void not_connected(struct cancel *x, bool remembered)
@@ -123,7 +122,12 @@ void cancel_resolve(struct cancel *x)
                 return;
         }
         manager_release(x->manager);
-        cancel_find_targets(x);
+        if (cancel_find_targets(x) < 0) {
+                error_set(&x->outcome.err, ERROR_EXTENDED_ERROR, ENOMEM, "resolve", "wnetd is out of memory");
+                x->n_targets = 0;
+                cancel_refuse(x, ERROR_EXTENDED_ERROR);
+                return;
+        }
         for (size_t i = 0; i < x->n_targets && !x->waiting; i++)
                 x->waiting = x->targets[i]->cancel != NULL;
         if (x->waiting || refuse_unknown(x))

@@ -27,9 +27,8 @@ bool cancel_wait_for_holders(struct cancel *x)
 /* Whether a file is open on what x->name stands for. */
 static bool name_is_open(struct cancel *x)
 {
-        bool open = false;
+        bool open = cancel_find_targets(x) < 0; /* nothing is known then */
 
-        cancel_find_targets(x);
         for (size_t i = 0; i < x->n_targets; i++)
                 open = open || x->targets[i]->handles.n > 0;
         x->n_targets = 0;

@@ -29,7 +29,7 @@ static void opened(struct watch *w, int number)
                         found = c;
         if (!found)
                 return;
-        log_info("%s: somebody opens its folder", found->name);
+        log_info("somebody opens the folder of %s", found->name);
         watch_end(w, found);
         manager_retry_now(found);
         if (found->state == CONNECTION_UNAVAILABLE) /* not tried, or in vain: it is watched again */

@@ -198,7 +198,7 @@ def test_forced_while_many_are_blocked(wnet, server, how):
     back = time.monotonic() - begin
     assert in_state_d() == []
     print(f"{how}: back after {seconds:.2f} s, the last of {len(blocked)} programs after {back:.2f} s", file=sys.stderr)
-    assert seconds < 5
+    assert seconds < 15, "as long as an operation of the server's may take is too long"
     assert (server.data / "written").read_bytes()[:12] == b"acknowledged"
     server.thaw()
     proxy.hold = proxy.hold_back = False

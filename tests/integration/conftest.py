@@ -23,6 +23,7 @@ TEST_LIMIT = 240  # seconds until a test is taken for hung and what it is blocke
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="as often, and for as long, as is worth while now and then")
+    parser.addoption("--pictures", help="the folder that keeps pictures of the file managers")
     parser.addoption("--seed", type=int, help="of what is chosen at random; a test that fails prints its own")
 
 

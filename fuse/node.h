@@ -38,6 +38,7 @@ struct node {
         bool dos_known;       /* all of them, */
         uint64_t seen_usec;   /* and when that was */
         uint64_t names_changed_usec; /* a directory: when a name in it was last removed from here; 0: not */
+        uint64_t names_made_usec; /* and made */
         uint64_t changed_usec; /* when it was last changed from here; 0: not */
         bool mtime_pinned;    /* set explicitly while it is open for writing: the server's close would overwrite it */
         struct smb_time pinned_mtime;

@@ -392,6 +392,13 @@ static void reload(struct open_dir *dir)
         op_begin(op, start_reload);
 }
 
+/* Whether a listing that nobody has read yet, which was asked for when the directory was opened, is not what one would see now. */
+static bool is_outdated(const struct open_dir *dir)
+{
+        return redirector_now(dir->redirector) - dir->listed_usec > LISTING_LIFE_USEC ||
+               dir->node->names_changed_usec >= dir->asked_usec || dir->node->names_made_usec >= dir->asked_usec;
+}
+
 void dir_readdirplus(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
         struct open_dir *dir = dir_of(fi);
@@ -403,7 +410,7 @@ void dir_readdirplus(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset,
         op->dir = dir;
         op->offset = (uint64_t) offset;
         op->size = size > UINT32_MAX ? UINT32_MAX : (uint32_t) size;
-        if (offset == 0 && dir->used && !dir->loading)
+        if (offset == 0 && !dir->loading && (dir->used || is_outdated(dir)))
                 reload(dir);
         dir->used = dir->used || offset > 0;
         op_harmless(op);

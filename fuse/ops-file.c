@@ -250,6 +250,7 @@ static void created(struct smb_request *request)
         if (request->created) {
                 node->mode_known = true;
                 node->mode = op->mode & 07777;
+                op->node->names_made_usec = redirector_now(r);
                 note_server_time(r, request->attr.mtime);
         }
         fill_stat(r, node, &request->attr, &entry.attr);

@@ -46,6 +46,7 @@ void name_reply_entry(struct op *op, const struct smb_attr *attr)
         if (op->mode != 0) {
                 node->mode_known = true;
                 node->mode = op->mode & 07777;
+                op->node->names_made_usec = redirector_now(r);
         }
         fill_stat(r, node, attr, &entry.attr);
         entry.ino = node->ino;
@@ -309,7 +310,7 @@ static void start_rmdir(struct op *op)
 
 void name_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 {
-        struct op *op = op_on(fuse, parent, name);
+        struct op *op = op_name_allowed(fuse, name) ? op_on(fuse, parent, name) : NULL;
 
         if (!op)
                 return;
@@ -319,7 +320,7 @@ void name_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 
 void name_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 {
-        struct op *op = op_on(fuse, parent, name);
+        struct op *op = op_name_allowed(fuse, name) ? op_on(fuse, parent, name) : NULL;
 
         if (!op)
                 return;

@@ -39,6 +39,7 @@ struct op {
         fuse_req_t fuse;            /* NULL: answered, or nobody asked */
         uint64_t arrived_usec;      /* READ */
         bool opens;                 /* waits while the connection is frozen */
+        bool writes_through;        /* WRITE: answered when the server has it */
         bool harmless;              /* changes nothing on the server: may be ended early */
         bool settles;               /* its end takes one from the node's unsettled */
         void (*start)(struct op *op); /* for an op that waits before it begins */
@@ -93,6 +94,9 @@ struct open_file {
         struct smb_file *smb;
         struct stream stream;
         bool flushed;               /* some descriptor of it was closed: RELEASE may be on its way */
+        bool closing;               /* once the server has everything that was written */
+        int write_error;            /* of data that were acknowledged: not told yet; 0: none */
+        uint64_t failed_bytes;      /* and how many these were */
         bool written;               /* since the server's file was last closed; counted in the node's unsettled */
         unsigned reads_waiting;     /* READs that are not answered yet */
         TAILQ_ENTRY(open_file) reading; /* in redirector->reading while there are some */
@@ -158,6 +162,10 @@ struct redirector {
         struct op_list parked;      /* opens that arrived while frozen */
         struct op_list close_waiters;
         struct window_list recent_windows;
+        TAILQ_HEAD(, behind) behinds; /* files with data that the server does not have yet */
+        sd_event_source *behind_source; /* sends them soon */
+        struct lost_file *lost;     /* revoked: those that it did not take */
+        size_t n_lost;
         bool frozen;
         bool opens_fail;            /* while frozen: what would wait ends with an error at once */
         struct change *change;      /* a name is being changed that is open, or replaces another one; */
@@ -247,7 +255,7 @@ void node_changed(struct redirector *r, struct node *node); /* from here, just n
 void note_server_time(struct redirector *r, struct smb_time t);
 /* What the server's clock shows, as far as is known: to the microsecond, as times are sent. */
 struct smb_time server_time(const struct redirector *r);
-/* The server has taken the data of op, a WRITE or COPY, for node: answers, and frees op. */
+/* The data of op, a WRITE or COPY, were taken for node: answers, and frees op. */
 void file_reply_written(struct op *op, struct node *node);
 struct op *op_of(struct smb_request *request);
 struct redirector *redirector_of(fuse_req_t fuse);
@@ -289,6 +297,7 @@ void file_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_free(struct open_file *file);
 void file_close(struct open_file *file); /* at the server too */
 void file_write_unstall(struct redirector *r);
+void file_write_through(struct op *op); /* op has its slot */
 void file_copy(fuse_req_t fuse, fuse_ino_t from, off_t from_offset, struct fuse_file_info *from_info, fuse_ino_t to,
                off_t to_offset, struct fuse_file_info *to_info, size_t size, int flags);
 
@@ -356,6 +365,32 @@ void stream_done(struct open_file *file);
 
 /* Lets go of the window that was used longest ago. */
 bool stream_reclaim_slot(struct redirector *r);
+
+/* ---- write-behind.c ---- */
+
+/* Answers a WRITE whose data follow what its file's writer wrote before: they are copied. False: nothing was done. */
+bool behind_append(struct op *op, const char *data);
+
+/* Answers a WRITE whose data lie in its slot: at once where the server may come later, else when it has them. */
+void behind_write(struct op *op);
+
+/* Whether the server has everything that was written to node. If not, it is being sent, and op->start is called when it is there. */
+bool behind_settled(struct op *op, struct node *node);
+
+/* Whether file may be closed. If not, file_close() comes again when the server has everything. */
+bool behind_may_close(struct open_file *file);
+
+/* An error of acknowledged data that nobody was told of yet, 0: none. The caller tells it. */
+int behind_take_error(struct open_file *file);
+
+void behind_send_all(struct redirector *r);
+uint64_t behind_unsent_bytes(const struct redirector *r);
+
+/* The server takes no more: enters what it does not have into r->lost. */
+void behind_give_up(struct redirector *r);
+
+/* Before the pool's end. */
+void behind_done(struct redirector *r);
 
 /* ---- device.c: the kernel's side ---- */
 

@@ -21,6 +21,7 @@
 #define NODE_ROOT 1u
 
 struct open_file;
+struct behind;
 
 struct node {
         uint64_t ino;
@@ -46,6 +47,7 @@ struct node {
         struct smb_time written_mtime; /* so this is shown meanwhile, when it was last written to from here, in the server's time, */
         bool mtime_shown;     /* and has to stay: somebody has seen it */
         unsigned closing;     /* files of it whose close is still on its way to the server */
+        struct behind *behind; /* what was written and the server does not have yet; NULL: nothing */
         LIST_HEAD(, open_file) files;
         size_t writers;       /* those that are open for writing */
         struct node *next_by_ino, *next_by_name;

@@ -141,6 +141,17 @@ static bool is_parked(const struct op *op)
                (op->new_name && !op->new_parent->parent && strcmp(op->new_name, PARK_FOLDER) == 0);
 }
 
+/* Whatever is asked or done at the server finds there what was written before. */
+static bool all_settled(struct op *op)
+{
+        struct node_table *nodes = &op->redirector->nodes;
+        struct node *child = op->name ? node_child(nodes, op->node, op->name) : NULL;
+        struct node *target = op->new_name ? node_child(nodes, op->new_parent, op->new_name) : NULL;
+
+        return behind_settled(op, op->node) && (!child || behind_settled(op, child)) &&
+               (!op->new_parent || behind_settled(op, op->new_parent)) && (!target || behind_settled(op, target));
+}
+
 bool op_ready(struct op *op)
 {
         struct redirector *r = op->redirector;
@@ -157,6 +168,8 @@ bool op_ready(struct op *op)
                         TAILQ_INSERT_TAIL(&r->parked, op, wait);
                 return false;
         }
+        if (!all_settled(op))
+                return false;
         free(TAKE_PTR(op->request.path));
         free(TAKE_PTR(op->request.path2));
         error = is_parked(op) ? -EPERM : node_path(op->node, op->name, &op->request.path);
@@ -334,6 +347,8 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
         mode_t mode = node->mode_known ? node->mode : 0755 & ~r->settings->umask;
         uint64_t size = directory || attr->size_bytes > INT64_MAX ? 0 : attr->size_bytes;
 
+        if (node->behind && size < node->size_bytes) /* found under another name: not all of it is there yet */
+                size = node->size_bytes;
         if (!directory && (attr->dos & SMB_ATTR_READONLY))
                 mode &= mode & 0200 ? ~(mode_t) 0222 : ~(mode_t) 0; /* without the owner's bit it is as it was set */
         else if (!directory && node->mode_known)

@@ -283,7 +283,7 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, uint64_t numbe
         name = dir->names + dir->entries[number - DOTS].name;
         known = node_child(&r->nodes, dir->node, name);
         if (redirector_now(r) - dir->listed_usec > LISTING_LIFE_USEC || dir->node->names_changed_usec >= dir->asked_usec ||
-            (known && known->changed_usec >= dir->asked_usec)) {
+            (known && (known->behind || known->changed_usec >= dir->asked_usec))) {
                 entry.attr.st_ino = known ? known->ino : UINT64_MAX; /* by name only: the kernel looks it up when asked */
                 entry.attr.st_mode = dir->entries[number - DOTS].attr.dos & SMB_ATTR_DIRECTORY ? S_IFDIR : S_IFREG;
                 return fuse_add_direntry_plus(op->fuse, buffer, room, name, &entry, (off_t) number + 1);

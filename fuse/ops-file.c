@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Open files. Writes go through to the server before they are answered: what a program was told is written is written. The
- * data of a write are received from the kernel straight into the slot that the worker sends them from.
+ * Open files. The data of a write are received from the kernel straight into the slot that the worker sends them from; when
+ * it is answered, write-behind.c decides.
  *
  * An open file is entered into the connection's handle table when its open is answered, and taken out at RELEASE, whatever the
  * server says about the close.
@@ -79,19 +79,25 @@ static void closed(struct smb_request *request)
         ops_check_close_waiters(r);
 }
 
-/* Closes the server's file and forgets ours. */
+/* Closes the server's file and forgets ours; as a rule, close() has seen to it that everything was written. */
 void file_close(struct open_file *file)
 {
         struct redirector *r = file->redirector;
-        struct op *op = op_new(r, NULL);
         struct node *node;
+        struct op *op;
 
+        if (!behind_may_close(file))
+                return;
+        op = op_new(r, NULL);
         if (op) {
                 op->request.file = file->smb;
                 file->smb = NULL; /* the op's now */
                 op->node = file->node ? node_ref(file->node) : NULL;
                 op_closes(op);
         }
+        if (file->write_error < 0 && r->phase == PHASE_SERVING)
+                log_warning("%llu bytes that were written to %s are lost, and nobody has asked: %s",
+                            (unsigned long long) file->failed_bytes, file->handle.path, strerror(-file->write_error));
         node = file->node ? node_ref(file->node) : NULL;
         file_free(file);
         if (node && node->writers == 0)
@@ -100,6 +106,7 @@ void file_close(struct open_file *file)
         if (op)
                 op_submit(op, SMB_OP_CLOSE, closed);
 }
+
 
 void file_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -363,7 +370,7 @@ void file_make(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode
 
 /* ---- data ---- */
 
-/* The server has taken data for it. */
+/* Data were taken for it. */
 static void note_written(struct open_file *file)
 {
         struct node *node = file->node;
@@ -372,6 +379,14 @@ static void note_written(struct open_file *file)
         file->written = true;
         node->mtime_pinned = node->mtime_shown = false;
         node->written_mtime = server_time(file->redirector);
+}
+
+static void start_read(struct op *op)
+{
+        if (!op->fuse) /* interrupted while it waited; its file may be gone */
+                op_free(op);
+        else if (behind_settled(op, op->node))
+                stream_read(op);
 }
 
 void file_read(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
@@ -385,7 +400,9 @@ void file_read(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struc
         op->offset = (uint64_t) offset;
         op->size = size > MAX_TRANSFER_BYTES ? MAX_TRANSFER_BYTES : (uint32_t) size;
         op->arrived_usec = redirector_now(op->redirector);
-        stream_read(op);
+        op->node = node_ref(op->file->node);
+        op_harmless(op);
+        op_begin(op, start_read);
 }
 
 void file_reply_written(struct op *op, struct node *node)
@@ -419,6 +436,12 @@ static void wrote(struct smb_request *request)
         file_reply_written(op, node);
 }
 
+void file_write_through(struct op *op)
+{
+        op->request.file = op->file->smb;
+        op_submit(op, SMB_OP_WRITE, wrote);
+}
+
 void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
 {
         struct redirector *r = redirector_of(fuse);
@@ -430,11 +453,13 @@ void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, 
                 return;
         op->file = file_of(fi);
         op->node = node_ref(op->file->node);
-        op->request.file = op->file->smb;
         op->request.offset = (uint64_t) offset;
         op->request.length = (uint32_t) size;
+        op->writes_through = fi->writepage || (fi->flags & (O_DIRECT | O_SYNC | O_DSYNC));
         stream_invalidate(op->node);
         op->node->mtime_pinned = false;
+        if (behind_append(op, data))
+                return;
         if (!slot) { /* it came into the spare buffer, and stays there until a slot is free */
                 assert(!r->stalled_write);
                 op->request.slot_offset = (uint32_t) (data - (const char *) r->spare_buffer);
@@ -445,7 +470,7 @@ void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, 
         op->request.slot = r->receive_slot;
         op->request.slot_offset = (uint32_t) (data - slot);
         r->receive_slot = SMB_NO_SLOT; /* the op's now */
-        op_submit(op, SMB_OP_WRITE, wrote);
+        behind_write(op);
 }
 
 void file_write_unstall(struct redirector *r)
@@ -469,7 +494,7 @@ void file_write_unstall(struct redirector *r)
                (const char *) r->spare_buffer + op->request.slot_offset, op->request.length);
         op->request.slot = slot;
         r->stalled_write = NULL;
-        op_submit(op, SMB_OP_WRITE, wrote);
+        behind_write(op);
 }
 
 /* ---- flush, fsync ---- */
@@ -541,42 +566,83 @@ static void settled_close(struct smb_request *request)
         }
 }
 
-/* Comes with every close() of every descriptor. No data are held back; but the server's close sets the
+/* Whether the server has what op's file was given. If not, op waits; or it was answered, with what became of that. */
+static bool is_written(struct op *op)
+{
+        int error;
+
+        if (!op->fuse) { /* revoked while it waited; its file may be gone */
+                op_free(op);
+                return false;
+        }
+        if (!behind_settled(op, op->node))
+                return false;
+        error = behind_take_error(op->file);
+        if (error < 0)
+                op_fail(op, error);
+        return error == 0;
+}
+
+static void start_flush(struct op *op)
+{
+        struct open_file *file = op->file;
+
+        if (!is_written(op))
+                return;
+        op->request.file = file->smb;
+        if (!file->written && !file->node->mtime_pinned) {
+                op_reply_none(op);
+                op_free(op);
+        } else if (file->node->mtime_pinned)
+                op_submit(op, SMB_OP_CLOSE, flushed_close);
+        else {
+                op->settles = file->written;
+                file->written = false;
+                op_submit(op, SMB_OP_CLOSE, settled_close);
+        }
+}
+
+/* Comes with every close() of every descriptor. What was written has to be at the server then; and the server's close sets the
  * modification time of what was written to, to the moment of the close. Whatever time a program has set or seen before, and whoever
  * looks afterwards, it must not change when close() has returned. So the server's file is closed here (should another descriptor
  * of it be used, it is opened again), and then the time set that a program has set or seen. */
 void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-        struct redirector *r = redirector_of(fuse);
         struct open_file *file = file_of(fi);
-        struct op *op;
+        struct op *op = op_new(redirector_of(fuse), fuse);
 
         (void) ino;
         file->flushed = true;
-        if (r->phase == PHASE_REVOKING || (!file->written && !file->node->mtime_pinned) ||
-            (file->handle.flags & O_ACCMODE) == O_RDONLY) {
-                fuse_reply_err(fuse, r->phase == PHASE_REVOKING ? EIO : 0);
-                return;
-        }
-        op = op_new(r, fuse);
         if (!op)
                 return;
-        op->node = node_ref(file->node);
-        op->request.file = file->smb;
-        if (file->node->mtime_pinned) {
-                op_submit(op, SMB_OP_CLOSE, flushed_close);
+        if ((file->handle.flags & O_ACCMODE) == O_RDONLY) {
+                op_reply_none(op);
+                op_free(op);
                 return;
         }
-        op->settles = file->written;
-        file->written = false;
-        op_submit(op, SMB_OP_CLOSE, settled_close);
+        op->file = file;
+        op->node = node_ref(op->file->node);
+        op_begin(op, start_flush);
+}
+
+static void start_fsync(struct op *op)
+{
+        if (!is_written(op))
+                return;
+        op_reply_none(op);
+        op_free(op);
 }
 
 /* The kernel has sent its dirty pages and waited for the answers; libsmbclient has no flush to ask the server for. */
 void file_fsync(fuse_req_t fuse, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
+        struct op *op = op_new(redirector_of(fuse), fuse);
+
         (void) ino;
         (void) datasync;
-        (void) fi;
-        fuse_reply_err(fuse, redirector_of(fuse)->phase == PHASE_REVOKING ? EIO : 0);
+        if (!op)
+                return;
+        op->file = file_of(fi);
+        op->node = node_ref(op->file->node);
+        op_begin(op, start_fsync);
 }

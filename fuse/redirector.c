@@ -221,6 +221,7 @@ static struct redirector *redirector_new(struct connection *c)
         TAILQ_INIT(&r->unsettled);
         TAILQ_INIT(&r->closes);
         TAILQ_INIT(&r->recent_windows);
+        TAILQ_INIT(&r->behinds);
         r->source = remote_name_to_source(&c->remote);
         r->options = r->source ? mount_options(r->source, c->read_only, MAX_TRANSFER_BYTES) : NULL;
         return r;
@@ -445,13 +446,12 @@ static void redirector_revoke(struct connection *c, struct completion done)
         revoke_begin(c->redirector);
 }
 
-/* On a drive, writes go through to the server before they are acknowledged: there is nothing that could be lost. */
 static void redirector_lost(const struct connection *c, const struct lost_file **ret_files, size_t *ret_n)
 {
         const struct printer *printer = c->redirector->printer;
 
-        *ret_files = printer ? printer->lost : NULL;
-        *ret_n = printer ? printer->n_lost : 0;
+        *ret_files = printer ? printer->lost : c->redirector->lost;
+        *ret_n = printer ? printer->n_lost : c->redirector->n_lost;
 }
 
 static void redirector_folder(const struct connection *c, bool wanted)
@@ -483,6 +483,9 @@ static void redirector_free(struct connection *c)
                 (void) mount_abort(r->device_minor);
         notify_free(r->notify_job);
         device_close(r);
+        if (r->n_lost == 0) /* not revoked: the connection to the kernel was aborted */
+                behind_give_up(r);
+        behind_done(r);
         if (r->pool)
                 forget_old_session(r); /* their closes end with the pool */
         smb_pool_free(r->pool);

@@ -143,7 +143,7 @@ static int on_draining(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct redirector *r = userdata;
         uint64_t now = redirector_now(r);
-        size_t n = n_changes_under_way(r) + (r->printer ? printer_unsent_bytes(r->printer) : 0);
+        size_t n = n_changes_under_way(r) + behind_unsent_bytes(r) + (r->printer ? printer_unsent_bytes(r->printer) : 0);
 
         (void) source;
         (void) usec;
@@ -152,6 +152,7 @@ static int on_draining(sd_event_source *source, uint64_t usec, void *userdata)
                 return 0;
         }
         revoke_answer(r, true);
+        behind_give_up(r);
         if (r->session)
                 invalidate(r);
         else
@@ -162,6 +163,7 @@ static int on_draining(sd_event_source *source, uint64_t usec, void *userdata)
 void revoke_begin(struct redirector *r)
 {
         r->phase = PHASE_REVOKING;
+        behind_send_all(r);
         r->step_deadline_usec = redirector_now(r) + DRAIN_MAX_USEC;
         r->progress_usec = redirector_now(r);
         r->progress_count = 0;

@@ -288,7 +288,6 @@ void stream_read(struct op *op)
 
         if (file->reads_waiting++ == 0)
                 TAILQ_INSERT_TAIL(&file->redirector->reading, file, reading);
-        op_harmless(op);
         follow(&file->stream, op->offset, op->size);
         if (try_serve(op, &missing) == MUST_WAIT) {
                 if (missing != UINT64_MAX && start_missing(op, missing) < 0) {

@@ -251,3 +251,34 @@ void smb_file_release(struct smb_pool *pool, struct smb_file *file, const char *
                         pool_route(pool, request);
         }
 }
+
+/* ---- unsent data ---- */
+
+bool smb_file_is_open(const struct smb_pool *pool, const struct smb_file *file)
+{
+        const struct smb_link *link = &pool->links[file->worker];
+
+        return link->state == LINK_UP && link->generation == file->generation && !file->hold && !file->dead;
+}
+
+void smb_file_note_unsent(struct smb_pool *pool, const struct smb_file *file, const struct smb_request *write, uint32_t length)
+{
+        struct smb_link *link = &pool->links[file->worker];
+        struct smb_unsent *unsent;
+
+        if (!link->channel)
+                return;
+        unsent = &link->channel->unsent[write->slot];
+        if (length == 0 || !smb_file_is_open(pool, file)) {
+                atomic_store_explicit(&unsent->length, 0, memory_order_release);
+                return;
+        }
+        if (atomic_load_explicit(&unsent->length, memory_order_relaxed) == 0 || unsent->fh != file->fh) {
+                atomic_store_explicit(&unsent->length, 0, memory_order_release);
+                unsent->slot_offset = write->slot_offset;
+                unsent->fh = file->fh;
+                unsent->offset = write->offset;
+                unsent->order = ++pool->unsent_count;
+        }
+        atomic_store_explicit(&unsent->length, length, memory_order_release);
+}

@@ -45,4 +45,11 @@ int smb_file_hold(struct smb_pool *pool, struct smb_file *file, void (*held)(voi
  * memory for the path every later request ends with -EIO. */
 void smb_file_release(struct smb_pool *pool, struct smb_file *file, const char *path);
 
+/* Whether it is open at a worker that is there, as far as is known. */
+bool smb_file_is_open(const struct smb_pool *pool, const struct smb_file *file);
+
+/* Tells file's worker of data that are to be written in any case: the first length bytes of write's, which will be submitted later.
+ * 0: no longer. */
+void smb_file_note_unsent(struct smb_pool *pool, const struct smb_file *file, const struct smb_request *write, uint32_t length);
+
 #endif

@@ -22,6 +22,7 @@ struct smb_pool {
         bool healthy;
         bool closing;
         bool slots_wanted; /* a pending request found no slot */
+        uint64_t unsent_count;
         struct smb_request_list finished;
         sd_event_source *finish_source, *retry_source;
 };

@@ -13,7 +13,8 @@
  *   7  the setup socket: one struct smb_setup comes in; its end of file says that wnetd is gone
  *
  * A request is a message that wnetd fills and whose index it puts into the request ring; the worker overwrites the reply's
- * fields and puts the index into the reply ring. Each ring has one writer and one reader, and as many places as there are
+ * fields and puts the index into the reply ring. When wnetd is gone, a worker writes what had been handed over, and what stands in the
+ * table of unsent data. Each ring has one writer and one reader, and as many places as there are
  * messages, so it cannot overflow. Neither side trusts the other: wnetd keeps its own copy of what it asked, takes each
  * field of a reply once, and checks it; the worker checks lengths and slots before it uses them.
  */
@@ -146,9 +147,19 @@ struct smb_ring {
         uint32_t index[SMB_MESSAGES];
 };
 
+/* What lies in a slot and is to be written to one of the worker's files should wnetd be gone before the server has it. */
+struct smb_unsent {
+        _Atomic uint32_t length; /* 0: nothing */
+        uint32_t slot_offset;
+        uint64_t fh;
+        uint64_t offset;
+        uint64_t order; /* what was noted later is written later */
+};
+
 struct smb_channel {
         struct smb_ring requests;
         struct smb_ring replies;
+        struct smb_unsent unsent[SMB_SLOTS]; /* by slot; wnetd's */
         struct smb_message messages[SMB_MESSAGES];
 };
 

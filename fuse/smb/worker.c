@@ -97,7 +97,48 @@ static void serve_message(struct worker *w, uint32_t index)
         (void) eventfd_write(SMB_FD_REPLIES, 1);
 }
 
-/* After wnetd's death: what it had handed over for writing is still written, nobody waits for the rest. */
+/* The slot whose data come next behind those numbered after; SMB_NO_SLOT: there are no more. */
+static uint32_t next_unsent(const struct worker *w, uint64_t after)
+{
+        const struct smb_unsent *unsent = w->channel->unsent;
+        uint32_t next = SMB_NO_SLOT;
+
+        for (uint32_t slot = 0; slot < SMB_SLOTS; slot++)
+                if (unsent[slot].length > 0 && unsent[slot].order > after &&
+                    (next == SMB_NO_SLOT || unsent[slot].order < unsent[next].order))
+                        next = slot;
+        return next;
+}
+
+/* The data of the table, the oldest first: of a file's overlapping pieces the last one counts. */
+static void write_unsent(struct worker *w)
+{
+        static struct smb_message m; /* large */
+        uint64_t after = 0;
+
+        while ((m.slot = next_unsent(w, after)) != SMB_NO_SLOT) {
+                const struct smb_unsent *unsent = &w->channel->unsent[m.slot];
+                int r = 0;
+
+                after = unsent->order;
+                m.op = SMB_OP_WRITE;
+                m.fh = unsent->fh;
+                m.offset = unsent->offset;
+                m.slot_offset = unsent->slot_offset;
+                m.length = unsent->length;
+                while (m.length > 0 && (r = worker_perform(w, &m)) == 0 && m.reply_length > 0) {
+                        m.offset += m.reply_length;
+                        m.slot_offset += m.reply_length;
+                        m.length -= m.reply_length;
+                }
+                if (m.length > 0)
+                        log_error("%u bytes could not be written after wnetd's end: %s", m.length, strerror(-r));
+                if (connection_lost(r))
+                        return;
+        }
+}
+
+/* After wnetd's death: what it had handed over for writing is still written, and what it had taken over; nobody waits for the rest. */
 static void finish_writes(struct worker *w)
 {
         uint32_t index;
@@ -108,6 +149,8 @@ static void finish_writes(struct worker *w)
                 if (w->channel->messages[index].op == SMB_OP_WRITE || w->channel->messages[index].op == SMB_OP_CLOSE)
                         serve_message(w, index);
         }
+        if (!w->lost)
+                write_unsent(w);
 }
 
 static int serve(struct worker *w)

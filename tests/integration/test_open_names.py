@@ -98,6 +98,8 @@ def test_what_is_open_below_a_renamed_directory(z, wnet, server):
         assert f.read() == b"content" and g.read() == b"g"
         f.write(b"!")
         new.write(b"new")
+        os.fsync(f.fileno())
+        os.fsync(new.fileno())
         assert (server.data / "moved" / "deep" / "f").read_bytes() == b"content!"
         assert (server.data / "moved" / "new").read_bytes() == b"new"
         assert sorted(os.listdir(z)) == ["moved"] and sorted(os.listdir(z / "moved")) == ["deep", "g", "new"]

@@ -321,6 +321,67 @@ static void last_writes_fail(void **state)
         assert_int_equal(fake_count(d->server, FAKE_WRITE, "f"), 1);
 }
 
+static void note_unsent(struct driver *d, uint32_t slot, uint64_t fh, const char *text, uint64_t offset, uint64_t order)
+{
+        struct smb_unsent *unsent = &d->channel->unsent[slot];
+
+        memcpy(driver_slot(d, slot) + 80, text, strlen(text));
+        unsent->slot_offset = 80;
+        unsent->fh = fh;
+        unsent->offset = offset;
+        unsent->order = order;
+        unsent->length = (uint32_t) strlen(text);
+}
+
+/* wnetd has taken over data that it had not handed over yet: they come behind those that it had, in their order. */
+static void unsent_data(void **state)
+{
+        struct driver *d = *state;
+        struct smb_message *m;
+        uint64_t fh;
+
+        fake_add(d->server, "f", "0000000000");
+        driver_connect(d);
+        fh = driver_open(d, "f", O_RDWR);
+        m = driver_message(d, 1, SMB_OP_WRITE, "", NULL);
+        m->fh = fh;
+        m->slot = 1;
+        m->length = 4;
+        memcpy(driver_slot(d, 1), "....", 4);
+        driver_settle(d);
+        note_unsent(d, 2, fh, "CCC", 2, 30);
+        note_unsent(d, 9, fh, "AAA", 0, 10);
+        note_unsent(d, 5, fh, "BBB", 1, 20);
+        note_unsent(d, 6, fh + 1000, "xxx", 0, 25); /* no such file: the others are written all the same */
+        note_unsent(d, 7, fh, "yyy", 0, 26);
+        d->channel->unsent[7].slot_offset = SMB_SLOT_BYTES - 1;
+        note_unsent(d, 8, fh, "never", 5, 40);
+        d->channel->unsent[8].length = 0; /* taken back */
+        driver_put(d, 1);
+        shutdown(d->setup_fd, SHUT_RDWR);
+        assert_int_equal(driver_wait(d), 0);
+        assert_memory_equal(fake_find(d->server, "f")->data, "ABCCC00000", 10);
+        assert_int_equal(fake_find(d->server, "f")->size_bytes, 10);
+}
+
+/* The server is gone as well: it is not asked for each piece. */
+static void unsent_data_fail(void **state)
+{
+        struct driver *d = *state;
+        uint64_t fh;
+
+        fake_add(d->server, "f", "");
+        driver_connect(d);
+        fh = driver_open(d, "f", O_RDWR);
+        fake_break(d->server, FAKE_WRITE, "f", FAKE_FAIL, ETIMEDOUT, -1);
+        driver_settle(d);
+        for (uint32_t slot = 0; slot < SMB_SLOTS; slot++)
+                note_unsent(d, slot, fh, "x", slot, slot + 1);
+        shutdown(d->setup_fd, SHUT_RDWR);
+        assert_int_equal(driver_wait(d), 0);
+        assert_int_equal(fake_count(d->server, FAKE_WRITE, "f"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driver_setup, driver_teardown)
 
 int main(void)
@@ -339,6 +400,8 @@ int main(void)
                 TEST(share_lost),
                 TEST(last_writes),
                 TEST(last_writes_fail),
+                TEST(unsent_data),
+                TEST(unsent_data_fail),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

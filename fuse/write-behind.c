@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Writing behind. A write() is answered when its data lie in a slot, and they go to the server in batches: of small writes that
+ * follow each other one batch is made, and while the worker sends one the program fills the next. What that must not change:
+ *
+ *   - Only a file's single writer gets ahead of the server. Whoever else has to do with the file (reads, opens, looks at it,
+ *     renames it, another writer), and close() and fsync(), first wait until the server has everything (behind_settled()).
+ *   - An error is kept, and told to the writer once: by its next write, fsync or close.
+ *   - A batch is sent when it is full, and HOLD_USEC after it was begun at the latest.
+ *   - Should wnetd be killed, the workers write what lies in the slots: they know of it (smb_file_note_unsent()).
+ *   - A forced disconnection sends what the server takes, and names the rest (behind_give_up()).
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cleanup.h"
+#include "core/log.h"
+#include "fuse/internal.h"
+
+#define BATCH_MAX_BYTES MAX_TRANSFER_BYTES
+#define SENT_MAX 4u       /* batches of a file on their way; with more its writer waits */
+#define HOLD_USEC 100000u
+#define SPARE_SLOTS 8u    /* with fewer free ones no batch is kept back */
+
+struct batch {
+        struct smb_request request; /* WRITE; userdata: the redirector */
+        struct behind *behind;      /* NULL: given up */
+        uint64_t begun_usec;
+        uint32_t bytes;             /* as it was sent; a server may take it in pieces */
+};
+
+/* What the server does not have yet of one file; gone when it has everything. */
+struct behind {
+        TAILQ_ENTRY(behind) entry;  /* in redirector->behinds */
+        struct redirector *redirector;
+        struct node *node;          /* referred to */
+        struct open_file *file;     /* the writer */
+        struct batch *open;         /* may still grow; NULL: none */
+        unsigned n_sent;
+        struct op_list settlers;    /* ops that wait until the server has everything */
+        struct op_list writers;     /* and WRITEs that wait for their turn */
+};
+
+static void note(const struct batch *batch, uint32_t length)
+{
+        smb_file_note_unsent(batch->behind->redirector->pool, batch->request.file, &batch->request, length);
+}
+
+/* ---- sending ---- */
+
+static void send_open(struct behind *b)
+{
+        struct batch *batch = TAKE_PTR(b->open);
+
+        if (!batch)
+                return;
+        b->n_sent++;
+        batch->bytes = batch->request.length;
+        smb_pool_submit(b->redirector->pool, &batch->request);
+}
+
+void behind_send_all(struct redirector *r)
+{
+        struct behind *b;
+
+        TAILQ_FOREACH(b, &r->behinds, entry)
+                send_open(b);
+}
+
+static int on_held_long(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct redirector *r = userdata;
+        uint64_t now = redirector_now(r), next = UINT64_MAX;
+        struct behind *b;
+
+        (void) usec;
+        TAILQ_FOREACH(b, &r->behinds, entry) {
+                if (b->open && b->open->begun_usec + HOLD_USEC <= now)
+                        send_open(b);
+                else if (b->open && b->open->begun_usec + HOLD_USEC < next)
+                        next = b->open->begun_usec + HOLD_USEC;
+        }
+        if (next == UINT64_MAX)
+                return 0;
+        (void) sd_event_source_set_time(source, next);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* Sees to it that what begins to be held back now does not stay for long. 0 or a negative errno. */
+static int arm_timer(struct redirector *r)
+{
+        int enabled = SD_EVENT_OFF, error;
+
+        if (!r->behind_source)
+                return sd_event_add_time_relative(r->event, &r->behind_source, CLOCK_MONOTONIC, HOLD_USEC, 1, on_held_long, r);
+        error = sd_event_source_get_enabled(r->behind_source, &enabled);
+        if (error < 0 || enabled != SD_EVENT_OFF)
+                return error;
+        error = sd_event_source_set_time_relative(r->behind_source, HOLD_USEC);
+        return error < 0 ? error : sd_event_source_set_enabled(r->behind_source, SD_EVENT_ONESHOT);
+}
+
+/* ---- the end ---- */
+
+static void start_all(struct op_list *waiting)
+{
+        struct op *op;
+
+        while ((op = TAILQ_FIRST(waiting))) {
+                TAILQ_REMOVE(waiting, op, wait);
+                op->start(op);
+        }
+}
+
+/* The server has everything, or will never have it. */
+static void settled(struct behind *b)
+{
+        struct op_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
+        struct open_file *closing = b->file->closing ? b->file : NULL;
+        struct redirector *r = b->redirector;
+
+        TAILQ_CONCAT(&waiting, &b->settlers, wait);
+        TAILQ_CONCAT(&waiting, &b->writers, wait);
+        TAILQ_REMOVE(&r->behinds, b, entry);
+        b->node->behind = NULL;
+        start_all(&waiting);
+        if (closing)
+                file_close(closing);
+        node_unref(&r->nodes, b->node);
+        free(b);
+}
+
+static void go_on(struct behind *b)
+{
+        struct op *writer;
+
+        if (b->n_sent == 0 && !b->open)
+                settled(b);
+        else if (TAILQ_EMPTY(&b->settlers) && (writer = TAILQ_FIRST(&b->writers))) {
+                TAILQ_REMOVE(&b->writers, writer, wait);
+                writer->start(writer);
+        }
+}
+
+static void note_failure(struct behind *b, const struct batch *batch)
+{
+        struct open_file *file = b->file;
+
+        if (batch->request.error == -ECANCELED)
+                return; /* the connection ends: behind_give_up() has counted it */
+        if (file->write_error == 0)
+                file->write_error = batch->request.error;
+        file->failed_bytes += batch->request.length;
+}
+
+static void batch_done(struct smb_request *request)
+{
+        struct batch *batch = (struct batch *) ((char *) request - offsetof(struct batch, request));
+        struct redirector *r = request->userdata;
+        struct behind *b = batch->behind;
+
+        if (b && request->error == 0 && request->reply_length < request->length) {
+                request->offset += request->reply_length;
+                request->slot_offset += request->reply_length;
+                request->length -= request->reply_length;
+                if (request->reply_length > 0) {
+                        smb_pool_submit(r->pool, request);
+                        return;
+                }
+                request->error = -EIO;
+        }
+        if (b) {
+                note(batch, 0);
+                stream_invalidate(b->node); /* what was read while it was under way may be older */
+                node_changed(r, b->node);
+                b->file->handle.unsent_bytes -= batch->bytes;
+                if (request->error < 0)
+                        note_failure(b, batch);
+                b->n_sent--;
+        }
+        smb_pool_give_slot(r->pool, request->slot);
+        device_resume(r);
+        free(batch);
+        if (b)
+                go_on(b);
+}
+
+/* ---- writing ---- */
+
+int behind_take_error(struct open_file *file)
+{
+        int error = file->write_error;
+
+        file->write_error = 0;
+        file->failed_bytes = 0;
+        return error;
+}
+
+/* Answers a WRITE whose data were taken over; more of them are now unsent. */
+static void acknowledge(struct op *op, uint64_t more)
+{
+        stream_invalidate(op->node);
+        node_changed(op->redirector, op->node);
+        op->file->handle.unsent_bytes += more;
+        op->request.reply_length = op->request.length;
+        file_reply_written(op, op->node);
+}
+
+static bool may_lag(const struct op *op)
+{
+        const struct redirector *r = op->redirector;
+
+        return !op->writes_through && op->node->writers == 1 && op->file->handle.path && r->phase == PHASE_SERVING &&
+               smb_file_is_open(r->pool, op->file->smb);
+}
+
+bool behind_append(struct op *op, const char *data)
+{
+        struct behind *b = op->node->behind;
+        struct smb_request *batch = b && b->open ? &b->open->request : NULL;
+        uint64_t at = batch ? op->request.offset - batch->offset : 0, end = at + op->request.length, more;
+
+        if (!batch || b->file != op->file || op->file->write_error < 0 || !may_lag(op) || !TAILQ_EMPTY(&b->settlers) || !TAILQ_EMPTY(&b->writers) ||
+            op->request.offset < batch->offset || at > batch->length || end > BATCH_MAX_BYTES)
+                return false;
+        memcpy((char *) arena_memory(smb_pool_arena(op->redirector->pool), batch->slot) + batch->slot_offset + at, data,
+               op->request.length);
+        more = end > batch->length ? end - batch->length : 0;
+        batch->length += (uint32_t) more;
+        note(b->open, batch->length);
+        if (batch->length + op->request.length > BATCH_MAX_BYTES) /* the next one like this would not fit */
+                send_open(b);
+        acknowledge(op, more);
+        return true;
+}
+
+static struct behind *behind_new(struct op *op)
+{
+        struct behind *b = calloc(1, sizeof(*b));
+
+        if (!b)
+                return NULL;
+        b->redirector = op->redirector;
+        b->node = node_ref(op->node);
+        b->file = op->file;
+        TAILQ_INIT(&b->settlers);
+        TAILQ_INIT(&b->writers);
+        TAILQ_INSERT_TAIL(&op->redirector->behinds, b, entry);
+        op->node->behind = b;
+        return b;
+}
+
+/* Makes a batch of op's slot. False: without memory. */
+static bool begin_batch(struct behind *b, struct op *op)
+{
+        struct redirector *r = op->redirector;
+        struct batch *batch = calloc(1, sizeof(*batch));
+
+        if (!batch || arm_timer(r) < 0) {
+                free(batch);
+                return false;
+        }
+        batch->behind = b;
+        batch->begun_usec = redirector_now(r);
+        batch->request = (struct smb_request){
+                .op = SMB_OP_WRITE, .file = op->file->smb, .offset = op->request.offset, .length = op->request.length,
+                .slot = op->request.slot, .slot_offset = op->request.slot_offset, .done = batch_done, .userdata = r,
+        };
+        op->request.slot = SMB_NO_SLOT;
+        b->open = batch;
+        note(batch, batch->request.length);
+        return true;
+}
+
+void behind_write(struct op *op)
+{
+        struct redirector *r = op->redirector;
+        struct behind *b = op->node->behind;
+        int error;
+
+        if (!op->fuse) { /* it was answered while it waited */
+                op_free(op);
+                return;
+        }
+        op->start = behind_write;
+        error = behind_take_error(op->file);
+        if (error < 0) {
+                op_fail(op, error);
+                return;
+        }
+        if (b && (b->file != op->file || !may_lag(op))) {
+                (void) behind_settled(op, op->node);
+                return;
+        }
+        if (b && (b->n_sent + (b->open != NULL) >= SENT_MAX || !TAILQ_EMPTY(&b->settlers))) {
+                send_open(b);
+                TAILQ_INSERT_TAIL(&b->writers, op, wait);
+                return;
+        }
+        if (b)
+                send_open(b);
+        else if (!may_lag(op) || !(b = behind_new(op))) {
+                file_write_through(op);
+                return;
+        }
+        if (!begin_batch(b, op)) {
+                op_fail(op, -ENOMEM);
+                go_on(b);
+                return;
+        }
+        if (op->request.length * 2 > BATCH_MAX_BYTES || smb_pool_arena(r->pool)->n_free < SPARE_SLOTS)
+                send_open(b);
+        acknowledge(op, op->request.length);
+}
+
+bool behind_settled(struct op *op, struct node *node)
+{
+        struct behind *b = node->behind;
+
+        if (!b)
+                return true;
+        TAILQ_INSERT_TAIL(&b->settlers, op, wait);
+        send_open(b);
+        return false;
+}
+
+bool behind_may_close(struct open_file *file)
+{
+        struct behind *b = file->node ? file->node->behind : NULL;
+
+        if (!b || b->file != file)
+                return true;
+        file->closing = true;
+        send_open(b);
+        return false;
+}
+
+/* ---- giving up ---- */
+
+uint64_t behind_unsent_bytes(const struct redirector *r)
+{
+        const struct behind *b;
+        uint64_t bytes = 0;
+
+        TAILQ_FOREACH(b, &r->behinds, entry)
+                bytes += b->file->handle.unsent_bytes;
+        return bytes;
+}
+
+static void add_lost(struct redirector *r, const struct open_file *file, uint64_t bytes)
+{
+        struct lost_file *lost = realloc(r->lost, (r->n_lost + 1) * sizeof(*lost));
+        char *path;
+
+        log_warning("%s: %llu bytes that were written to /%s are lost", r->connection->name, (unsigned long long) bytes,
+                    file->handle.path);
+        if (lost)
+                r->lost = lost;
+        if (lost && asprintf(&path, "/%s", file->handle.path) >= 0)
+                lost[r->n_lost++] = (struct lost_file){ .path = path, .bytes = bytes };
+}
+
+void behind_give_up(struct redirector *r)
+{
+        const struct open_file *file;
+
+        TAILQ_FOREACH(file, &r->files, entry)
+                if (file->handle.unsent_bytes + file->failed_bytes > 0)
+                        add_lost(r, file, file->handle.unsent_bytes + file->failed_bytes);
+}
+
+void behind_done(struct redirector *r)
+{
+        r->behind_source = sd_event_source_disable_unref(r->behind_source);
+        behind_send_all(r); /* the pool ends them all alike */
+        for (size_t i = 0; i < r->n_lost; i++)
+                free(r->lost[i].path);
+        free(TAKE_PTR(r->lost));
+        r->n_lost = 0;
+}

@@ -110,7 +110,7 @@ static int add_run(struct add *add, const char *remote)
                 output_line(stdout, "%s is now connected, at %s", add->unc, added.mountpoint);
         if (add->persistent && add->logon.password.bytes && !add->save_password)
                 output_line(stderr,
-                            "note: the password is not stored, so %s will need one at the next logon; "
+                            "note: unless its password is stored already, %s will need one at the next logon; "
                             "--save-password or --credentials FILE avoids that",
                             added.device);
         return 0;

@@ -223,7 +223,7 @@ int use_connect(struct use_request *request)
                 return use_print_error(&err);
         keep_default(request->persistence);
         if (connect.persistent && connect.password.bytes && !request->save_password)
-                output_line(stderr, "note: the password is not stored, so %s will need one at the next logon; /savecred stores it",
+                output_line(stderr, "note: unless its password is stored already, %s will need one at the next logon; /savecred stores it",
                             added.device);
         if (request->local && strcmp(request->local, "*") == 0)
                 use_paragraph(stdout, USE_TEXT_CONNECTED_DRIVE, added.device, connect.unc);

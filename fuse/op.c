@@ -300,7 +300,7 @@ static int64_t real_usec(void)
 
 static struct timespec timespec_from(struct smb_time t)
 {
-        return (struct timespec){ .tv_sec = t.sec, .tv_nsec = t.nsec < 1000000000u ? t.nsec : 0 };
+        return (struct timespec){ .tv_sec = t.sec, .tv_nsec = t.nsec };
 }
 
 /* Of several files, the one that was answered for soonest tells best; a large step back is a clock that was set. */
@@ -345,7 +345,7 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
 {
         bool directory = attr->dos & SMB_ATTR_DIRECTORY;
         mode_t mode = node->mode_known ? node->mode : 0755 & ~r->settings->umask;
-        uint64_t size = directory || attr->size_bytes > INT64_MAX ? 0 : attr->size_bytes;
+        uint64_t size = directory ? 0 : attr->size_bytes;
 
         if (node->behind && size < node->size_bytes) /* found under another name: not all of it is there yet */
                 size = node->size_bytes;

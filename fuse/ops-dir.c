@@ -17,7 +17,7 @@
 
 #define DOTS 2u
 #define LISTING_LIFE_USEC 1000000u /* how long its attributes are given out */
-#define LISTING_MAX_BYTES (1u << 30) /* of names and attributes: more is a broken server */
+#define LISTING_MAX_BYTES (256u << 20) /* of names and attributes, two million of them: more is a broken server */
 
 static struct open_dir *dir_of(const struct fuse_file_info *fi)
 {

@@ -83,7 +83,7 @@ class User:
         build.mkdir()
         for name in ("wnet", "wnetd", "wnet-smb", "wnet-secret", "umount.fuse.wnet", "tests/integration/libwnet-probe",
                      "tests/integration/libwnet-probe-wide", "tests/integration/cancel-probe", "tests/integration/race-probe",
-                     "tests/integration/wnetd-fault", "tests/integration/wnet-smb-fault", "tests/bench/load", "tests/bench/proxy"):
+                     "tests/integration/wnetd-fault", "tests/integration/wnet-smb-fault", "tests/integration/hostile-worker", "tests/bench/load", "tests/bench/proxy"):
             if (self.build / name).exists():
                 (build / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(self.build / name, build / name)

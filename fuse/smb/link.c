@@ -24,6 +24,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/utf8.h"
+#include "fuse/smb/listing.h"
 
 #define LISTING_DEADLINE_FACTOR 6 /* a listing of a million names is one call of libsmbclient */
 
@@ -178,6 +179,17 @@ static int take_connect_reply(struct smb_link *link, const struct smb_message *m
         return -ECONNREFUSED;
 }
 
+/* An error as programs may see it. Some would mean something else to the kernel (what it does not know leaves the program waiting for
+ * ever, and to what has failed with ENOSYS once it takes nobody any more), or here (ECANCELED). */
+static int checked_error(int32_t error)
+{
+        switch (error) {
+        case ENOSYS: return EOPNOTSUPP;
+        case ECANCELED: return EIO;
+        default: return error > EHWPOISON ? EIO : error; /* the last one that there is */
+        }
+}
+
 /* Copies what a reply says into its request. False when it makes no sense. */
 static bool copy_reply(struct smb_request *request, const struct smb_message *m)
 {
@@ -185,10 +197,11 @@ static bool copy_reply(struct smb_request *request, const struct smb_message *m)
 
         if (error < 0 || error > 4095)
                 return false;
-        request->error = -error;
+        request->error = -checked_error(error);
         request->reply_length = *(const volatile uint32_t *) &m->reply_length;
         request->created = m->created != 0;
         request->attr = m->attr;
+        listing_limit_attr(&request->attr);
         request->birth = m->birth;
         request->space = m->space;
         if (request->op == SMB_OP_LIST)

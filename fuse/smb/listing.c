@@ -11,6 +11,10 @@
 
 #include "core/utf8.h"
 
+/* What the protocol can say: the year 1601, and 2^63 units of 100 ns later. */
+#define TIME_MIN_SEC INT64_C(-11644473600)
+#define TIME_MAX_SEC INT64_C(910692730085)
+
 bool listing_put(void *buffer, size_t size, size_t *used, const char *name, const struct smb_attr *attr)
 {
         size_t name_bytes = strlen(name);
@@ -25,6 +29,21 @@ bool listing_put(void *buffer, size_t size, size_t *used, const char *name, cons
         memcpy(entry->name, name, name_bytes);
         *used += record_bytes;
         return true;
+}
+
+static void limit_time(struct smb_time *time)
+{
+        if (time->sec < TIME_MIN_SEC || time->sec > TIME_MAX_SEC || time->nsec >= 1000000000u)
+                *time = (struct smb_time){ 0 };
+}
+
+void listing_limit_attr(struct smb_attr *attr)
+{
+        limit_time(&attr->mtime);
+        limit_time(&attr->atime);
+        limit_time(&attr->ctime);
+        if (attr->size_bytes > INT64_MAX)
+                attr->size_bytes = 0;
 }
 
 int listing_take(const void *buffer, size_t size, size_t *at, char ret_name[SMB_NAME_MAX_BYTES + 1], struct smb_attr *ret_attr)
@@ -44,6 +63,7 @@ int listing_take(const void *buffer, size_t size, size_t *at, char ret_name[SMB_
         if (!listing_name_valid(ret_name, header.name_bytes))
                 return -EBADMSG;
         *ret_attr = header.attr;
+        listing_limit_attr(ret_attr);
         *at += header.record_bytes;
         return 1;
 }

@@ -27,6 +27,9 @@ bool listing_put(void *buffer, size_t size, size_t *used, const char *name, cons
  * 0 at the end, -EBADMSG when a record makes no sense. ret_name gets the name with a NUL. */
 int listing_take(const void *buffer, size_t size, size_t *at, char ret_name[SMB_NAME_MAX_BYTES + 1], struct smb_attr *ret_attr);
 
+/* Puts 0 for times and sizes that no file has. */
+void listing_limit_attr(struct smb_attr *attr);
+
 /* Whether a server's entry can be a Linux name: not empty, not "." or "..", no '/', no NUL within, valid UTF-8, no longer than
  * SMB_NAME_MAX_BYTES. */
 bool listing_name_valid(const char *name, size_t name_bytes);

@@ -440,7 +440,7 @@ def make_server(directory, more_shares=None, **kwargs):
 
 def sh(wnet, script, cwd):
     """Runs a shell script on the drive; nothing may fail, nothing may be complained about."""
-    result = wnet.program("sh", "-euc", script, cwd=cwd, timeout=180)
+    result = wnet.program("sh", "-euc", script, cwd=cwd, timeout=3600)  # the test has a limit of its own
     assert result.code == 0 and result.err == "", repr(result)
     return result.out
 

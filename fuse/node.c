@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define BUCKETS_MIN 256u
+#define MODES 65536u /* remembered: a power of two; pages that are not needed take no memory */
 
 #define FNV_OFFSET 0xcbf29ce484222325ULL
 #define FNV_PRIME 0x100000001b3ULL
@@ -116,9 +117,10 @@ int node_table_init(struct node_table *table)
         *table = (struct node_table){
                 .by_ino = calloc(BUCKETS_MIN, sizeof(struct node *)),
                 .by_name = calloc(BUCKETS_MIN, sizeof(struct node *)),
+                .modes = calloc(MODES, sizeof(struct node_mode)),
                 .n_buckets = BUCKETS_MIN,
         };
-        if (!root || !table->by_ino || !table->by_name) {
+        if (!root || !table->by_ino || !table->by_name || !table->modes) {
                 free(root);
                 node_table_done(table);
                 return -ENOMEM;
@@ -141,6 +143,7 @@ void node_table_done(struct node_table *table)
                 }
         free(table->by_ino);
         free(table->by_name);
+        free(table->modes);
         *table = (struct node_table){ 0 };
 }
 
@@ -168,6 +171,44 @@ static uint64_t hash_path(const struct node *parent)
         return parent->name ? hash_text((hash ^ '/') * FNV_PRIME, parent->name) : hash;
 }
 
+/* ---- modes that outlive their nodes ---- */
+
+static struct node_mode *mode_place(struct node_table *table, uint64_t path_hash)
+{
+        return &table->modes[(path_hash ^ path_hash >> 32) & (MODES - 1)];
+}
+
+static void remember_mode(struct node_table *table, const struct node *node)
+{
+        uint64_t hash;
+
+        if (!node->linked || !node->mode_known)
+                return;
+        hash = hash_path(node);
+        *mode_place(table, hash) = (struct node_mode){ .path_hash = hash, .mode = node->mode };
+}
+
+static void recall_mode(struct node_table *table, struct node *node)
+{
+        uint64_t hash = hash_path(node);
+        const struct node_mode *place = mode_place(table, hash);
+
+        node->mode_known = hash != 0 && place->path_hash == hash;
+        node->mode = node->mode_known ? place->mode : 0;
+}
+
+/* Whatever is called so next is something else. */
+static void forget_mode(struct node_table *table, const struct node *node)
+{
+        uint64_t hash = hash_path(node);
+        struct node_mode *place = mode_place(table, hash);
+
+        if (place->path_hash == hash)
+                place->path_hash = 0;
+}
+
+/* ---- nodes ---- */
+
 struct node *node_child_or_new(struct node_table *table, struct node *parent, const char *name)
 {
         struct node *node = node_child(table, parent, name);
@@ -184,6 +225,7 @@ struct node *node_child_or_new(struct node_table *table, struct node *parent, co
         node->parent = node_ref(parent);
         node->linked = true;
         LIST_INIT(&node->files);
+        recall_mode(table, node);
         for (node->ino = hash_path(node); node->ino <= NODE_ROOT || find(table, node->ino); node->ino++)
                 ;
         if (table->n >= table->n_buckets)
@@ -205,6 +247,7 @@ static void free_if_unused(struct node_table *table, struct node *node)
         while (node && node->refs == 0 && node->lookups == 0) {
                 struct node *parent = node->parent;
 
+                remember_mode(table, node);
                 if (node->linked)
                         remove_by_name(table, node);
                 remove_by_ino(table, node);
@@ -262,6 +305,7 @@ void node_unlink(struct node_table *table, struct node *node)
 {
         if (!node->linked || !node->parent)
                 return;
+        forget_mode(table, node);
         remove_by_name(table, node);
         node->linked = false;
 }
@@ -275,12 +319,15 @@ int node_rename(struct node_table *table, struct node *node, struct node *parent
                 node_unlink(table, replaced);
         if (!copy)
                 return -ENOMEM;
-        if (node->linked)
+        if (node->linked) {
+                forget_mode(table, node);
                 remove_by_name(table, node);
+        }
         free(node->name);
         node->name = copy;
         node->parent = node_ref(parent);
         node->linked = true;
+        forget_mode(table, node); /* of what had the name before */
         node->dos_known = false; /* a server may call hidden what begins with a dot */
         insert_by_name(table, node);
         node_unref(table, old_parent);

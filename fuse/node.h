@@ -31,7 +31,7 @@ struct node {
         char *parked;         /* then: where it lives while it is open (change.h); NULL: nowhere */
         uint64_t lookups;     /* the kernel's */
         uint64_t refs;        /* ours */
-        bool mode_known;      /* set by chmod or at creation, as long as the node lives */
+        bool mode_known;      /* set by chmod or at creation; outlives the node under the same path */
         mode_t mode;          /* permission bits; the server's read-only attribute still decides about writing */
         bool directory;
         uint64_t size_bytes;  /* last seen */
@@ -53,11 +53,18 @@ struct node {
         struct node *next_by_ino, *next_by_name;
 };
 
+/* The mode of what the kernel has forgotten, for when it asks again. */
+struct node_mode {
+        uint64_t path_hash; /* 0: there is none here */
+        mode_t mode;
+};
+
 struct node_table {
         struct node **by_ino, **by_name;
         size_t n_buckets; /* a power of two */
         size_t n;
         struct node *root;
+        struct node_mode *modes; /* each path has one place, which it may lose to another */
 };
 
 /* 0 or -ENOMEM. */

@@ -264,6 +264,43 @@ static void many(void **state)
         free(inos); /* the others go with the table */
 }
 
+static void mode_outlives_its_node(void **state)
+{
+        struct node_table *t = *state;
+        struct node *dir = lookup(t, t->root, "dir"), *f = lookup(t, dir, "f"), *g;
+
+        f->mode_known = true;
+        f->mode = 0640;
+        node_forget(t, f->ino, 1);
+        assert_false(lookup(t, t->root, "f")->mode_known); /* another path */
+        f = lookup(t, dir, "f");
+        assert_true(f->mode_known);
+        assert_int_equal(f->mode, 0640);
+
+        /* it goes with its file to another name, and is nothing to what gets the old one */
+        node_forget(t, f->ino, 1);
+        f = lookup(t, dir, "f");
+        assert_int_equal(node_rename(t, f, t->root, "moved"), 0);
+        assert_true(f->mode_known);
+        assert_false(lookup(t, dir, "f")->mode_known);
+        node_forget(t, f->ino, 1);
+        assert_int_equal(lookup(t, t->root, "moved")->mode, 0640);
+
+        /* nor to what comes after what was deleted, or replaced it */
+        f = lookup(t, t->root, "moved");
+        node_unlink(t, f);
+        node_forget(t, f->ino, 2);
+        assert_false(lookup(t, t->root, "moved")->mode_known);
+        f = lookup(t, dir, "old");
+        f->mode_known = true;
+        f->mode = 0600;
+        node_forget(t, f->ino, 1);
+        g = lookup(t, dir, "g");
+        assert_int_equal(node_rename(t, g, dir, "old"), 0);
+        node_forget(t, g->ino, 1);
+        assert_false(lookup(t, dir, "old")->mode_known);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -271,7 +308,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(root),      TEST(counts),  TEST(child_keeps_parents), TEST(same_number_again),
                 TEST(unlinked),  TEST(renamed), TEST(renamed_over),        TEST(long_paths),
-                TEST(many),
+                TEST(many),      TEST(mode_outlives_its_node),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

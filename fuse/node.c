@@ -155,6 +155,11 @@ struct node *node_find(struct node_table *table, uint64_t ino)
         return node;
 }
 
+uint64_t node_shown_ino(const struct node *node)
+{
+        return node->file_id != 0 ? node->file_id : node->ino;
+}
+
 struct node *node_child(struct node_table *table, struct node *parent, const char *name)
 {
         struct node *node = *name_bucket(table, parent->ino, name);

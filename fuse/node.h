@@ -6,8 +6,8 @@
  * The files and directories that the kernel knows of a mount. A node is kept as long as the kernel may name it (lookups, ended
  * by FORGET) or something here refers to it (refs: children, open files, requests under way).
  *
- * The node's number is what the kernel calls it and what programs see as st_ino: made from the path at first sight, so that it
- * is the same the next time, and changed when another living node has it already.
+ * The node's number is what the kernel calls it: made from the path at first sight, and changed when another living node has it
+ * already. Programs see the server's number of the file as st_ino: it is the same for every name of a file, and the next time.
  */
 
 #include <stdbool.h>
@@ -25,6 +25,7 @@ struct behind;
 
 struct node {
         uint64_t ino;
+        uint64_t file_id;     /* the server's; 0: not known */
         struct node *parent;  /* NULL: the root */
         char *name;
         bool linked;          /* false: deleted, or replaced; its name means nothing any more */
@@ -73,6 +74,9 @@ void node_table_done(struct node_table *table); /* frees every node, whoever ref
 
 /* The node the kernel means. Asserts that there is one: the kernel never names a forgotten node. */
 struct node *node_find(struct node_table *table, uint64_t ino);
+
+/* What programs see as st_ino. */
+uint64_t node_shown_ino(const struct node *node);
 
 /* The linked child of that name that is known, or NULL. Takes no reference. */
 struct node *node_child(struct node_table *table, struct node *parent, const char *name);

@@ -353,13 +353,15 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
                 mode &= mode & 0200 ? ~(mode_t) 0222 : ~(mode_t) 0; /* without the owner's bit it is as it was set */
         else if (!directory && node->mode_known)
                 mode |= 0200;
+        if (attr->file_id != 0)
+                node->file_id = attr->file_id;
         node->directory = directory;
         node->size_bytes = size;
         node->dos = attr->dos;
         node->dos_known = !attr->dos_partial;
         node->seen_usec = redirector_now(r);
         *ret_stat = (struct stat){
-                .st_ino = node->ino,
+                .st_ino = node_shown_ino(node),
                 .st_mode = (directory ? S_IFDIR : S_IFREG) | mode,
                 .st_nlink = !node->linked ? 0 : directory ? 2 : 1,
                 .st_uid = getuid(),

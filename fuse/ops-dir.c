@@ -268,6 +268,7 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, uint64_t numbe
         struct open_dir *dir = op->dir;
         struct redirector *r = dir->redirector;
         struct fuse_entry_param entry = { .attr_timeout = ATTR_TIMEOUT_SEC, .entry_timeout = ATTR_TIMEOUT_SEC };
+        const struct smb_attr *attr;
         const struct node *known;
         const char *name;
         size_t size;
@@ -276,16 +277,17 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, uint64_t numbe
         if (number < DOTS) { /* the kernel takes only the type and number of these two */
                 const struct node *node = number == 0 || !dir->node->parent ? dir->node : dir->node->parent;
 
-                entry.attr.st_ino = node->ino;
+                entry.attr.st_ino = node_shown_ino(node);
                 entry.attr.st_mode = S_IFDIR;
                 return fuse_add_direntry_plus(op->fuse, buffer, room, number == 0 ? "." : "..", &entry, (off_t) number + 1);
         }
         name = dir->names + dir->entries[number - DOTS].name;
+        attr = &dir->entries[number - DOTS].attr;
         known = node_child(&r->nodes, dir->node, name);
         if (redirector_now(r) - dir->listed_usec > LISTING_LIFE_USEC || dir->node->names_changed_usec >= dir->asked_usec ||
             (known && (known->behind || known->changed_usec >= dir->asked_usec))) {
-                entry.attr.st_ino = known ? known->ino : UINT64_MAX; /* by name only: the kernel looks it up when asked */
-                entry.attr.st_mode = dir->entries[number - DOTS].attr.dos & SMB_ATTR_DIRECTORY ? S_IFDIR : S_IFREG;
+                entry.attr.st_ino = attr->file_id != 0 ? attr->file_id : UINT64_MAX; /* by name only: the kernel looks it up when asked */
+                entry.attr.st_mode = attr->dos & SMB_ATTR_DIRECTORY ? S_IFDIR : S_IFREG;
                 return fuse_add_direntry_plus(op->fuse, buffer, room, name, &entry, (off_t) number + 1);
         }
         if (fuse_add_direntry_plus(op->fuse, NULL, 0, name, NULL, 0) > room)
@@ -294,7 +296,7 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, uint64_t numbe
         if (!*ret_node)
                 return room + 1;
         node_looked_up(*ret_node);
-        fill_stat(r, *ret_node, &dir->entries[number - DOTS].attr, &entry.attr);
+        fill_stat(r, *ret_node, attr, &entry.attr);
         entry.ino = (*ret_node)->ino;
         size = fuse_add_direntry_plus(op->fuse, buffer, room, name, &entry, (off_t) number + 1);
         return size;

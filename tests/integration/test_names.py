@@ -143,7 +143,21 @@ def test_another_spelling_is_the_same_file_to_the_server(z, server):
     assert os.listdir(z) == [] and error_of(lambda: os.stat(z / "README")) == errno.ENOENT
 
 
-@pytest.mark.parametrize("how", ["rename", "mv", "open"])
+def test_programs_notice_that_two_spellings_are_one_file(z, server, wnet):
+    """cp would empty the file otherwise, before it reads it."""
+    (z / "Readme").write_text("content")
+    (z / "Folder").mkdir()
+    (z / "Folder" / "f").write_text("x")
+    for one, other in (("Readme", "README"), ("Folder", "FOLDER"), ("Folder/f", "folder/F")):
+        assert os.path.samefile(z / one, z / other) and os.stat(z / one).st_ino == os.stat(server.data / one).st_ino
+    for program in ("cp", "cp -a", "cp --remove-destination", "mv"):
+        result = wnet.program("sh", "-c", f"{program} Readme README", cwd=z)
+        assert result.code == 1 and "are the same file" in result.err, result
+    assert tree(server.data) == {"Readme": b"content", "Folder": None, "Folder/f": b"x"}
+    assert {entry.name: entry.inode() for entry in os.scandir(z)} == {name: os.stat(z / name).st_ino for name in ("Readme", "Folder")}
+
+
+@pytest.mark.parametrize("how", ["rename", "steps", "open"])
 @pytest.mark.parametrize("kind", ["file", "directory"])
 def test_a_rename_that_changes_case(how, kind, z, server, wnet):
     if kind == "file":
@@ -152,8 +166,8 @@ def test_a_rename_that_changes_case(how, kind, z, server, wnet):
         (z / "Readme").mkdir()
         (z / "Readme" / "f").write_text("x")
     before = tree(z)
-    if how == "mv":
-        sh(wnet, "mv -T Readme README", z)
+    if how == "steps":
+        sh(wnet, "mv -T Readme readme.new; mv -T readme.new README", z)
     elif how == "rename":
         os.rename(z / "Readme", z / "README")
     else:

@@ -414,6 +414,24 @@ static bool park_again(struct change *c)
         return true;
 }
 
+static bool target_is_open(const struct change *c)
+{
+        for (size_t i = 0; i < c->n_files; i++)
+                if (strcmp(c->files[i]->path, c->op->request.path2) == 0)
+                        return true;
+        return false;
+}
+
+/* Between the name and PARK_FOLDER is a DFS link, and behind it another server. */
+static void park_is_elsewhere(struct change *c)
+{
+        free(TAKE_PTR(c->parked));
+        if (is_rename(c) && !target_is_open(c))
+                rename_now(c); /* as the library does it: the new contents survive, be it under the old name */
+        else
+                finish(c, -EBUSY);
+}
+
 static void parked(struct smb_request *request)
 {
         struct change *c = request->userdata;
@@ -421,6 +439,10 @@ static void parked(struct smb_request *request)
         FAULT_POINT("change.parked");
         if (request->error == -ENOENT && park_again(c))
                 return;
+        if (request->error == -EXDEV) {
+                park_is_elsewhere(c);
+                return;
+        }
         c->error = request->error;
         c->target_parked = is_rename(c) && (request->error == 0 || request->error == -EIO);
         if (request->error == -EIO)

@@ -31,7 +31,7 @@ CONFIG = """\
     netbios name = WNETPRIVATE
     server string = private server of wnet
     disable netbios = yes
-    interfaces = 127.0.0.1
+    interfaces = {address}
     bind interfaces only = yes
     smb ports = {port}
     server min protocol = SMB2_02
@@ -117,11 +117,11 @@ class SmbServer:
     """shares: {name: {"path": …, "read only": "no", …}} in smb.conf's own words; a relative path is below the server's
     directory and is made. {"path": …, "printed": folder} is a printer whose jobs end in that folder. users: {name: password}. account: the Unix account to run as; only root may name another."""
 
-    def __init__(self, directory, shares, users, port=None, account=None, options=None, log_level=1):
+    def __init__(self, directory, shares, users, port=None, account=None, options=None, log_level=1, address="127.0.0.1"):
         self.dir = os.path.abspath(directory)
         self.shares = shares
         self.users = users
-        self.port = port
+        self.address, self.port = address, port
         self.options = options or {}
         self.log_level = log_level
         self.account = pwd.getpwnam(account) if account else pwd.getpwuid(os.geteuid())
@@ -180,7 +180,7 @@ class SmbServer:
 
     def write_config(self):
         options = "".join(f"    {key} = {value}\n" for key, value in self.options.items())
-        text = CONFIG.format(dir=self.dir, port=self.port, log_level=self.log_level, options=options)
+        text = CONFIG.format(dir=self.dir, address=self.address, port=self.port, log_level=self.log_level, options=options)
         for name, settings in self.shares.items():
             text += f"\n[{name}]\n"
             for key, value in settings.items():
@@ -233,7 +233,7 @@ class SmbServer:
 
     def _answers(self):
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            socket.create_connection((self.address, self.port), timeout=5).close()
             return True
         except OSError:
             return False

@@ -91,7 +91,9 @@ static int make_context(struct smbclient *s, const struct smb_setup *setup)
         smbc_setOptionDebugToStderr(s->context, 1);
         smbc_setOptionFullTimeNames(s->context, 1); /* without it there is no create_time */
         smbc_setTimeout(s->context, (int) setup->timeout_msec);
-        smbc_setUser(s->context, s->credentials.user);
+        /* Nobody: a name under which a connection is found makes the library forget the password that it follows DFS referrals with. So
+         * it asks authenticate() each time. */
+        smbc_setUser(s->context, "");
         if (!setup->has_password) {
                 smbc_setOptionUseKerberos(s->context, 1);
                 smbc_setOptionFallbackAfterKerberos(s->context, 1);

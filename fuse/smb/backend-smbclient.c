@@ -406,10 +406,12 @@ static int smbclient_rename(struct smb_backend *b, const char *from, const char 
         return r;
 }
 
+/* The library's only call that does not follow DFS referrals: behind one it finds no such file. */
 static int smbclient_set_times(struct smb_backend *b, const char *path, const struct smb_time *atime,
                                const struct smb_time *mtime)
 {
         struct smbclient *s = smbclient_of(b);
+        struct smb_attr attr;
         struct timeval times[2] = {
                 { .tv_sec = atime->sec, .tv_usec = atime->nsec / 1000 },
                 { .tv_sec = mtime->sec, .tv_usec = mtime->nsec / 1000 },
@@ -418,7 +420,8 @@ static int smbclient_set_times(struct smb_backend *b, const char *path, const st
 
         if (r < 0)
                 return r;
-        return smbc_getFunctionUtimes(s->context)(s->context, s->url, times) < 0 ? smbclient_errno() : 0;
+        r = smbc_getFunctionUtimes(s->context)(s->context, s->url, times) < 0 ? smbclient_errno() : 0;
+        return r == -ENOENT && smbclient_stat(b, path, &attr) == 0 ? -EOPNOTSUPP : r;
 }
 
 static int smbclient_statfs(struct smb_backend *b, struct smb_space *ret_space)

@@ -257,7 +257,7 @@ def test_a_file_that_another_machine_holds_open(z, server, wnet, make_wnet, shar
         assert error_name(error_of(lambda: os.unlink(z / "f"))) == "EBUSY"
         assert error_name(error_of(lambda: os.rename(z / "g", z / "f"))) == "EBUSY"
         assert f.read() == b"x" and (z / "f").read_text() == "x" and (z / "g").read_text() == "y"
-    os.rename(z / "g", z / "f")
+    wait_until(lambda: error_of(lambda: os.rename(z / "g", z / "f")) is None, "the other machine has closed it")
     assert (server.data / "f").read_text() == "y"
     nothing_parked(server)
 

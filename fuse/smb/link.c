@@ -94,7 +94,19 @@ static bool lists(const struct smb_request *request)
         return request->op == SMB_OP_LIST || (request->valid & SMB_WANT_DOS);
 }
 
-/* (Re)arms the deadline for the oldest request under way. */
+/* Sets the deadline. A timer that goes off earlier is left alone, and looks again then: setting it costs a system call, and with
+ * small requests the deadline changes with each. */
+static void set_deadline(struct smb_link *link, uint64_t usec)
+{
+        link->deadline_usec = usec;
+        if (usec >= link->timer_usec)
+                return;
+        link->timer_usec = usec;
+        (void) sd_event_source_set_time(link->deadline_source, usec);
+        (void) sd_event_source_set_enabled(link->deadline_source, SD_EVENT_ONESHOT);
+}
+
+/* The deadline of the oldest request under way begins. */
 static void arm_deadline(struct smb_link *link)
 {
         const struct smb_pool_config *config = pool_config(link->pool);
@@ -104,12 +116,11 @@ static void arm_deadline(struct smb_link *link)
         if (link->state == LINK_STARTING)
                 usec = config->connect_usec;
         else if (!oldest) {
-                (void) sd_event_source_set_enabled(link->deadline_source, SD_EVENT_OFF);
+                link->deadline_usec = UINT64_MAX;
                 return;
         } else
                 usec = config->operation_usec * (lists(oldest) ? LISTING_DEADLINE_FACTOR : 1);
-        (void) sd_event_source_set_time(link->deadline_source, clock_now_usec(config->event) + usec);
-        (void) sd_event_source_set_enabled(link->deadline_source, SD_EVENT_ONESHOT);
+        set_deadline(link, clock_now_usec(config->event) + usec);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
@@ -118,7 +129,11 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
         struct wn_error err;
 
         (void) source;
-        (void) usec;
+        link->timer_usec = UINT64_MAX;
+        if (usec < link->deadline_usec) {
+                set_deadline(link, link->deadline_usec);
+                return 0;
+        }
         error_set(&err, ERROR_BAD_NETPATH, ETIMEDOUT, "connect", "the server does not answer");
         link_died(link, &err, true);
         return 0;
@@ -267,11 +282,10 @@ static int take_replies(struct smb_link *link)
 static int on_replies(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         struct smb_link *link = userdata;
-        eventfd_t count;
 
         (void) source;
+        (void) fd;
         (void) revents;
-        (void) eventfd_read(fd, &count);
         if (take_replies(link) == 0)
                 link_dispatch(link);
         return 0;
@@ -434,7 +448,7 @@ static int watch_worker(struct smb_link *link)
         if (r < 0)
                 return r;
         child_source_keep(link->child_source);
-        r = sd_event_add_io(event, &link->reply_source, link->reply_fd, EPOLLIN, on_replies, link);
+        r = sd_event_add_io(event, &link->reply_source, link->reply_fd, EPOLLIN | EPOLLET, on_replies, link); /* never read */
         if (r >= 0)
                 r = sd_event_add_io(event, &link->setup_source, link->setup_fd, EPOLLRDHUP, on_setup_closed, link);
         if (r >= 0)
@@ -454,6 +468,7 @@ int link_start(struct smb_link *link)
         assert(link->state == LINK_DOWN);
         link->generation++;
         link->replies_read = 0;
+        link->deadline_usec = link->timer_usec = UINT64_MAX;
         r = shared_memory_new("wnet-channel", sizeof(*link->channel), &channel_fd, &channel);
         if (r < 0)
                 goto fail;

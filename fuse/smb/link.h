@@ -34,6 +34,8 @@ struct smb_link {
         struct smb_request_list sent;    /* under way, in order; CONNECT is not a request */
         struct smb_request_list pending; /* not handed over yet */
         sd_event_source *child_source, *reply_source, *setup_source, *deadline_source;
+        uint64_t deadline_usec;     /* CLOCK_MONOTONIC: of the oldest request under way, or of CONNECT; UINT64_MAX: none, */
+        uint64_t timer_usec;        /* and when deadline_source goes off, which may be earlier; UINT64_MAX: not at all */
         uint64_t next_attempt_usec; /* CLOCK_MONOTONIC: not to be started again before */
         unsigned failures;          /* in a row */
         struct wn_error death;      /* DYING: why, */

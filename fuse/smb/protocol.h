@@ -13,10 +13,10 @@
  *   7  the setup socket: one struct smb_setup comes in; its end of file says that wnetd is gone
  *
  * A request is a message that wnetd fills and whose index it puts into the request ring; the worker overwrites the reply's
- * fields and puts the index into the reply ring. When wnetd is gone, a worker writes what had been handed over, and what stands in the
- * table of unsent data. Each ring has one writer and one reader, and as many places as there are
- * messages, so it cannot overflow. Neither side trusts the other: wnetd keeps its own copy of what it asked, takes each
- * field of a reply once, and checks it; the worker checks lengths and slots before it uses them.
+ * fields and puts the index into the reply ring. When wnetd is gone, a worker writes what had been handed over, and what stands
+ * in the table of unsent data. Each ring has one writer and one reader, and as many places as there are messages, so it cannot
+ * overflow. The eventfds are waited for edge by edge and never read. Neither side trusts the other: wnetd keeps its own copy of
+ * what it asked, takes each field of a reply once, and checks it; the worker checks lengths and slots before it uses them.
  */
 
 #include <stdatomic.h>

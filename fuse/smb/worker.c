@@ -9,10 +9,10 @@
 #include "fuse/smb/worker.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -153,15 +153,31 @@ static void finish_writes(struct worker *w)
                 write_unsent(w);
 }
 
+/* Of the descriptor of requests each write counts, so it is never read. */
+static int watch_wnetd(void)
+{
+        struct epoll_event requests = { .events = EPOLLIN | EPOLLET, .data.fd = SMB_FD_REQUESTS };
+        struct epoll_event setup = { .events = EPOLLRDHUP, .data.fd = SMB_FD_SETUP };
+        int fd = epoll_create1(EPOLL_CLOEXEC);
+
+        if (fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, SMB_FD_REQUESTS, &requests) < 0 ||
+            epoll_ctl(fd, EPOLL_CTL_ADD, SMB_FD_SETUP, &setup) < 0) {
+                log_error("requests cannot be waited for: %s", strerror(errno));
+                return -1;
+        }
+        return fd;
+}
+
 static int serve(struct worker *w)
 {
+        int epoll_fd = watch_wnetd();
+
+        if (epoll_fd < 0)
+                return EXIT_FAILURE;
         while (!w->lost) {
-                struct pollfd fds[2] = {
-                        { .fd = SMB_FD_REQUESTS, .events = POLLIN },
-                        { .fd = SMB_FD_SETUP, .events = POLLRDHUP },
-                };
-                eventfd_t count;
+                struct epoll_event events[2];
                 uint32_t index;
+                int n;
 
                 while (!w->lost && smb_ring_take(&w->channel->requests, &w->requests_read, &index)) {
                         if (index >= SMB_MESSAGES)
@@ -170,17 +186,14 @@ static int serve(struct worker *w)
                 }
                 if (w->lost)
                         break;
-                if (poll(fds, 2, -1) < 0) {
-                        if (errno == EINTR)
-                                continue;
+                n = epoll_wait(epoll_fd, events, 2, -1);
+                if (n < 0 && errno != EINTR)
                         return EXIT_FAILURE;
-                }
-                if (fds[1].revents) {
-                        finish_writes(w);
-                        return EXIT_SUCCESS;
-                }
-                if (fds[0].revents)
-                        (void) eventfd_read(SMB_FD_REQUESTS, &count);
+                for (int i = 0; i < n; i++)
+                        if (events[i].data.fd == SMB_FD_SETUP) {
+                                finish_writes(w);
+                                return EXIT_SUCCESS;
+                        }
         }
         return EXIT_SUCCESS;
 }

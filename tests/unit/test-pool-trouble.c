@@ -298,6 +298,27 @@ static void hanging_worker(void **state)
         assert_int_equal(d->n_down, 0);
 }
 
+/* Each request has all of its time, whatever those before it have left of theirs. */
+static void hanging_after_an_answer(void **state)
+{
+        struct driver *d = *state;
+        struct ask *read;
+        uint64_t began;
+
+        fake_add(d->server, "f", "text");
+        d->config.operation_usec = POOL_SHORT_USEC;
+        assert_int_equal(pool_start(d), NO_ERROR);
+        pool_open(d, "f", O_RDONLY);
+        pool_assert_text(d, "text");
+        loop_for(d->event, POOL_SHORT_USEC / 2);
+        fake_break(d->server, FAKE_READ, "f", FAKE_HANG, 0, 1);
+        began = loop_now();
+        assert_true(sd_event_run(d->event, 0) >= 0); /* the loop knows what time it is */
+        read = pool_submit(d, SMB_OP_READ, NULL, d->file, 4, 0);
+        assert_int_equal(pool_wait(read), -EIO);
+        assert_true(loop_now() - began >= POOL_SHORT_USEC);
+}
+
 /* What waited behind the request that hangs is not to blame. */
 static void behind_a_hanging_request(void **state)
 {
@@ -443,6 +464,7 @@ int main(void)
                 TEST(closed_while_opened_again),
                 TEST(end_while_opening_again),
                 TEST(hanging_worker),
+                TEST(hanging_after_an_answer),
                 TEST(behind_a_hanging_request),
                 TEST(hostile_workers),
                 TEST(hostile_lengths),

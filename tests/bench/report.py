@@ -81,10 +81,12 @@ def troubles(rows):
     return "\n".join(seen)
 
 
-def write_docs(path, machine, rows):
-    """Replaces what stands between the two markers."""
+def write_docs(path, machine, rows, picture):
+    """Replaces what stands between the two markers. picture: the plot, or None; it is shown where it lies beside the page."""
     text = path.read_text(encoding="utf-8")
-    block = "\n\n".join(part for part in (BEGIN, about(machine), markdown(rows), troubles(rows), END) if part)
+    beside = picture and picture.resolve().parent == path.resolve().parent
+    image = f"![relative to libsmbclient alone]({picture.name})" if beside else ""
+    block = "\n\n".join(part for part in (BEGIN, about(machine), image, markdown(rows), troubles(rows), END) if part)
     new, count = re.subn(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: block, text, flags=re.DOTALL)
     if count != 1:
         raise SystemExit(f"{path}: there have to be the lines\n{BEGIN}\n{END}")

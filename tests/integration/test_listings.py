@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Large directories, and directories that change while they are read."""
+
+import contextlib
+import ctypes
+import os
+import stat
+import threading
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
+libc.telldir.restype = ctypes.c_long
+libc.telldir.argtypes = libc.rewinddir.argtypes = libc.closedir.argtypes = libc.readdir.argtypes = [ctypes.c_void_p]
+libc.seekdir.argtypes = [ctypes.c_void_p, ctypes.c_long]
+NAME_OFFSET = 19  # of d_name in struct dirent
+
+
+class Dir:
+    """A directory as C programs read it."""
+
+    def __init__(self, path):
+        self.dir = libc.opendir(os.fsencode(path))
+        assert self.dir
+
+    def next(self):
+        entry = libc.readdir(self.dir)
+        return ctypes.string_at(entry + NAME_OFFSET).decode() if entry else None
+
+    def rest(self):
+        return list(iter(self.next, None))
+
+    def tell(self):
+        return libc.telldir(self.dir)
+
+    def seek(self, offset):
+        libc.seekdir(self.dir, offset)
+
+    def rewind(self):
+        libc.rewinddir(self.dir)
+
+    def close(self):
+        libc.closedir(self.dir)
+
+
+def make(folder, names):
+    folder.mkdir()
+    fd = os.open(folder, os.O_RDONLY)
+    for name in names:
+        os.mknod(name, stat.S_IFREG | 0o644, dir_fd=fd)
+    os.close(fd)
+
+
+def test_a_hundred_thousand_entries_while_others_change_them(z, server):
+    """What stays is listed once, whatever comes and goes meanwhile, here and on the server; nothing is listed twice."""
+    stay = {f"stays {n}" for n in range(100_000)}
+    make(server.data / "big", [*stay, *(f"goes {n}" for n in range(500))])
+    stop, wrong = threading.Event(), []
+
+    def change(folder, kind):
+        try:
+            for n in range(10**9):
+                if stop.is_set():
+                    return
+                (folder / f"{kind} {n}").touch()
+                if n < 250:
+                    os.unlink(folder / f"goes {n if kind == 'here' else 499 - n}")
+                if n % 3 == 0:
+                    os.unlink(folder / f"{kind} {n}")
+        except OSError as e:
+            wrong.append(e)
+
+    threads = [threading.Thread(target=change, args=(z / "big", "here")), threading.Thread(target=change, args=(server.data / "big", "there"))]
+    for thread in threads:
+        thread.start()
+    try:
+        with os.scandir(z / "big") as entries:
+            listed = [(entry.name, entry.is_file()) for entry in entries]
+        assert len(listed) == len(set(listed)) and all(is_file for _name, is_file in listed)
+        assert stay <= {name for name, _is_file in listed} and len(dict(listed)) == len(listed)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not wrong, wrong
+
+
+def test_telldir_and_seekdir(z, server):
+    make(server.data / "d", [f"f{n}" for n in range(3000)])
+    with contextlib.closing(Dir(z / "d")) as d:
+        names, places = [], []
+        while True:
+            places.append(d.tell())
+            name = d.next()
+            if name is None:
+                break
+            names.append(name)
+        assert sorted(names) == sorted([".", "..", *(f"f{n}" for n in range(3000))])
+        for at in (1500, 0, 2999, 1, 3001, 700):
+            d.seek(places[at])
+            assert d.next() == names[at]
+        # changes behind and before a place leave its rest what it was
+        d.seek(places[1000])
+        for n in range(0, 3000, 7):
+            os.unlink(z / "d" / f"f{n}")
+        (z / "d" / "new").touch()
+        os.unlink(server.data / "d" / "f1")
+        rest = d.rest()
+        gone = {f"f{n}" for n in range(0, 3000, 7)} | {"f1"}
+        assert [name for name in rest if name not in gone and name != "new"] == [name for name in names[1000:] if name not in gone]
+        assert len(rest) == len(set(rest))
+        d.seek(places[2000])
+        assert d.next() == names[2000] or names[2000] in gone
+
+
+def test_rewinddir_sees_what_is_new(z, server):
+    (z / "d").mkdir()
+    with contextlib.closing(Dir(z / "d")) as d:
+        assert sorted(d.rest()) == [".", ".."]
+        for n, folder in enumerate((z, server.data, z)):
+            (folder / "d" / f"f{n}").touch()
+            d.rewind()
+            assert sorted(d.rest()) == [".", "..", *(f"f{m}" for m in range(n + 1))]
+        os.unlink(server.data / "d" / "f1")
+        d.rewind()
+        assert sorted(d.rest()) == [".", "..", "f0", "f2"]

@@ -9,11 +9,12 @@ import time
 
 class Proxy:
     """Listens on .port of the loopback. .hold: nothing from the clients passes; .hold_back: nothing from the server does; .held:
-    numbers of the connections (in order of their making) from which nothing passes; rate: bytes a second from the server; delay:
-    seconds that everything is on its way, in each direction."""
+    numbers of the connections (in order of their making) from which nothing passes; .heard: what has passed, if a list; rate: bytes
+    a second from the server; delay: seconds that everything is on its way, in each direction."""
 
     def __init__(self, port, rate=None, delay=0):
         self.target, self.rate, self.delay = port, rate, delay
+        self.heard = None
         self.hold = self.hold_back = False
         self.held = set()
         self.count = 0
@@ -67,6 +68,8 @@ class Proxy:
             for data in self._arriving(source) if self.delay else iter(lambda: source.recv(65536), b""):
                 while self._waits(number, back):
                     time.sleep(0.002)
+                if self.heard is not None:
+                    self.heard.append(data)
                 if back and self.rate:
                     time.sleep(len(data) / self.rate)
                 sink.sendall(data)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Large directories, and directories that change while they are read."""
+"""Large directories, directories that change while they are read, deep trees."""
 
 import contextlib
 import ctypes
 import os
 import stat
 import threading
+
+from harness import error_name, error_of
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
@@ -123,3 +125,22 @@ def test_rewinddir_sees_what_is_new(z, server):
         os.unlink(server.data / "d" / "f1")
         d.rewind()
         assert sorted(d.rest()) == [".", "..", "f0", "f2"]
+
+
+def test_deep_trees_and_long_paths(z):
+    """As deep as the paths of the server go, and of the protocol between wnetd and its workers; beyond, an errno at once."""
+    name = "x" * 100
+    fds = [os.open(z, os.O_RDONLY)]
+    try:
+        while len(fds) < 60 and not (error := error_of(lambda: os.mkdir(name, dir_fd=fds[-1]))):
+            fds.append(os.open(name, os.O_RDONLY, dir_fd=fds[-1]))
+        assert error_name(error) == "ENAMETOOLONG" and len(fds) > 35
+        fd = os.open("f", os.O_CREAT | os.O_RDWR, dir_fd=fds[35])
+        os.write(fd, b"deep")
+        os.rename("f", "g", src_dir_fd=fds[35], dst_dir_fd=fds[35])
+        assert os.pread(fd, 10, 0) == b"deep" and sorted(os.listdir(fds[35])) == ["g", name]
+        os.close(fd)
+    finally:
+        for fd in fds:
+            os.close(fd)
+    assert error_name(error_of(lambda: os.mkdir(z / ("n" * 256)))) == "ENAMETOOLONG"

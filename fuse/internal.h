@@ -286,6 +286,11 @@ void xattr_list(fuse_req_t fuse, fuse_ino_t ino, size_t size);
 void xattr_set(fuse_req_t fuse, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags);
 void xattr_remove(fuse_req_t fuse, fuse_ino_t ino, const char *name);
 
+static inline struct open_file *file_of(const struct fuse_file_info *fi)
+{
+        return (struct open_file *) (uintptr_t) fi->fh;
+}
+
 void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
 void file_make(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode); /* mknod of a regular file */

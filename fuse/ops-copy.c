@@ -54,7 +54,7 @@ void file_copy(fuse_req_t fuse, fuse_ino_t from, off_t from_offset, struct fuse_
         if (!op)
                 return;
         op->node = node_ref(node_find(&r->nodes, from));
-        op->file = (struct open_file *) (uintptr_t) to_info->fh;
+        op->file = file_of(to_info);
         op->new_parent = node_ref(op->file->node);
         op->new_parent->mtime_pinned = false;
         op->request.file = op->file->smb;

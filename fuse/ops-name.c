@@ -212,7 +212,7 @@ void name_setattr(fuse_req_t fuse, fuse_ino_t ino, struct stat *attr, int to_set
                 op->request.valid |= SMB_SET_SIZE;
                 op->request.offset = (uint64_t) attr->st_size;
                 if (fi)
-                        op->request.file = ((struct open_file *) (uintptr_t) fi->fh)->smb;
+                        op->request.file = file_of(fi)->smb;
                 stream_invalidate(op->node);
         }
         if (to_set & FUSE_SET_ATTR_MODE) {

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Opening, creating and closing files.
+ *
+ * An open file is entered into the connection's handle table when its open is answered, and taken out at RELEASE, whatever the
+ * server says about the close.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "fuse/internal.h"
+
+static struct open_file *file_new(struct op *op, struct node *node)
+{
+        struct redirector *r = op->redirector;
+        struct open_file *file = calloc(1, sizeof(*file));
+
+        if (!file)
+                return NULL;
+        file->smb = smb_file_new(r->pool, op->request.path, op->flags);
+        if (!file->smb) {
+                free(file);
+                return NULL;
+        }
+        file->redirector = r;
+        file->node = node ? node_ref(node) : NULL;
+        stream_init(&file->stream);
+        TAILQ_INSERT_TAIL(&r->files, file, entry);
+        if (node)
+                LIST_INSERT_HEAD(&node->files, file, of_node);
+        return file;
+}
+
+static bool is_writer(const struct open_file *file)
+{
+        return file->handle.path && (file->handle.flags & O_ACCMODE) != O_RDONLY;
+}
+
+void file_free(struct open_file *file)
+{
+        struct redirector *r = file->redirector;
+
+        stream_done(file);
+        if (file->node) {
+                file->node->writers -= is_writer(file);
+                file->node->unsettled -= file->written;
+        }
+        if (file->handle.path)
+                handle_table_remove(&r->connection->handles, &file->handle);
+        TAILQ_REMOVE(&r->files, file, entry);
+        if (file->node)
+                LIST_REMOVE(file, of_node);
+        node_unref(&r->nodes, file->node);
+        smb_file_unref(file->smb);
+        free(file);
+}
+
+/* ---- close ---- */
+
+static void closed(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct redirector *r = op->redirector;
+
+        op_closed(op);
+        smb_file_unref(request->file);
+        op_free(op);
+        ops_check_close_waiters(r);
+}
+
+/* Closes the server's file and forgets ours; as a rule, close() has seen to it that everything was written. */
+void file_close(struct open_file *file)
+{
+        struct redirector *r = file->redirector;
+        struct node *node;
+        struct op *op;
+
+        if (!behind_may_close(file))
+                return;
+        op = op_new(r, NULL);
+        if (op) {
+                op->request.file = file->smb;
+                file->smb = NULL; /* the op's now */
+                op->node = file->node ? node_ref(file->node) : NULL;
+                op_closes(op);
+        }
+        if (file->write_error < 0 && r->phase == PHASE_SERVING)
+                log_warning("%llu bytes that were written to %s are lost, and nobody has asked: %s",
+                            (unsigned long long) file->failed_bytes, file->handle.path, strerror(-file->write_error));
+        node = file->node ? node_ref(file->node) : NULL;
+        file_free(file);
+        if (node && node->writers == 0)
+                node->mtime_pinned = false;
+        node_unref(&r->nodes, node);
+        if (op)
+                op_submit(op, SMB_OP_CLOSE, closed);
+}
+
+
+void file_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+        (void) ino;
+        file_close(file_of(fi));
+        fuse_reply_err(fuse, 0);
+}
+
+/* ---- open ---- */
+
+static void fill_info(struct open_file *file, struct fuse_file_info *ret_info)
+{
+        *ret_info = (struct fuse_file_info){ .fh = (uint64_t) (uintptr_t) file };
+}
+
+/* Enters the file into the handle table, for the thread that opened it. */
+static int enter_handle(struct open_file *file, const struct op *op)
+{
+        return handle_table_add(&file->redirector->connection->handles, &file->handle, file->smb->path, false, op->flags,
+                                fuse_req_ctx(op->fuse)->pid);
+}
+
+static void looked_for(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+
+        if (request->error == 0 && !op->looked) { /* it may have been made meanwhile */
+                op->looked = true;
+                op_begin(op, op->start);
+        } else if (request->error == 0)
+                op_fail(op, -ENFILE);
+        else /* of a file that the kernel knows: it looks the name up anew, and creates it where that was asked for */
+                op_fail(op, op->name ? op->error : op_stale_error(op->error));
+}
+
+/* The server did not open what path names, or did not make something in it, and says that there is no such thing. It says so, too,
+ * when it takes no more open files on a connection: whether the thing is there, the worker for names finds out on its own.
+ * path: taken. */
+static void look_for(struct op *op, char *path)
+{
+        op->error = op->request.error;
+        file_free(op->file);
+        op->file = NULL;
+        op->request.file = NULL;
+        free(op->request.path);
+        op->request.path = path;
+        op_submit(op, SMB_OP_STAT, looked_for);
+}
+
+static void opened(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct open_file *file = op->file;
+        fuse_req_t fuse = op->fuse;
+        struct fuse_file_info info;
+        char *path;
+
+        if ((request->error == -ENOENT || request->error == -EINVAL) && node_path(op->node, NULL, &path) == 0) {
+                look_for(op, path);
+                return;
+        }
+        if (request->error < 0) {
+                file_free(file);
+                op_fail(op, op_stale_error(request->error));
+                return;
+        }
+        if (op->flags & O_TRUNC) {
+                stream_invalidate(file->node);
+                node_changed(op->redirector, file->node);
+                file->node->mtime_pinned = false;
+        }
+        file->smb->file_id = request->attr.file_id;
+        if (!fuse || enter_handle(file, op) < 0) { /* nobody waits for it any more */
+                file_close(file);
+                op_fail(op, -ENOMEM);
+                return;
+        }
+        file->node->writers += is_writer(file);
+        op->fuse = NULL;
+        fuse_req_interrupt_func(fuse, NULL, NULL);
+        fill_info(file, &info);
+        if (fuse_reply_open(fuse, &info) != 0)
+                file_close(file);
+        op_free(op);
+}
+
+static void start_open(struct op *op)
+{
+        if (!op_ready(op))
+                return;
+        op->file = file_new(op, op->node);
+        if (!op->file) {
+                op_fail(op, -ENOMEM);
+                return;
+        }
+        op->request.file = op->file->smb;
+        op_submit(op, SMB_OP_OPEN, opened);
+}
+
+void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+        struct redirector *r = redirector_of(fuse);
+        struct op *op = op_new(r, fuse);
+
+        if (!op)
+                return;
+        op->node = node_ref(node_find(&r->nodes, ino));
+        op->flags = fi->flags;
+        op->opens = true;
+        op->request.flags = (uint32_t) (fi->flags & (O_ACCMODE | O_TRUNC));
+        op->request.valid = SMB_WANT_ATTR; /* which file it is, should it have to be opened again */
+        if (!(fi->flags & O_TRUNC))
+                op_harmless(op);
+        op_begin(op, start_open);
+}
+
+/* ---- create ---- */
+
+static void created(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct redirector *r = op->redirector;
+        struct open_file *file = op->file;
+        struct fuse_entry_param entry = { .attr_timeout = ATTR_TIMEOUT_SEC, .entry_timeout = ATTR_TIMEOUT_SEC };
+        struct fuse_file_info info;
+        struct node *node;
+        fuse_req_t fuse = op->fuse;
+        char *path;
+
+        if (request->error == -ENOENT && node_path(op->node, NULL, &path) == 0) {
+                look_for(op, path);
+                return;
+        }
+        if (request->error < 0) {
+                file_free(file);
+                op_fail(op, request->error);
+                return;
+        }
+        node = node_child_or_new(&r->nodes, op->node, op->name);
+        if (!fuse || !node || enter_handle(file, op) < 0) {
+                file_close(file);
+                op_fail(op, -ENOMEM);
+                return;
+        }
+        file->node = node_ref(node);
+        LIST_INSERT_HEAD(&node->files, file, of_node);
+        node->writers += is_writer(file);
+        if (request->created) {
+                node->mode_known = true;
+                node->mode = op->mode & 07777;
+                op->node->names_made_usec = redirector_now(r);
+                note_server_time(r, request->attr.mtime);
+        }
+        fill_stat(r, node, &request->attr, &entry.attr);
+        file->smb->file_id = request->attr.file_id;
+        node_changed(r, node);
+        entry.ino = node->ino;
+        fill_info(file, &info);
+        node_looked_up(node);
+        op->fuse = NULL;
+        if (fuse_reply_create(fuse, &entry, &info) != 0) {
+                file_close(file);
+                node_forget(&r->nodes, entry.ino, 1);
+        }
+        op_free(op);
+}
+
+/* The server's file is closed again; what comes next for it waits for that. */
+static void made(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct open_file *file = op->file;
+        struct smb_attr attr = request->attr;
+        struct node *node;
+        char *path;
+
+        if (request->error == -ENOENT && node_path(op->node, NULL, &path) == 0) {
+                look_for(op, path);
+                return;
+        }
+        if (request->error < 0) {
+                file_free(file);
+                op_fail(op, request->error);
+                return;
+        }
+        node = node_child_or_new(&op->redirector->nodes, op->node, op->name);
+        if (node) {
+                file->node = node_ref(node);
+                LIST_INSERT_HEAD(&node->files, file, of_node);
+                node_changed(op->redirector, node);
+        }
+        note_server_time(op->redirector, attr.mtime);
+        file_close(file);
+        request->file = NULL;
+        name_reply_entry(op, &attr);
+}
+
+static void start_create_then(struct op *op, smb_done_fn done)
+{
+        if (!op_ready(op))
+                return;
+        op->file = file_new(op, NULL);
+        if (!op->file) {
+                op_fail(op, -ENOMEM);
+                return;
+        }
+        op->request.file = op->file->smb;
+        op_submit(op, SMB_OP_OPEN, done);
+}
+
+static void start_create(struct op *op)
+{
+        start_create_then(op, created);
+}
+
+static void start_make(struct op *op)
+{
+        start_create_then(op, made);
+}
+
+/* flags: as open() has them. */
+static struct op *op_creating(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, int flags)
+{
+        struct redirector *r = redirector_of(fuse);
+        struct op *op;
+
+        if (!op_name_allowed(fuse, name))
+                return NULL;
+        op = op_new(r, fuse);
+        if (!op)
+                return NULL;
+        op->node = node_ref(node_find(&r->nodes, parent));
+        op->name = strdup(name);
+        op->flags = flags;
+        op->mode = mode;
+        op->opens = true;
+        if (!op->name) {
+                op_fail(op, -ENOMEM);
+                return NULL;
+        }
+        op->request.flags = (uint32_t) (flags & (O_ACCMODE | O_TRUNC | O_EXCL)) | O_CREAT;
+        op->request.valid = SMB_WANT_ATTR | (mode & 0200 ? 0 : SMB_SET_CREATE_READONLY);
+        return op;
+}
+
+void file_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+        struct op *op = op_creating(fuse, parent, name, mode, fi->flags);
+
+        if (op)
+                op_begin(op, start_create);
+}
+
+void file_make(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
+{
+        struct op *op = op_creating(fuse, parent, name, mode, O_WRONLY | O_EXCL);
+
+        if (op)
+                op_begin(op, start_make);
+}

@@ -379,7 +379,8 @@ bool behind_append(struct op *op, const char *data);
 /* Answers a WRITE whose data lie in its slot: at once where the server may come later, else when it has them. */
 void behind_write(struct op *op);
 
-/* Whether the server has everything that was written to node. If not, it is being sent, and op->start is called when it is there. */
+/* Whether the server has everything that was written to node. If not, it is being sent, and op->start is called when it
+ * is there. */
 bool behind_settled(struct op *op, struct node *node);
 
 /* Whether file may be closed. If not, file_close() comes again when the server has everything. */

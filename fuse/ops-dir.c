@@ -286,7 +286,8 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, uint64_t numbe
         known = node_child(&r->nodes, dir->node, name);
         if (redirector_now(r) - dir->listed_usec > LISTING_LIFE_USEC || dir->node->names_changed_usec >= dir->asked_usec ||
             (known && (known->behind || known->changed_usec >= dir->asked_usec))) {
-                entry.attr.st_ino = attr->file_id != 0 ? attr->file_id : UINT64_MAX; /* by name only: the kernel looks it up when asked */
+                /* by name only: the kernel looks it up when asked */
+                entry.attr.st_ino = attr->file_id != 0 ? attr->file_id : UINT64_MAX;
                 entry.attr.st_mode = attr->dos & SMB_ATTR_DIRECTORY ? S_IFDIR : S_IFREG;
                 return fuse_add_direntry_plus(op->fuse, buffer, room, name, &entry, (off_t) number + 1);
         }

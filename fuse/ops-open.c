@@ -218,6 +218,21 @@ void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- create ---- */
 
+/* Whether the server has the file now that op was to make. If not, op is seen to. */
+static bool is_created(struct op *op)
+{
+        int error = op->request.error;
+        char *path;
+
+        if (error == -ENOENT && node_path(op->node, NULL, &path) == 0)
+                look_for(op, path);
+        else if (error < 0) {
+                file_free(op->file);
+                op_fail(op, error);
+        }
+        return error == 0;
+}
+
 static void created(struct smb_request *request)
 {
         struct op *op = op_of(request);
@@ -227,17 +242,9 @@ static void created(struct smb_request *request)
         struct fuse_file_info info;
         struct node *node;
         fuse_req_t fuse = op->fuse;
-        char *path;
 
-        if (request->error == -ENOENT && node_path(op->node, NULL, &path) == 0) {
-                look_for(op, path);
+        if (!is_created(op))
                 return;
-        }
-        if (request->error < 0) {
-                file_free(file);
-                op_fail(op, request->error);
-                return;
-        }
         node = node_child_or_new(&r->nodes, op->node, op->name);
         if (!fuse || !node || enter_handle(file, op) < 0) {
                 file_close(file);
@@ -274,17 +281,9 @@ static void made(struct smb_request *request)
         struct open_file *file = op->file;
         struct smb_attr attr = request->attr;
         struct node *node;
-        char *path;
 
-        if (request->error == -ENOENT && node_path(op->node, NULL, &path) == 0) {
-                look_for(op, path);
+        if (!is_created(op))
                 return;
-        }
-        if (request->error < 0) {
-                file_free(file);
-                op_fail(op, request->error);
-                return;
-        }
         node = node_child_or_new(&op->redirector->nodes, op->node, op->name);
         if (node) {
                 file->node = node_ref(node);

@@ -355,7 +355,7 @@ static void add_lost(struct redirector *r, const struct open_file *file, uint64_
         struct lost_file *lost = realloc(r->lost, (r->n_lost + 1) * sizeof(*lost));
         char *path;
 
-        log_warning("%s: %llu bytes that were written to /%s are lost", r->connection->name, (unsigned long long) bytes,
+        log_warning("%llu bytes that were written to %s/%s are lost", (unsigned long long) bytes, r->connection->name,
                     file->handle.path);
         if (lost)
                 r->lost = lost;

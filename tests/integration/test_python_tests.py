@@ -24,7 +24,6 @@ EXPECTED = {
     "test_posix.PosixTester.test_lchown": LINKS,
     "test_posix.TestPosixDirFd.test_readlink_dir_fd": LINKS,
     "test_posix.TestPosixDirFd.test_symlink_dir_fd": LINKS,
-    "test_shutil.TestMove.test_move_dir_caseinsensitive": CASE,  # and each spelling has an inode number of its own
 }
 
 

@@ -161,9 +161,11 @@ WRITE = """
 import os, sys
 f = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
 os.write(f, b"acknowledged")
+os.fsync(f)
 print("ready", flush=True)
 sys.stdin.readline()
 os.write(f, b"x" * 1_000_000)
+os.fsync(f)
 """
 
 
@@ -190,8 +192,9 @@ def test_forced_while_many_are_blocked(wnet, server, how):
         process.stdin.flush()
     time.sleep(0.5)
     begin = time.monotonic()
-    wnet.ok("cancel", "Z:", "--force")
+    result = wnet.run("cancel", "Z:", "--force")
     seconds = time.monotonic() - begin
+    assert (result.code, result.err) == (0, "lost: Z:/written (1000000 bytes could not be sent)\n"), result
     assert mounts_below(wnet.drives) == [] and wnet.list() == []
     for process in blocked:
         assert process.wait(LONG) == 1, "its call has not failed"
@@ -199,7 +202,7 @@ def test_forced_while_many_are_blocked(wnet, server, how):
     assert in_state_d() == []
     print(f"{how}: back after {seconds:.2f} s, the last of {len(blocked)} programs after {back:.2f} s", file=sys.stderr)
     assert seconds < 15, "as long as an operation of the server's may take is too long"
-    assert (server.data / "written").read_bytes()[:12] == b"acknowledged"
+    assert (server.data / "written").read_bytes()[:12] == b"acknowledged"  # by fsync()
     server.thaw()
     proxy.hold = proxy.hold_back = False
 

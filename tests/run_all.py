@@ -22,6 +22,7 @@ BUILDS = {
 # ThreadSanitizer is for what runs in the threads of somebody else's program: the library.
 LIBRARY_TESTS = ["control-client", "libwnet-arguments-narrow", "libwnet-arguments-wide", "libwnet-handles", "libwnet-text", "test_libwnet",
                  "test_libwnet_ask", "test_libwnet_calls"]
+NOT_SANITIZED = ["at-length"]  # suites that the normal build runs alone
 TSAN_OPTIONS = "die_after_fork=0:report_thread_leaks=0"  # a child of a fork has none of its parent's threads, and may go on
 # It reserves fixed addresses, and where the kernel spreads a program's memory wider than this many bits, it finds them taken.
 TSAN_RANDOM_BITS = 28
@@ -57,8 +58,8 @@ def build(name, options, targets=(), environment=None):
     return directory
 
 
-def run(directory, suites, pattern, only=()):
-    """Runs the suites with meson, or of them only the tests of these names."""
+def run(directory, suites, pattern, only=(), without=()):
+    """Runs the suites with meson, or of them only the tests of these names; in any case without those of other suites."""
     logs = directory / "meson-logs"
     for old in [*logs.glob("pytest-*.xml"), logs / "testlog.json"]:
         old.unlink(missing_ok=True)
@@ -69,6 +70,8 @@ def run(directory, suites, pattern, only=()):
     command = ["meson", "test", "-C", str(directory), "--no-rebuild", "--print-errorlogs", "--num-processes", "3"]
     for suite in suites:
         command += ["--suite", suite]
+    for suite in without:
+        command += ["--no-suite", suite]
     if only:
         command += only
         if int(Path("/proc/sys/vm/mmap_rnd_bits").read_text(encoding="ascii")) > TSAN_RANDOM_BITS:
@@ -168,7 +171,8 @@ def main():
         if not directory:
             tally.add("failed", f"{name}: the build")
             continue
-        status = run(directory, suites, args.pattern, LIBRARY_TESTS if name == "threads" else ())
+        status = run(directory, suites, args.pattern, LIBRARY_TESTS if name == "threads" else (),
+                     NOT_SANITIZED if name == "sanitized" else ())
         failed_before = tally.failed
         if not count(directory, name, tally):
             tally.add("failed", f"{name}: no test ran")

@@ -259,10 +259,10 @@ static void shut_down(void *userdata, const struct cancel_outcome *outcome)
         struct shutdown_call *s = userdata;
         struct control *control = s->control;
 
+        if (outcome->status == NO_ERROR)
+                control->ended(control->userdata); /* before the answer: whoever has it and starts a daemon must not find this one */
         reply_outcome(s->call, outcome);
         free(s);
-        if (outcome->status == NO_ERROR)
-                control->ended(control->userdata);
 }
 
 static int on_shutdown(sd_bus_message *call, void *userdata, sd_bus_error *error)

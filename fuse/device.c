@@ -10,9 +10,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/log.h"
@@ -21,8 +24,10 @@
 
 #define REQUESTS_AT_ONCE 64      /* before other connections get their turn */
 #define MAX_BACKGROUND 512       /* RELEASE waits behind so many others at most: let it never wait */
+#define INIT_BYTES (offsetof(struct fuse_init_in, flags) + sizeof(uint32_t)) /* what matters here of INIT, and of its answer */
 #define RECEIVE_BYTES (MAX_TRANSFER_BYTES + 4096u) /* libfuse's buffer size for MAX_TRANSFER_BYTES */
 
+static_assert(offsetof(struct fuse_init_in, flags) == offsetof(struct fuse_init_out, flags), "both have it in the same place");
 static_assert(RECEIVE_BYTES <= SMB_SLOT_BYTES, "a request with its header fits into a slot");
 
 void device_initialize(void *userdata, struct fuse_conn_info *info)
@@ -81,6 +86,37 @@ static void fuse_log_message(enum fuse_log_level level, const char *format, va_l
         text[strcspn(text, "\n")] = '\0';
         log_message(level <= FUSE_LOG_ERR ? LOG_ERR : (int) level, "libfuse: %s", text);
 }
+
+/* ---- the device ---- */
+
+/* The kernel asks a file system with extended attributes for security.capability before each write, unless that file system drops
+ * privileges by itself (node_drop_privileges()). libfuse 3.14 cannot say so: it is added to its answer to INIT. */
+static ssize_t device_read(int fd, void *memory, size_t size, void *userdata)
+{
+        struct redirector *r = userdata;
+        ssize_t n = read(fd, memory, size);
+        const struct fuse_in_header *header = memory;
+        const struct fuse_init_in *init = (const void *) (header + 1);
+
+        if (n >= (ssize_t) (sizeof(*header) + INIT_BYTES) && header->opcode == FUSE_INIT && (init->flags & FUSE_HANDLE_KILLPRIV_V2))
+                r->init_unique = header->unique;
+        return n;
+}
+
+static ssize_t device_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+        struct redirector *r = userdata;
+        const struct fuse_out_header *header = iov[0].iov_base;
+
+        if (r->init_unique != 0 && header->unique == r->init_unique) {
+                r->init_unique = 0;
+                if (header->error == 0 && count > 1 && iov[1].iov_len >= INIT_BYTES)
+                        ((struct fuse_init_out *) iov[1].iov_base)->flags |= FUSE_HANDLE_KILLPRIV_V2;
+        }
+        return writev(fd, iov, count);
+}
+
+static const struct fuse_custom_io device_io = { .read = device_read, .writev = device_writev };
 
 /* Where the next request goes. NULL: nowhere, the device has to wait. */
 static void *receive_memory(struct redirector *r)
@@ -144,19 +180,18 @@ static int on_device(sd_event_source *source, int fd, uint32_t revents, void *us
 
 int device_open(struct redirector *r, int fd)
 {
-        char path[32], max_read[32];
+        char max_read[32];
         char *argv[] = { (char *) "wnetd", (char *) "-o", max_read, NULL };
         struct fuse_args args = FUSE_ARGS_INIT(3, argv);
         int error;
 
         fuse_set_log_func(fuse_log_message);
-        snprintf(path, sizeof(path), "/dev/fd/%d", fd);
         snprintf(max_read, sizeof(max_read), "max_read=%u", MAX_TRANSFER_BYTES); /* the mount's option has to be repeated */
         if (!r->spare_buffer)
                 r->spare_buffer = malloc(SMB_SLOT_BYTES);
         r->session = fuse_session_new(&args, r->printer ? &printer_fuse_ops : &redirector_fuse_ops, sizeof(redirector_fuse_ops), r);
         fuse_opt_free_args(&args);
-        if (!r->session || !r->spare_buffer || fuse_session_mount(r->session, path) != 0) {
+        if (!r->session || !r->spare_buffer || fuse_session_custom_io(r->session, &device_io, fd) != 0) {
                 close(fd);
                 error = -EIO;
                 goto fail;

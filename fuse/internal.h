@@ -40,6 +40,7 @@ struct op {
         uint64_t arrived_usec;      /* READ */
         bool opens;                 /* waits while the connection is frozen */
         bool writes_through;        /* WRITE: answered when the server has it */
+        bool drops_privileges;      /* SETATTR: node_drop_privileges() */
         bool harmless;              /* changes nothing on the server: may be ended early */
         bool settles;               /* its end takes one from the node's unsettled */
         void (*start)(struct op *op); /* for an op that waits before it begins */
@@ -147,6 +148,7 @@ struct redirector {
         struct printer *printer;    /* of a port; NULL: a drive */
         struct fuse_session *session;
         int device_fd;              /* the session's own */
+        uint64_t init_unique;       /* the kernel's INIT, if it offers to leave privileges to us; 0: it does not, or is answered */
         unsigned device_minor;
         sd_event_source *device_source;
         bool gave_up;               /* revoking: the server takes no more data */

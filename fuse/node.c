@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define BUCKETS_MIN 256u
 #define MODES 65536u /* remembered: a power of two; pages that are not needed take no memory */
@@ -288,6 +289,15 @@ void node_forget(struct node_table *table, uint64_t ino, uint64_t n)
                 return;
         node->lookups -= n < node->lookups ? n : node->lookups;
         free_if_unused(table, node);
+}
+
+void node_drop_privileges(struct node *node)
+{
+        if (node->directory)
+                return;
+        node->mode &= ~(mode_t) S_ISUID;
+        if (node->mode & S_IXGRP)
+                node->mode &= ~(mode_t) S_ISGID;
 }
 
 void node_forget_all(struct node_table *table)

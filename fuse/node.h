@@ -90,6 +90,10 @@ void node_unref(struct node_table *table, struct node *node); /* accepts NULL */
 void node_looked_up(struct node *node);
 void node_forget(struct node_table *table, uint64_t ino, uint64_t n);
 
+/* As on a local disk, a file that is written to, truncated or given to somebody loses its set-user-ID bit, and its set-group-ID bit
+ * where the group may execute it: the kernel leaves that to us. */
+void node_drop_privileges(struct node *node);
+
 /* The kernel has forgotten everything: nodes that nothing refers to go. */
 void node_forget_all(struct node_table *table);
 

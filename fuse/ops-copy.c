@@ -57,6 +57,7 @@ void file_copy(fuse_req_t fuse, fuse_ino_t from, off_t from_offset, struct fuse_
         op->file = file_of(to_info);
         op->new_parent = node_ref(op->file->node);
         op->new_parent->mtime_pinned = false;
+        node_drop_privileges(op->new_parent);
         op->request.file = op->file->smb;
         op->request.offset = (uint64_t) to_offset;
         op->request.offset2 = (uint64_t) from_offset;

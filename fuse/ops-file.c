@@ -100,6 +100,8 @@ void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, 
         op->writes_through = fi->writepage || (fi->flags & (O_DIRECT | O_SYNC | O_DSYNC));
         stream_invalidate(op->node);
         op->node->mtime_pinned = false;
+        if (!fi->writepage)
+                node_drop_privileges(op->node);
         if (behind_append(op, data))
                 return;
         if (!slot) { /* it came into the spare buffer, and stays there until a slot is free */

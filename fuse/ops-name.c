@@ -170,6 +170,8 @@ static void set_attr(struct smb_request *request)
                 op->node->mode_known = true;
                 op->node->mode = op->mode & 07777;
         }
+        if (op->drops_privileges)
+                node_drop_privileges(op->node);
         if (request->valid & SMB_SET_SIZE) {
                 stream_invalidate(op->node);
                 op->node->mtime_pinned = false;
@@ -208,6 +210,7 @@ void name_setattr(fuse_req_t fuse, fuse_ino_t ino, struct stat *attr, int to_set
         op = op_on(fuse, ino, NULL);
         if (!op)
                 return;
+        op->drops_privileges = (to_set & (FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) && !(to_set & FUSE_SET_ATTR_MODE);
         if (to_set & FUSE_SET_ATTR_SIZE) {
                 op->request.valid |= SMB_SET_SIZE;
                 op->request.offset = (uint64_t) attr->st_size;

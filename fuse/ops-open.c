@@ -170,6 +170,7 @@ static void opened(struct smb_request *request)
                 stream_invalidate(file->node);
                 node_changed(op->redirector, file->node);
                 file->node->mtime_pinned = false;
+                node_drop_privileges(file->node);
         }
         file->smb->file_id = request->attr.file_id;
         if (!fuse || enter_handle(file, op) < 0) { /* nobody waits for it any more */
@@ -259,7 +260,8 @@ static void created(struct smb_request *request)
                 node->mode = op->mode & 07777;
                 op->node->names_made_usec = redirector_now(r);
                 note_server_time(r, request->attr.mtime);
-        }
+        } else if (op->flags & O_TRUNC)
+                node_drop_privileges(node);
         fill_stat(r, node, &request->attr, &entry.attr);
         file->smb->file_id = request->attr.file_id;
         node_changed(r, node);

@@ -9,8 +9,8 @@
  * (Samba says that of all that does): what is listed, cp -a, rsync -X and tar --xattrs take along, and of the others, read-only is in
  * the mode, and archive is the server's own business.
  *
- * With a getxattr of any kind, the kernel asks for security.capability before each write, and ls -l for ACLs. So everything else
- * is answered here, as a file system without extended attributes answers it.
+ * With a getxattr of any kind, the kernel asks for security.capability before a write (device.c sees to it that it does so seldom), and
+ * ls -l for ACLs. So everything else is answered here, as a file system without extended attributes answers it.
  */
 
 #include <errno.h>

@@ -150,3 +150,44 @@ def test_programs_run_from_a_drive(z, wnet):
         assert wnet.program(z / "program", "x").out == "x\n"
     (z / "script").chmod(0o644)
     assert wnet.program("sh", "-c", "./script", cwd=z).code == 126
+
+
+def map_and_change(path):
+    with opened(path, "r+b") as f, mmap.mmap(f.fileno(), 0) as m:
+        os.chmod(path, 0o6755)
+        m[:3] = b"new"
+
+
+CHANGES = {
+    "write": lambda path: path.write_bytes(b"new"),
+    "append": lambda path: subprocess.run(f"echo x >> '{path}'", shell=True, check=True),
+    "truncate": lambda path: os.truncate(path, 1),
+    "truncate to its size": lambda path: os.truncate(path, 3),
+    "O_TRUNC": lambda path: os.close(os.open(path, os.O_WRONLY | os.O_TRUNC)),
+    "chown": lambda path: os.chown(path, os.getuid(), os.getgid()),
+    "copy": lambda path: shutil.copyfile(path.parent / "other", path),
+    "map": map_and_change,
+    "look": os.stat,
+    "times": os.utime,
+    "rename": lambda path: os.replace(path.rename(path.parent / "away"), path),
+}
+
+
+@pytest.mark.parametrize("mode", (0o6755, 0o2745, 0o4644), ids=oct)
+def test_who_changes_a_file_takes_its_set_id_bits(z, wnet, mode):
+    """As on a local disk, whatever the kernel keeps for itself: a program that somebody has written to is nobody else's."""
+    local = wnet.home / "local"
+    local.mkdir()
+    wrong = []
+    for name, change in CHANGES.items():
+        modes = []
+        for folder in (local, z):
+            (folder / "other").write_bytes(b"old")
+            (folder / "f").write_bytes(b"old")
+            (folder / "f").chmod(mode)
+            assert os.stat(folder / "f").st_mode & 0o7777 == mode
+            change(folder / "f")
+            modes.append(oct(os.stat(folder / "f").st_mode & 0o7777))
+        if modes[0] != modes[1]:
+            wrong.append(f"{name}: {modes[0]} on a local disk, {modes[1]} on the drive")
+    assert not wrong, "\n".join(wrong)

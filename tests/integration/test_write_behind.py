@@ -4,10 +4,12 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +72,23 @@ class Writer:
 @pytest.fixture
 def writer(wnet, z):
     return Writer(wnet, z)
+
+
+def answers(wnet):
+    """How often wnetd has called write() or the like: each answer to the kernel is one."""
+    return int(re.search(r"syscw: (\d+)", Path(f"/proc/{wnet.daemon()}/io").read_text(encoding="ascii"))[1])
+
+
+def test_a_write_is_one_question(wnet, z):
+    """The kernel does not ask for capabilities before each of them."""
+    with opened(z / "f", "wb") as f:
+        before = answers(wnet)
+        write_blocks(f, blocks(1000))
+        assert 1000 <= answers(wnet) - before < 1300
+        os.fstat(f.fileno())
+        before = answers(wnet)
+        write_blocks(f, blocks(1000))
+        assert 1000 <= answers(wnet) - before < 1300
 
 
 def unsent(wnet, device="Z:"):

@@ -238,6 +238,7 @@ static int redirector_start(struct connection *c, struct completion done)
                 .operation_usec = the_settings->operation_usec,
                 .n_file_workers = POOL_WORKERS_MAX - 1,
                 .worker_files = POOL_WORKER_FILES,
+                .idle_usec = POOL_IDLE_USEC,
                 .authenticated = on_authenticated,
                 .connected = on_connected,
                 .health = on_health,

@@ -57,7 +57,13 @@ void arena_done(struct arena *arena)
 
 uint32_t arena_take(struct arena *arena)
 {
-        return arena->n_free > 0 ? arena->free[--arena->n_free] : SMB_NO_SLOT;
+        uint32_t slot;
+
+        if (arena->n_free == 0)
+                return SMB_NO_SLOT;
+        slot = arena->free[--arena->n_free];
+        arena->used[slot] = true;
+        return slot;
 }
 
 void arena_give(struct arena *arena, uint32_t slot)
@@ -66,6 +72,17 @@ void arena_give(struct arena *arena, uint32_t slot)
                 return;
         assert(slot < SMB_SLOTS && arena->n_free < SMB_SLOTS);
         arena->free[arena->n_free++] = slot;
+}
+
+void arena_trim(struct arena *arena)
+{
+        for (uint32_t i = 0; i < arena->n_free; i++) {
+                uint32_t slot = arena->free[i];
+
+                if (arena->used[slot])
+                        (void) madvise(arena_memory(arena, slot), SMB_SLOT_BYTES, MADV_REMOVE);
+                arena->used[slot] = false;
+        }
 }
 
 void *arena_memory(const struct arena *arena, uint32_t slot)

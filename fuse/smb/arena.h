@@ -7,6 +7,7 @@
  * received from the kernel into a slot and written by the worker from there, or the other way round, without a copy between.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct arena {
         unsigned char *memory;
         uint32_t free[SMB_SLOTS]; /* a stack: the slot used last is the one whose pages are warm */
         uint32_t n_free;
+        bool used[SMB_SLOTS]; /* since its memory was given back */
 };
 
 /* A memfd of size bytes, mapped; sealed, so that no worker can cut it and make wnetd fault. *ret_fd is CLOEXEC.
@@ -30,6 +32,9 @@ void arena_done(struct arena *arena);
 /* A free slot's number, or SMB_NO_SLOT. */
 uint32_t arena_take(struct arena *arena);
 void arena_give(struct arena *arena, uint32_t slot);
+
+/* Gives the memory of the free slots back to the system. */
+void arena_trim(struct arena *arena);
 
 void *arena_memory(const struct arena *arena, uint32_t slot);
 

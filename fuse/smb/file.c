@@ -39,24 +39,6 @@ void file_uncount(struct smb_pool *pool, struct smb_file *file)
         file->counted = false;
 }
 
-/* Which worker opens a file: of those that share the work and have room for a file the first idle one, else one not started yet,
- * else the least busy. Those behind come one after the other, when the ones before are full; when all are, the emptiest has
- * to say that there is no more. */
-static unsigned choose_worker(const struct smb_pool *pool)
-{
-        const struct smb_link *best = NULL, *emptiest = &pool->links[pool->n_links > 1 ? 1 : NAMES_WORKER];
-
-        for (unsigned i = 1; i < pool->n_links && (!best || i <= POOL_BUSY_WORKERS); i++) {
-                const struct smb_link *link = &pool->links[i];
-
-                if (link->n_files < emptiest->n_files)
-                        emptiest = link;
-                if (link->n_files < pool->config.worker_files && (!best || link->n_under_way < best->n_under_way))
-                        best = link;
-        }
-        return best ? best->index : emptiest->index;
-}
-
 struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags)
 {
         struct smb_file *file = calloc(1, sizeof(*file));
@@ -71,7 +53,7 @@ struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags
         file->flags = flags;
         file->refs = 1;
         TAILQ_INIT(&file->waiting);
-        file->worker = choose_worker(pool);
+        file->worker = choice_for_file(pool);
         file_count(pool, file);
         return file;
 }

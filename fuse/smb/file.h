@@ -27,6 +27,7 @@ struct smb_file {
         bool counted;         /* among the files of its worker: from the first request to open it to the end of a close */
         bool reopening;
         unsigned under_way;   /* requests at its worker */
+        uint64_t turn;        /* when its worker was last handed one over: who has waited longest is next */
         struct smb_hold *hold; /* closed for a while; NULL: not */
         bool dead;            /* the server no longer has this file: every request ends with -EIO */
         bool once;            /* a print job: opened once, so that a lost connection ends it (CLOSE too: with -EIO) */

@@ -88,12 +88,6 @@ static void link_died(struct smb_link *link, const struct wn_error *err, bool ti
 
 /* ---- time ---- */
 
-/* Whether a request reads a whole directory. */
-static bool lists(const struct smb_request *request)
-{
-        return request->op == SMB_OP_LIST || (request->valid & SMB_WANT_DOS);
-}
-
 /* Sets the deadline. A timer that goes off earlier is left alone, and looks again then: setting it costs a system call, and with
  * small requests the deadline changes with each. */
 static void set_deadline(struct smb_link *link, uint64_t usec)
@@ -119,7 +113,7 @@ static void arm_deadline(struct smb_link *link)
                 link->deadline_usec = UINT64_MAX;
                 return;
         } else
-                usec = config->operation_usec * (lists(oldest) ? LISTING_DEADLINE_FACTOR : 1);
+                usec = config->operation_usec * (choice_lists(oldest) ? LISTING_DEADLINE_FACTOR : 1);
         set_deadline(link, clock_now_usec(config->event) + usec);
 }
 
@@ -379,35 +373,23 @@ static uint32_t free_message(const struct smb_link *link)
         return i;
 }
 
-/* The first pending request that has, or gets, the slot it needs. */
-static struct smb_request *next_request(struct smb_link *link)
-{
-        struct smb_request *request;
-
-        TAILQ_FOREACH(request, &link->pending, queue)
-                if (pool_take_slot(link->pool, request))
-                        return request;
-        return NULL;
-}
-
 void link_dispatch(struct smb_link *link)
 {
+        struct smb_request *request;
         bool wake = false;
 
         if (link->state != LINK_UP)
                 return;
-        while (link->n_under_way < LINK_DEPTH) {
-                struct smb_request *request = next_request(link);
+        while ((request = turn_next(link))) {
                 uint32_t index;
 
-                if (!request)
-                        break;
                 TAILQ_REMOVE(&link->pending, request, queue);
                 index = free_message(link);
                 if (fill_message(&link->channel->messages[index], request) < 0) {
                         pool_request_refused(link, request, -ENAMETOOLONG);
                         continue;
                 }
+                turn_taken(link, request);
                 link->under_way[index] = request;
                 link->n_under_way++;
                 TAILQ_INSERT_TAIL(&link->sent, request, queue);
@@ -416,12 +398,11 @@ void link_dispatch(struct smb_link *link)
                 if (link->n_under_way == 1)
                         arm_deadline(link);
         }
-        if (wake)
-                (void) eventfd_write(link->request_fd, 1);
+        if (wake && eventfd_write(link->request_fd, 1) < 0)
+                (void) broken_worker(link, "so many wake-ups that none gets through");
 }
 
 /* ---- start ---- */
-
 
 /* Runs the worker with the descriptors of protocol.h. */
 static int spawn_worker(struct smb_link *link, int channel_fd, int setup_fd)

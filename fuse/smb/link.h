@@ -12,8 +12,6 @@
 
 #include "fuse/smb/pool.h"
 
-#define LINK_DEPTH 4u /* handed over at once: enough to keep a worker busy, few enough to let urgent ones pass */
-
 /* DYING: killed, and not known to be gone yet: until then it may still write into the slots that it was given. */
 enum smb_link_state { LINK_DOWN, LINK_STARTING, LINK_UP, LINK_DYING };
 
@@ -30,6 +28,9 @@ struct smb_link {
         uint32_t replies_read;
         struct smb_request *under_way[SMB_MESSAGES];
         unsigned n_under_way;
+        unsigned n_requests;             /* under way and pending */
+        uint64_t used_usec;              /* CLOCK_MONOTONIC: when it last had something to do */
+        uint64_t names_turn;             /* as smb_file.turn, of what names no file */
         unsigned n_files;                /* assigned to it: open, or being opened; the pool counts them */
         struct smb_request_list sent;    /* under way, in order; CONNECT is not a request */
         struct smb_request_list pending; /* not handed over yet */
@@ -38,6 +39,7 @@ struct smb_link {
         uint64_t timer_usec;        /* and when deadline_source goes off, which may be earlier; UINT64_MAX: not at all */
         uint64_t next_attempt_usec; /* CLOCK_MONOTONIC: not to be started again before */
         unsigned failures;          /* in a row */
+        bool ended_idle;            /* its last process was not needed any more */
         struct wn_error death;      /* DYING: why, */
         bool death_was_up, death_timed_out; /* and how: it had been connected; by its deadline; */
         bool death_unexplained;     /* the process was just gone, which says nothing of the server */
@@ -54,12 +56,29 @@ void link_kill(struct smb_link *link);
 /* Hands over as many pending requests as may be under way. */
 void link_dispatch(struct smb_link *link);
 
+/* ---- turn.c ---- */
+
+/* The pending request that link's worker gets next, with the slot it needs. NULL: it gets none now. */
+struct smb_request *turn_next(struct smb_link *link);
+
+/* It was handed over. */
+void turn_taken(struct smb_link *link, const struct smb_request *request);
+
 /* Called by the link, implemented by the pool. */
 void pool_link_connected(struct smb_link *link, const char *user, const char *domain); /* as whom; domain may be "" */
 void pool_link_died(struct smb_link *link, const struct wn_error *err);
 void pool_request_done(struct smb_link *link, struct smb_request *request);
 void pool_request_refused(struct smb_link *link, struct smb_request *request, int error); /* its done() comes later */
+bool pool_needs_slot(const struct smb_request *request);
 bool pool_take_slot(struct smb_pool *pool, struct smb_request *request);
+uint64_t pool_next_turn(struct smb_pool *pool);
+
+/* And by choice.c: whether request reads a whole directory; whether it may take a server long; whether it has to wait, with all that is behind it, for what
+ * other workers do; whether link, which has nothing to do, got something from the worker for names. */
+bool choice_lists(const struct smb_request *request);
+bool choice_is_long(const struct smb_request *request);
+bool choice_holds_back(const struct smb_link *link, const struct smb_request *request);
+bool choice_take_over(struct smb_link *link);
 const struct smb_pool_config *pool_config(const struct smb_pool *pool);
 int pool_arena_fd(const struct smb_pool *pool);
 

@@ -22,9 +22,14 @@ struct smb_pool {
         bool healthy;
         bool closing;
         bool slots_wanted; /* a pending request found no slot */
+        unsigned n_changes;  /* of names, waiting or under way at the worker for names; */
+        unsigned n_elsewhere; /* look-ups at other workers than that */
+        uint64_t turns;      /* counts what is handed over */
         uint64_t unsent_count;
         struct smb_request_list finished;
-        sd_event_source *finish_source, *retry_source;
+        struct smb_request_list behind_lists; /* changes that wait for listings of what they change */
+        sd_event_source *finish_source, *retry_source, *idle_source;
+        bool idle_planned; /* idle_source is going to look */
 };
 
 /* ---- pool.c ---- */
@@ -34,6 +39,28 @@ void pool_route(struct smb_pool *pool, struct smb_request *request);
 
 /* Ends a request soon, with error. */
 void pool_finish(struct smb_pool *pool, struct smb_request *request, int error);
+
+/* ---- choice.c: which worker, and how many ---- */
+
+/* The worker for a file that is to be opened. */
+unsigned choice_for_file(struct smb_pool *pool);
+
+/* The worker for a request that names no file. */
+struct smb_link *choice_for_name(struct smb_pool *pool, const struct smb_request *request);
+
+/* Whether a change has to wait, at no worker, until listings have ended. */
+bool choice_defers(const struct smb_pool *pool, const struct smb_request *request);
+
+/* Request is at link from now on, and is no longer. */
+void choice_entered(struct smb_link *link, const struct smb_request *request);
+void choice_left(struct smb_link *link, const struct smb_request *request);
+
+/* ---- idle.c: what is not used is given back ---- */
+
+int idle_init(struct smb_pool *pool);
+
+/* Something has ended: it may have been the last for long. */
+void idle_plan(struct smb_pool *pool);
 
 /* ---- file.c ---- */
 

@@ -40,6 +40,11 @@ struct arena *smb_pool_arena(struct smb_pool *pool)
         return &pool->arena;
 }
 
+uint64_t pool_next_turn(struct smb_pool *pool)
+{
+        return ++pool->turns;
+}
+
 /* Whether the worker puts its answer into a slot, which is taken for it when it is dispatched. */
 static bool fills_slot(const struct smb_request *request)
 {
@@ -60,6 +65,7 @@ static void call_done(struct smb_pool *pool, struct smb_request *request)
                 file_uncount(pool, file);
         request->done(request);
         smb_file_unref(file);
+        idle_plan(pool);
 }
 
 static int on_finish(sd_event_source *source, void *userdata)
@@ -90,15 +96,37 @@ void pool_finish(struct smb_pool *pool, struct smb_request *request, int error)
                 (void) sd_event_source_set_enabled(pool->finish_source, SD_EVENT_ONESHOT);
 }
 
+/* What waited for listings has waited for this one, perhaps. */
+static void route_behind_lists(struct smb_pool *pool)
+{
+        struct smb_request_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
+        struct smb_request *request;
+
+        TAILQ_CONCAT(&waiting, &pool->behind_lists, queue);
+        while ((request = TAILQ_FIRST(&waiting))) {
+                TAILQ_REMOVE(&waiting, request, queue);
+                pool_route(pool, request);
+        }
+}
+
+/* A request is no longer at its worker: answered, refused, or the worker is gone. */
+static void left_worker(struct smb_link *link, struct smb_request *request)
+{
+        choice_left(link, request);
+        file_left_worker(link->pool, request);
+        if (choice_lists(request))
+                route_behind_lists(link->pool);
+}
+
 void pool_request_done(struct smb_link *link, struct smb_request *request)
 {
-        file_left_worker(link->pool, request);
+        left_worker(link, request);
         call_done(link->pool, request);
 }
 
 void pool_request_refused(struct smb_link *link, struct smb_request *request, int error)
 {
-        file_left_worker(link->pool, request);
+        left_worker(link, request);
         pool_finish(link->pool, request, error);
 }
 
@@ -136,6 +164,11 @@ static int lost_close_error(const struct smb_request *request)
 
 /* ---- slots ---- */
 
+bool pool_needs_slot(const struct smb_request *request)
+{
+        return fills_slot(request) && request->slot == SMB_NO_SLOT;
+}
+
 bool pool_take_slot(struct smb_pool *pool, struct smb_request *request)
 {
         if (!fills_slot(request))
@@ -165,7 +198,7 @@ static struct smb_link *link_of(struct smb_pool *pool, const struct smb_request 
         case SMB_OP_LIST_CLOSE:
                 return &pool->links[request->worker];
         default:
-                return &pool->links[request->file ? request->file->worker : NAMES_WORKER];
+                return request->file ? &pool->links[request->file->worker] : choice_for_name(pool, request);
         }
 }
 
@@ -185,12 +218,17 @@ static bool refers_to_gone_process(const struct smb_link *link, const struct smb
 
 void pool_route(struct smb_pool *pool, struct smb_request *request)
 {
-        struct smb_link *link = link_of(pool, request);
+        struct smb_link *link;
 
         if (pool->closing) {
                 pool_finish(pool, request, -ECANCELED);
                 return;
         }
+        if (choice_defers(pool, request)) {
+                TAILQ_INSERT_TAIL(&pool->behind_lists, request, queue);
+                return;
+        }
+        link = link_of(pool, request);
         if (request->file && request->file->dead && request->op != SMB_OP_CLOSE) {
                 pool_finish(pool, request, -EIO);
                 return;
@@ -216,6 +254,7 @@ void pool_route(struct smb_pool *pool, struct smb_request *request)
                 return;
         }
         TAILQ_INSERT_TAIL(&link->pending, request, queue);
+        choice_entered(link, request);
         if (request->file)
                 request->file->under_way++;
         if (request->op == SMB_OP_CLOSE)
@@ -247,7 +286,9 @@ void pool_link_connected(struct smb_link *link, const char *user, const char *do
 {
         struct smb_pool *pool = link->pool;
 
+        link->used_usec = clock_now_usec(pool->config.event);
         link_dispatch(link);
+        idle_plan(pool);
         if (link->index != NAMES_WORKER)
                 return;
         (void) sd_event_source_set_enabled(pool->retry_source, SD_EVENT_OFF);
@@ -310,7 +351,7 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err)
         link->failures++;
         for (bool hung = link->death_timed_out; (request = TAILQ_FIRST(&sent)); hung = false) {
                 TAILQ_REMOVE(&sent, request, queue);
-                file_left_worker(pool, request);
+                left_worker(link, request);
                 if (!hung && request->repeats < REPEATS_MAX && repeatable(request)) { /* the oldest is what it hung in */
                         request->repeats++;
                         pool_route(pool, request);
@@ -320,7 +361,7 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err)
         }
         while ((request = TAILQ_FIRST(&pending))) {
                 TAILQ_REMOVE(&pending, request, queue);
-                file_left_worker(pool, request);
+                left_worker(link, request);
                 pool_route(pool, request);
         }
 }
@@ -338,6 +379,7 @@ int smb_pool_new(const struct smb_pool_config *config, struct smb_pool **ret_poo
         pool->n_links = config->n_file_workers + 1;
         assert(pool->n_links <= POOL_WORKERS_MAX);
         TAILQ_INIT(&pool->finished);
+        TAILQ_INIT(&pool->behind_lists);
         for (unsigned i = 0; i < pool->n_links; i++)
                 link_init(&pool->links[i], pool, i);
         r = arena_init(&pool->arena);
@@ -350,6 +392,8 @@ int smb_pool_new(const struct smb_pool_config *config, struct smb_pool **ret_poo
         if (r >= 0)
                 r = sd_event_source_set_enabled(pool->retry_source, SD_EVENT_OFF);
         if (r >= 0)
+                r = idle_init(pool);
+        if (r >= 0)
                 r = link_start(&pool->links[NAMES_WORKER]);
         if (r < 0) {
                 smb_pool_free(pool);
@@ -359,15 +403,16 @@ int smb_pool_new(const struct smb_pool_config *config, struct smb_pool **ret_poo
         return 0;
 }
 
-static void cancel_all(struct smb_pool *pool, struct smb_request_list *list, bool at_worker)
+/* link: where they are, NULL: at no worker. */
+static void cancel_all(struct smb_pool *pool, struct smb_request_list *list, struct smb_link *link)
 {
         struct smb_request *request;
 
         while ((request = TAILQ_FIRST(list))) {
                 TAILQ_REMOVE(list, request, queue);
                 request->error = -ECANCELED;
-                if (at_worker)
-                        file_left_worker(pool, request);
+                if (link)
+                        left_worker(link, request);
                 if (request->internal)
                         file_reopening_cancelled(pool, request);
                 else
@@ -382,13 +427,15 @@ void smb_pool_free(struct smb_pool *pool)
         pool->closing = true;
         pool->retry_source = sd_event_source_disable_unref(pool->retry_source);
         pool->finish_source = sd_event_source_disable_unref(pool->finish_source);
+        pool->idle_source = sd_event_source_disable_unref(pool->idle_source);
         for (unsigned i = 0; i < pool->n_links; i++)
                 link_kill(&pool->links[i]);
         for (unsigned i = 0; i < pool->n_links; i++) {
-                cancel_all(pool, &pool->links[i].sent, true);
-                cancel_all(pool, &pool->links[i].pending, true);
+                cancel_all(pool, &pool->links[i].sent, &pool->links[i]);
+                cancel_all(pool, &pool->links[i].pending, &pool->links[i]);
         }
-        cancel_all(pool, &pool->finished, false);
+        cancel_all(pool, &pool->behind_lists, NULL);
+        cancel_all(pool, &pool->finished, NULL);
         arena_done(&pool->arena);
         explicit_bzero(&pool->config.setup, sizeof(pool->config.setup));
         free(pool);

@@ -6,9 +6,9 @@
  * The workers of one connection, as the rest of wnetd sees them: requests go in, their callbacks come out, in the event loop's
  * thread, and nothing here ever waits.
  *
- * Worker 0 serves names (look-ups, listings, changes of the tree); the others, where there are any, serve open files, so that
- * bulk data never holds up a look-up. They are started when they are needed. An open file belongs to the worker that opened it. A
- * worker that crashes or exceeds its deadline is killed and replaced: requests that may be repeated go to its successor (three
+ * Worker 0 serves names; the others, where there are any, serve open files and listings, so that neither ever holds up a look-up.
+ * They are started when they are needed, and end when they have not been for a while. Look-ups go to any worker that has nothing
+ * else to do (choice.c has the rules). An open file belongs to the worker that opened it. A worker that crashes or exceeds its deadline is killed and replaced: requests that may be repeated go to its successor (three
  * times at most), files are opened again there when they are next used, provided that the server still has the same file under
  * the name; the other requests end with -EIO.
  */
@@ -25,6 +25,7 @@
 
 #define POOL_WORKERS_MAX 13u        /* one for names, the others for files */
 #define POOL_BUSY_WORKERS 3u        /* so many workers for files share what there is to do; further ones are only started for */
+#define POOL_IDLE_USEC (20 * 1000000ULL)
 #define POOL_WORKER_FILES 10000u    /* more open files than so many each: a server stops at some more on one connection */
 
 struct smb_pool;
@@ -73,6 +74,7 @@ struct smb_pool_config {
         uint64_t connect_usec, operation_usec;
         unsigned n_file_workers;      /* 0 (worker 0 does it all) … POOL_WORKERS_MAX - 1 */
         unsigned worker_files;        /* open files of one worker, before another is started */
+        uint64_t idle_usec;           /* after which a worker that has no open file ends; 0: never */
         /* The first worker was accepted as user of domain (which may be ""); connected() with 0 follows at once. */
         void (*authenticated)(void *userdata, const char *user, const char *domain);
         /* The first connection attempt has ended: 0, or a status with err filled. */

@@ -3,6 +3,8 @@
 
 #include "pool-driver.h"
 
+#include "fuse/smb/pool-internal.h"
+
 #define ASKS_MAX 256
 
 static struct ask *asks[ASKS_MAX]; /* of the test that runs */
@@ -121,6 +123,15 @@ int pool_start(struct driver *d)
         assert_int_equal(d->n_connected, 0);
         LOOP_UNTIL(d->event, d->n_connected > 0);
         return d->status;
+}
+
+unsigned pool_n_workers(const struct driver *d)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < d->pool->n_links; i++)
+                n += d->pool->links[i].pid > 0;
+        return n;
 }
 
 /* ---- requests ---- */

@@ -53,6 +53,9 @@ int pool_start(struct driver *d);
 /* Ends the pool and waits until its workers are gone. */
 void pool_stop(struct driver *d);
 
+/* How many workers there are. */
+unsigned pool_n_workers(const struct driver *d);
+
 /* A request, made and handed in. It lives until the test's end. */
 struct ask *pool_submit(struct driver *d, enum smb_op op, const char *path, struct smb_file *file, uint32_t length,
                         uint64_t offset);

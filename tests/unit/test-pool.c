@@ -185,6 +185,7 @@ static void in_order(void **state)
         struct ask *last = NULL;
         char path[16];
 
+        d->config.n_file_workers = 0;
         assert_int_equal(pool_start(d), NO_ERROR);
         for (unsigned i = 0; i < 100; i++) { /* far more than are under way at once */
                 snprintf(path, sizeof path, "f%u", i);

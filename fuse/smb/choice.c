@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which worker does what, and how many there are.
+ *
+ * What asks for names only, and no file, may run anywhere; a look-up goes to a worker that has nothing else to do, a listing, which may
+ * take a server minutes, to a worker for files. What changes names runs at the worker for names, in order. A server does not remove or
+ * rename what another connection of ours has open, be it for a look-up. Hence, always:
+ *  - a change of names is handed over only while no look-up is at another worker, and look-ups that come behind one are not sent
+ *    there: it is as if one worker did them all;
+ *  - an UNLINK, RMDIR or RENAME of a folder that is being listed, or of one above it, waits for the listing's end, and a listing
+ *    that comes behind it goes to the worker for names.
+ */
+
+#include <stddef.h>
+
+#include "core/clock.h"
+#include "fuse/smb/pool-internal.h"
+
+#define BACKLOG 4u /* so many requests for names at once want one more worker */
+
+/* ---- kinds of requests ---- */
+
+bool choice_lists(const struct smb_request *request)
+{
+        return request->op == SMB_OP_LIST || (request->valid & SMB_WANT_DOS);
+}
+
+bool choice_is_long(const struct smb_request *request)
+{
+        return choice_lists(request) || request->op == SMB_OP_COPY;
+}
+
+static bool changes_names(const struct smb_request *request)
+{
+        switch (request->op) {
+        case SMB_OP_SETATTR:
+        case SMB_OP_UNLINK:
+        case SMB_OP_MKDIR:
+        case SMB_OP_RMDIR:
+        case SMB_OP_RENAME:
+                return !request->file;
+        default:
+                return false;
+        }
+}
+
+/* Takes names away. */
+static bool removes_names(const struct smb_request *request)
+{
+        return request->op == SMB_OP_UNLINK || request->op == SMB_OP_RMDIR || request->op == SMB_OP_RENAME;
+}
+
+static bool looks_up(const struct smb_request *request)
+{
+        return request->op == SMB_OP_STAT && !choice_lists(request);
+}
+
+static bool only_lists(const struct smb_request *request)
+{
+        return choice_lists(request) && !changes_names(request);
+}
+
+/* ---- listings and changes ---- */
+
+static unsigned char folded(char c)
+{
+        return (unsigned char) (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+/* Whether path may be folder, or lie below it: how a server folds what is not ASCII is not known. */
+static bool may_be_below(const char *path, const char *folder)
+{
+        for (; *folder; path++, folder++) {
+                if ((*path | *folder) & 0x80)
+                        return true;
+                if (folded(*path) != folded(*folder))
+                        return false;
+        }
+        return *path == '\0' || *path == '/';
+}
+
+static bool is_in_the_way(const struct smb_request *listing, const struct smb_request *change)
+{
+        return may_be_below(listing->path, change->path) || (change->path2 && may_be_below(listing->path, change->path2));
+}
+
+static bool any_listing_in_the_way(const struct smb_request_list *list, const struct smb_request *change)
+{
+        const struct smb_request *request;
+
+        TAILQ_FOREACH(request, list, queue)
+                if (only_lists(request) && is_in_the_way(request, change))
+                        return true;
+        return false;
+}
+
+static bool any_change_in_the_way(const struct smb_request_list *list, const struct smb_request *listing)
+{
+        const struct smb_request *request;
+
+        TAILQ_FOREACH(request, list, queue)
+                if (removes_names(request) && is_in_the_way(listing, request))
+                        return true;
+        return false;
+}
+
+bool choice_defers(const struct smb_pool *pool, const struct smb_request *request)
+{
+        if (!removes_names(request))
+                return false;
+        for (unsigned i = 1; i < pool->n_links; i++)
+                if (any_listing_in_the_way(&pool->links[i].sent, request) ||
+                    any_listing_in_the_way(&pool->links[i].pending, request))
+                        return true;
+        return false;
+}
+
+bool choice_holds_back(const struct smb_link *link, const struct smb_request *request)
+{
+        return link->index == NAMES_WORKER && link->pool->n_elsewhere > 0 && changes_names(request);
+}
+
+/* ---- how many ---- */
+
+static unsigned n_busy_workers(const struct smb_pool *pool)
+{
+        return pool->n_links <= POOL_BUSY_WORKERS ? pool->n_links - 1 : POOL_BUSY_WORKERS;
+}
+
+/* Starts one more worker for files, one at a time, if work is still shared by fewer than may share it. */
+static void start_another(struct smb_pool *pool)
+{
+        struct smb_link *next = NULL;
+
+        for (unsigned i = n_busy_workers(pool); i > 0; i--) {
+                if (pool->links[i].state == LINK_STARTING)
+                        return;
+                if (pool->links[i].state == LINK_DOWN)
+                        next = &pool->links[i];
+        }
+        if (next && clock_now_usec(pool->config.event) >= next->next_attempt_usec)
+                (void) link_start(next);
+}
+
+/* ---- names ---- */
+
+static struct smb_link *idle_worker(struct smb_pool *pool)
+{
+        for (unsigned i = 1; i < pool->n_links; i++)
+                if (pool->links[i].state == LINK_UP && pool->links[i].n_requests == 0)
+                        return &pool->links[i];
+        return NULL;
+}
+
+/* Look-ups wait where they do: behind a listing, or there are many. */
+static bool wants_help(const struct smb_link *names)
+{
+        const struct smb_request *first = TAILQ_FIRST(&names->sent);
+
+        return names->n_requests >= BACKLOG || (first && choice_is_long(first));
+}
+
+static struct smb_link *for_look_up(struct smb_pool *pool)
+{
+        struct smb_link *names = &pool->links[NAMES_WORKER], *idle;
+
+        if (names->state != LINK_UP || names->n_requests == 0 || pool->n_changes > 0)
+                return names;
+        idle = idle_worker(pool);
+        if (idle)
+                return idle;
+        if (wants_help(names))
+                start_another(pool);
+        return names;
+}
+
+/* A listing: the least busy worker for files that there is. */
+static struct smb_link *for_listing(struct smb_pool *pool, const struct smb_request *request)
+{
+        struct smb_link *names = &pool->links[NAMES_WORKER], *best = NULL;
+
+        if (names->state != LINK_UP || any_change_in_the_way(&names->sent, request) ||
+            any_change_in_the_way(&names->pending, request))
+                return names;
+        for (unsigned i = 1; i < pool->n_links; i++) {
+                struct smb_link *link = &pool->links[i];
+
+                if (link->state == LINK_UP && (!best || link->n_requests < best->n_requests))
+                        best = link;
+        }
+        if (!best || best->n_requests > 0)
+                start_another(pool);
+        return best ? best : names;
+}
+
+struct smb_link *choice_for_name(struct smb_pool *pool, const struct smb_request *request)
+{
+        if (looks_up(request))
+                return for_look_up(pool);
+        return only_lists(request) ? for_listing(pool, request) : &pool->links[NAMES_WORKER];
+}
+
+void choice_entered(struct smb_link *link, const struct smb_request *request)
+{
+        struct smb_pool *pool = link->pool;
+
+        link->n_requests++;
+        if (link->index == NAMES_WORKER)
+                pool->n_changes += changes_names(request);
+        else
+                pool->n_elsewhere += looks_up(request);
+}
+
+void choice_left(struct smb_link *link, const struct smb_request *request)
+{
+        struct smb_pool *pool = link->pool;
+
+        link->n_requests--;
+        link->used_usec = clock_now_usec(pool->config.event);
+        if (link->index == NAMES_WORKER)
+                pool->n_changes -= changes_names(request);
+        else if (looks_up(request) && --pool->n_elsewhere == 0 && pool->n_changes > 0)
+                link_dispatch(&pool->links[NAMES_WORKER]);
+}
+
+bool choice_take_over(struct smb_link *link)
+{
+        struct smb_pool *pool = link->pool;
+        struct smb_link *names = &pool->links[NAMES_WORKER];
+        struct smb_request *request;
+
+        if (link == names || link->n_requests > 0 || names->state != LINK_UP || names->n_under_way == 0 || pool->n_changes > 0)
+                return false;
+        TAILQ_FOREACH(request, &names->pending, queue)
+                if (!request->file && (looks_up(request) || only_lists(request)))
+                        break;
+        if (!request)
+                return false;
+        TAILQ_REMOVE(&names->pending, request, queue);
+        choice_left(names, request);
+        TAILQ_INSERT_TAIL(&link->pending, request, queue);
+        choice_entered(link, request);
+        return true;
+}
+
+/* ---- files ---- */
+
+/* Whether the worker for names opens a file: it has nothing to do, and those for files have ended, unused. The others will be there
+ * for the next one. */
+static bool names_worker_opens(struct smb_pool *pool)
+{
+        const struct smb_link *names = &pool->links[NAMES_WORKER];
+
+        for (unsigned i = 1; i < pool->n_links; i++)
+                if (pool->links[i].state == LINK_UP)
+                        return false;
+        return pool->n_links > 1 && pool->links[1].ended_idle && names->state == LINK_UP && names->n_requests == 0 &&
+               names->n_files < pool->config.worker_files;
+}
+
+/* Of those that share the work and have room for a file the first idle one, else one not started yet, else the least busy. Those
+ * behind come one after the other, when the ones before are full; when all are, the emptiest has to say that there is no more. */
+unsigned choice_for_file(struct smb_pool *pool)
+{
+        const struct smb_link *best = NULL, *emptiest = &pool->links[pool->n_links > 1 ? 1 : NAMES_WORKER];
+
+        if (names_worker_opens(pool)) {
+                start_another(pool);
+                return NAMES_WORKER;
+        }
+        for (unsigned i = 1; i < pool->n_links && (!best || i <= POOL_BUSY_WORKERS); i++) {
+                const struct smb_link *link = &pool->links[i];
+
+                if (link->n_files < emptiest->n_files)
+                        emptiest = link;
+                if (link->n_files < pool->config.worker_files && (!best || link->n_requests < best->n_requests))
+                        best = link;
+        }
+        return best ? best->index : emptiest->index;
+}

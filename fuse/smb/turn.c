@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * In which order a worker gets what waits for it, and how much of it at once: what it has been handed cannot be overtaken any more.
+ */
+
+#include "fuse/smb/link.h"
+
+#define DEPTH 4u      /* handed over at once: enough to keep a worker busy, few enough to let urgent ones pass, */
+#define BULK_DEPTH 2u /* and of large transfers, where the worker has several files */
+#define BULK_BYTES (256u << 10)
+
+/* What remembers when the like of request was last handed over. */
+static uint64_t *turn_of(struct smb_link *link, const struct smb_request *request)
+{
+        return request->file ? &request->file->turn : &link->names_turn;
+}
+
+static bool is_bulk(const struct smb_request *request)
+{
+        return (request->op == SMB_OP_READ || request->op == SMB_OP_WRITE) && request->length >= BULK_BYTES;
+}
+
+void turn_taken(struct smb_link *link, const struct smb_request *request)
+{
+        *turn_of(link, request) = pool_next_turn(link->pool);
+}
+
+/* Of those that have waited, a request of the file that was served longest ago, so that nobody's many requests keep out another one's
+ * single one; whatever names no file counts as one of them. A file's requests stay in their order. */
+static struct smb_request *longest_waiting(struct smb_link *link, bool without_slot)
+{
+        struct smb_request *request, *best = NULL;
+        uint64_t best_turn = UINT64_MAX;
+
+        TAILQ_FOREACH(request, &link->pending, queue) {
+                uint64_t turn = *turn_of(link, request);
+
+                if (choice_holds_back(link, request))
+                        break;
+                if (turn < best_turn && !(without_slot && pool_needs_slot(request))) {
+                        best = request;
+                        best_turn = turn;
+                }
+        }
+        return best;
+}
+
+/* Whether one more may be handed over: behind what takes long nothing is, for it might be done elsewhere. */
+static bool has_room_for(const struct smb_link *link, const struct smb_request *next)
+{
+        const struct smb_request *request;
+        unsigned n_bulk = is_bulk(next);
+
+        TAILQ_FOREACH(request, &link->sent, queue) {
+                if (choice_is_long(request))
+                        return false;
+                n_bulk += is_bulk(request);
+        }
+        return link->n_under_way < DEPTH && (n_bulk <= BULK_DEPTH || !is_bulk(next) || link->n_files <= 1);
+}
+
+struct smb_request *turn_next(struct smb_link *link)
+{
+        struct smb_request *request = longest_waiting(link, false);
+
+        if (!request && link->n_under_way == 0 && choice_take_over(link))
+                request = longest_waiting(link, false);
+        if (!request || !has_room_for(link, request))
+                return NULL;
+        if (pool_take_slot(link->pool, request))
+                return request;
+        request = longest_waiting(link, true);
+        return request && has_room_for(link, request) ? request : NULL;
+}

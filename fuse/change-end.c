@@ -103,9 +103,10 @@ static struct node *apply(struct change *c)
                 target = NULL;
         if (target)
                 node_ref(target);
-        if (node)
+        if (node) {
                 (void) node_rename(&r->nodes, node, op->new_parent, op->new_name); /* unnamed at worst: looked up anew */
-        else if (target)
+                node_changed(r, node);
+        } else if (target)
                 node_unlink(&r->nodes, target);
         rename_handles(c);
         return target;

@@ -37,7 +37,7 @@ struct op {
         TAILQ_ENTRY(op) wait;       /* in one list of waiting ops at a time */
         struct redirector *redirector;
         fuse_req_t fuse;            /* NULL: answered, or nobody asked */
-        uint64_t arrived_usec;      /* READ */
+        uint64_t arrived_usec;      /* READ; OPEN: when it began */
         bool opens;                 /* waits while the connection is frozen */
         bool writes_through;        /* WRITE: answered when the server has it */
         bool drops_privileges;      /* SETATTR: node_drop_privileges() */
@@ -93,6 +93,8 @@ struct open_file {
         struct redirector *redirector;
         struct node *node;          /* referred to */
         struct smb_file *smb;
+        struct smb_attr attr;       /* as the open has found it, */
+        uint64_t attr_usec;         /* which began then; 0: nothing is known */
         struct stream stream;
         bool flushed;               /* some descriptor of it was closed: RELEASE may be on its way */
         bool closing;               /* once the server has everything that was written */
@@ -222,7 +224,7 @@ int op_stale_error(int error);
 
 /* Answers; both return whether the kernel took it (it does not when the request was interrupted). */
 bool op_reply_none(struct op *op);
-bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr);
+bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr, double timeout_sec);
 
 /* Sends op->request off; done gets &op->request with userdata op. */
 void op_submit(struct op *op, enum smb_op what, smb_done_fn done);
@@ -303,6 +305,11 @@ void file_fsync(fuse_req_t fuse, fuse_ino_t ino, int datasync, struct fuse_file_
 void file_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_free(struct open_file *file);
 void file_close(struct open_file *file); /* at the server too */
+
+/* What an open of node that is not longer ago than the kernel may remember has found, and nothing from here has changed since; or NULL.
+ * ret_left_sec: for how long it may be believed. */
+const struct smb_attr *file_known_attr(const struct redirector *r, const struct node *node, double *ret_left_sec);
+
 void file_write_unstall(struct redirector *r);
 void file_write_through(struct op *op); /* op has its slot */
 void file_copy(fuse_req_t fuse, fuse_ino_t from, off_t from_offset, struct fuse_file_info *from_info, fuse_ino_t to,
@@ -360,6 +367,12 @@ bool park_settled(struct redirector *r);
 /* ---- stream.c ---- */
 
 void stream_init(struct stream *stream);
+
+/* An OPEN that is about to be sent: of a small file it brings the contents with it. */
+void stream_want_beginning(struct op *op);
+
+/* And has brought them, maybe: takes its slot. */
+void stream_take_beginning(struct open_file *file, struct smb_request *open);
 
 /* Answers a READ (op->file, offset, size), now or when the data are there. */
 void stream_read(struct op *op);

@@ -35,7 +35,8 @@ struct node {
         bool mode_known;      /* set by chmod or at creation; outlives the node under the same path */
         mode_t mode;          /* permission bits; the server's read-only attribute still decides about writing */
         bool directory;
-        uint64_t size_bytes;  /* last seen */
+        uint64_t size_bytes;  /* last seen, */
+        struct smb_time mtime; /* as the server has it, */
         uint32_t dos;         /* and its DOS attributes, */
         bool dos_known;       /* all of them, */
         uint64_t seen_usec;   /* and when that was */

@@ -119,13 +119,13 @@ bool op_reply_none(struct op *op)
         return fuse && fuse_reply_err(fuse, 0) == 0;
 }
 
-bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr)
+bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr, double timeout_sec)
 {
         fuse_req_t fuse = take_fuse(op);
         struct stat st;
 
         fill_stat(op->redirector, node, attr, &st);
-        return fuse && fuse_reply_attr(fuse, &st, ATTR_TIMEOUT_SEC) == 0;
+        return fuse && fuse_reply_attr(fuse, &st, timeout_sec) == 0;
 }
 
 void op_begin(struct op *op, void (*start)(struct op *op))
@@ -357,6 +357,7 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
                 node->file_id = attr->file_id;
         node->directory = directory;
         node->size_bytes = size;
+        node->mtime = attr->mtime;
         node->dos = attr->dos;
         node->dos_known = !attr->dos_partial;
         node->seen_usec = redirector_now(r);

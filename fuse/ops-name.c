@@ -132,16 +132,19 @@ static void got_attr(struct smb_request *request)
                 op_fail(op, op_stale_error(request->error));
                 return;
         }
-        op_reply_attr(op, op->node, &request->attr);
+        op_reply_attr(op, op->node, &request->attr, ATTR_TIMEOUT_SEC);
         op_free(op);
 }
 
 static void start_getattr(struct op *op)
 {
         static const struct smb_attr removed_directory = { .dos = SMB_ATTR_DIRECTORY };
+        double left_sec = ATTR_TIMEOUT_SEC;
+        const struct smb_attr *attr = op->node->directory && !op->node->linked ? &removed_directory
+                                      : file_known_attr(op->redirector, op->node, &left_sec);
 
-        if (op->node->directory && !op->node->linked) {
-                op_reply_attr(op, op->node, &removed_directory);
+        if (attr) {
+                op_reply_attr(op, op->node, attr, left_sec);
                 op_free(op);
         } else if (op_ready(op))
                 op_submit(op, SMB_OP_STAT, got_attr);
@@ -181,7 +184,7 @@ static void set_attr(struct smb_request *request)
                 op->node->mtime_pinned = op->node->writers > 0;
                 op->node->pinned_mtime = request->mtime;
         }
-        op_reply_attr(op, op->node, &request->attr);
+        op_reply_attr(op, op->node, &request->attr, ATTR_TIMEOUT_SEC);
         op_free(op);
 }
 

@@ -149,6 +149,40 @@ static void look_for(struct op *op, char *path)
         op_submit(op, SMB_OP_STAT, looked_for);
 }
 
+/* The open has shown what the file is now. Should the kernel remember it differently, it is told to ask before open() returns: whoever
+ * opens a file finds it as it was closed elsewhere. That it is told from here cannot hang: attributes alone are concerned, of an inode
+ * that the open() itself keeps alive. */
+static void found(struct open_file *file, const struct smb_attr *attr, uint64_t asked_usec)
+{
+        struct redirector *r = file->redirector;
+        struct node *node = file->node;
+
+        file->smb->file_id = attr->file_id;
+        if (node->changed_usec >= asked_usec || node->writers > 0 || node->unsettled > 0 || node->behind)
+                return;
+        file->attr = *attr;
+        file->attr_usec = asked_usec;
+        if (node->size_bytes == attr->size_bytes && node->mtime.sec == attr->mtime.sec && node->mtime.nsec == attr->mtime.nsec)
+                return;
+        node->size_bytes = attr->size_bytes;
+        node->mtime = attr->mtime;
+        (void) fuse_lowlevel_notify_inval_inode(r->session, node->ino, -1, 0);
+}
+
+const struct smb_attr *file_known_attr(const struct redirector *r, const struct node *node, double *ret_left_sec)
+{
+        const struct open_file *file = LIST_FIRST(&node->files); /* the one that was opened last */
+        double age_sec;
+
+        if (!file || file->attr_usec <= node->changed_usec || node->unsettled > 0 || node->behind)
+                return NULL;
+        age_sec = (double) (redirector_now(r) - file->attr_usec) / 1e6;
+        if (age_sec >= ATTR_TIMEOUT_SEC)
+                return NULL;
+        *ret_left_sec = ATTR_TIMEOUT_SEC - age_sec;
+        return &file->attr;
+}
+
 static void opened(struct smb_request *request)
 {
         struct op *op = op_of(request);
@@ -172,12 +206,13 @@ static void opened(struct smb_request *request)
                 file->node->mtime_pinned = false;
                 node_drop_privileges(file->node);
         }
-        file->smb->file_id = request->attr.file_id;
+        stream_take_beginning(file, request);
         if (!fuse || enter_handle(file, op) < 0) { /* nobody waits for it any more */
                 file_close(file);
                 op_fail(op, -ENOMEM);
                 return;
         }
+        found(file, &request->attr, op->arrived_usec);
         file->node->writers += is_writer(file);
         op->fuse = NULL;
         fuse_req_interrupt_func(fuse, NULL, NULL);
@@ -197,6 +232,8 @@ static void start_open(struct op *op)
                 return;
         }
         op->request.file = op->file->smb;
+        op->arrived_usec = redirector_now(op->redirector);
+        stream_want_beginning(op);
         op_submit(op, SMB_OP_OPEN, opened);
 }
 

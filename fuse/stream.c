@@ -11,6 +11,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "core/cleanup.h"
@@ -22,6 +23,7 @@
 #define SLOW_USEC 1000000u     /* a window that takes longer is too large for the link */
 #define AHEAD_MAX 4u           /* windows of one file, being read or waiting to be handed out */
 #define SPARE_SLOTS 8u         /* not used for reading ahead */
+#define BEGINNING_BYTES (64u << 10) /* a file of so many comes with its open */
 #define BEHIND_BYTES (2u << 20) /* a window that lies so far behind the reader will not be asked for again */
 #define IOV_MAX_READ 16
 
@@ -117,6 +119,38 @@ static struct window *window_at(struct open_file *file, uint64_t offset)
                 if (offset >= w->offset && offset - w->offset < w->length)
                         return w;
         return NULL;
+}
+
+void stream_want_beginning(struct op *op)
+{
+        struct arena *arena = smb_pool_arena(op->redirector->pool);
+        const struct node *node = op->node;
+
+        if ((op->flags & (O_ACCMODE | O_TRUNC | O_DIRECT)) != O_RDONLY || node->size_bytes == 0 || node->size_bytes > BEGINNING_BYTES ||
+            op->request.slot != SMB_NO_SLOT || arena->n_free <= SPARE_SLOTS)
+                return;
+        op->request.slot = arena_take(arena);
+        op->request.length = BEGINNING_BYTES;
+        op->request.valid |= SMB_WANT_DATA;
+}
+
+void stream_take_beginning(struct open_file *file, struct smb_request *open)
+{
+        struct redirector *r = file->redirector;
+        bool whole = open->reply_length == open->attr.size_bytes; /* else nothing is said of the end */
+        struct window *w = open->slot != SMB_NO_SLOT && open->reply_length > 0 ? calloc(1, sizeof(*w)) : NULL;
+
+        if (!w)
+                return;
+        *w = (struct window){
+                .request = { .op = SMB_OP_READ, .slot = open->slot, .length = open->length, .reply_length = open->reply_length },
+                .file = file, .length = whole ? open->length : open->reply_length, .ready = true, .ready_usec = redirector_now(r),
+        };
+        w->asked_usec = w->ready_usec;
+        open->slot = SMB_NO_SLOT;
+        TAILQ_INSERT_TAIL(&file->stream.windows, w, entry);
+        file->stream.n_windows++;
+        TAILQ_INSERT_TAIL(&r->recent_windows, w, recent);
 }
 
 /* ---- answering ---- */

@@ -141,26 +141,17 @@ static int smbclient_fstat(struct smb_backend *b, struct smb_open_file *file, st
         return 0;
 }
 
+/* The library goes on by itself until the file's end, which it takes a request of its own to find. */
 static int64_t smbclient_read(struct smb_backend *b, struct smb_open_file *file, void *data, size_t size, uint64_t offset)
 {
         struct smbclient *s = smbclient_of(b);
-        size_t done = 0;
+        ssize_t n;
 
         errno = 0;
         if (smbc_getFunctionLseek(s->context)(s->context, file->handle, (off_t) offset, SEEK_SET) < 0)
                 return smbclient_errno();
-        while (done < size) {
-                ssize_t n;
-
-                errno = 0;
-                n = smbc_getFunctionRead(s->context)(s->context, file->handle, (char *) data + done, size - done);
-                if (n < 0)
-                        return smbclient_errno();
-                if (n == 0)
-                        break;
-                done += (size_t) n;
-        }
-        return (int64_t) done;
+        n = smbc_getFunctionRead(s->context)(s->context, file->handle, data, size);
+        return n < 0 ? smbclient_errno() : n;
 }
 
 static int64_t smbclient_write(struct smb_backend *b, struct smb_open_file *file, const void *data, size_t size,

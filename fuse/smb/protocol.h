@@ -48,7 +48,8 @@ enum smb_op {
         SMB_OP_LIST,        /* path → fh of the listing */
         SMB_OP_LIST_NEXT,   /* fh, slot → length bytes of entries; 0: end, and fh is closed */
         SMB_OP_LIST_CLOSE,  /* fh */
-        SMB_OP_OPEN,        /* path, flags (O_*), valid SMB_WANT_ATTR → fh, attr, created */
+        SMB_OP_OPEN,        /* path, flags (O_*), valid SMB_WANT_ATTR → fh, attr, created; with SMB_WANT_DATA, length, slot → length
+                               bytes of the file's beginning, as far as they could be read */
         SMB_OP_CLOSE,       /* fh */
         SMB_OP_READ,        /* fh, offset, length, slot → length */
         SMB_OP_WRITE,       /* fh, offset, length, slot, slot_offset → length */
@@ -73,6 +74,7 @@ enum smb_op {
 #define SMB_SET_CREATE_READONLY 0x20u /* OPEN with O_CREAT: a file that it makes is to be read-only */
 #define SMB_WANT_DOS 0x80u /* STAT, SETATTR of a directory: all its attributes, for which it has to be listed */
 #define SMB_WANT_BIRTH 0x100u /* STAT: when it was made, too */
+#define SMB_WANT_DATA 0x200u /* OPEN, with SMB_WANT_ATTR: what is in it, too */
 #define SMB_OPEN_AGAIN 0x40u /* OPEN: whoever has it open may write, though it has become read-only */
 
 /* smb_message.flags of MKDIR */

@@ -25,6 +25,10 @@ struct worker {
         struct smb_setup setup;
 };
 
+/* Whether an error means that the connection to the server is gone. A time-out does: the library would keep a connection
+ * that answers out of step. */
+bool worker_lost_connection(int error);
+
 /* Does what m asks, anything but CONNECT, and fills in its reply. 0 or a negative errno. */
 int worker_perform(struct worker *w, struct smb_message *m);
 

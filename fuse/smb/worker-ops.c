@@ -204,6 +204,23 @@ static int open_or_create(struct worker *w, struct smb_message *m, int *ret_flag
         return r;
 }
 
+/* The beginning of a file that has just been opened, for whoever is about to read it: up to its end as it is now, so that none has to
+ * be looked for. What goes wrong, other than the connection, shows when it is read. */
+static int read_beginning(struct worker *w, struct smb_open_file *file, struct smb_message *m)
+{
+        void *data = transfer_memory(w, m);
+        uint64_t length = m->length < m->attr.size_bytes ? m->length : m->attr.size_bytes;
+        int64_t n;
+
+        if (!data || length == 0 || length > SMB_SLOT_DATA_BYTES)
+                return 0;
+        n = w->backend->ops->read(w->backend, file, data, length, 0);
+        if (n < 0)
+                return worker_lost_connection((int) n) ? (int) n : 0;
+        m->reply_length = (uint32_t) n;
+        return 0;
+}
+
 static int do_open(struct worker *w, struct smb_message *m)
 {
         const struct smb_backend_ops *ops = w->backend->ops;
@@ -226,6 +243,8 @@ static int do_open(struct worker *w, struct smb_message *m)
                         r = set_found_dos(w, m->text, m->attr.dos | SMB_ATTR_READONLY);
                         m->attr.dos |= SMB_ATTR_READONLY;
                 }
+                if (r == 0 && (m->valid & SMB_WANT_DATA))
+                        r = read_beginning(w, h->file, m);
                 if (r < 0) {
                         (void) ops->close(w->backend, h->file);
                         handle_free(w, h, fh);

@@ -54,9 +54,7 @@ static int connect_backend(struct worker *w, struct smb_message *m)
         return r == 0 ? 0 : -ECONNREFUSED;
 }
 
-/* Whether an error means that the connection to the server is gone. A time-out does: the library would keep a connection
- * that answers out of step. */
-static bool connection_lost(int error)
+bool worker_lost_connection(int error)
 {
         switch (-error) {
         case ECONNABORTED:
@@ -90,7 +88,7 @@ static void serve_message(struct worker *w, uint32_t index)
 
         if (share_lost(w, r))
                 r = -ENOTCONN;
-        m->lost = connection_lost(r);
+        m->lost = worker_lost_connection(r);
         m->error = -r;
         w->lost = w->lost || m->lost;
         smb_ring_put(&w->channel->replies, index);
@@ -133,7 +131,7 @@ static void write_unsent(struct worker *w)
                 }
                 if (m.length > 0)
                         log_error("%u bytes could not be written after wnetd's end: %s", m.length, strerror(-r));
-                if (connection_lost(r))
+                if (worker_lost_connection(r))
                         return;
         }
 }

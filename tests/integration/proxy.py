@@ -27,6 +27,11 @@ class Proxy:
     def share(self, name="data"):
         return f"//127.0.0.1:{self.port}/{name}"
 
+    def passes(self, _number, _back, data):
+        """A piece of a connection is about to be handed on."""
+        if self.heard is not None:
+            self.heard.append(data)
+
     def _accept(self):
         while True:
             client, _ = self.listener.accept()
@@ -68,8 +73,7 @@ class Proxy:
             for data in self._arriving(source) if self.delay else iter(lambda: source.recv(65536), b""):
                 while self._waits(number, back):
                     time.sleep(0.002)
-                if self.heard is not None:
-                    self.heard.append(data)
+                self.passes(number, back, data)
                 if back and self.rate:
                     time.sleep(len(data) / self.rate)
                 sink.sendall(data)

@@ -67,3 +67,21 @@ def test_a_file_that_another_machine_has_just_deleted(z, server, how):
         with open(z / "f", how, encoding="utf-8") as f:
             f.write("anew")
         assert (server.data / "f").read_text() == "anew"
+
+
+@pytest.mark.parametrize("new", (b"x" * 9, b"y" * 5000, b"z", b"w" * 300_000, b"same"))
+def test_a_file_that_another_machine_has_just_written(z, server, new):
+    """What is opened anew has the size, the contents and the time that it has on the server, whatever the kernel still remembers."""
+    (server.data / "f").write_bytes(b"1234")
+    os.utime(server.data / "f", (1e9, 1e9))
+    with opened(z / "f", "rb") as f:
+        assert f.read() == b"1234"
+    assert os.stat(z / "f").st_size == 4
+    (server.data / "f").write_bytes(new)
+    with opened(z / "f", "rb") as f:
+        assert f.read(1_000_000) == new
+    (server.data / "f").write_bytes(new + b"more")
+    with opened(z / "f", "rb") as f:
+        shown = os.fstat(f.fileno())
+        assert (shown.st_size, shown.st_mtime_ns // 100) == (len(new) + 4, os.stat(server.data / "f").st_mtime_ns // 100)
+        assert f.seek(0, os.SEEK_END) == len(new) + 4

@@ -169,6 +169,48 @@ static int open_with(struct driver *d, const char *path, int flags, uint32_t val
         return driver_send(d);
 }
 
+static int open_with_data(struct driver *d, const char *path, uint32_t slot, uint32_t length)
+{
+        struct smb_message *m = driver_message(d, 0, SMB_OP_OPEN, path, NULL);
+
+        m->flags = O_RDONLY;
+        m->valid = SMB_WANT_ATTR | SMB_WANT_DATA;
+        m->slot = slot;
+        m->length = length;
+        return driver_send(d);
+}
+
+static void opens_with_data(void **state)
+{
+        struct driver *d = *state;
+
+        fake_add(d->server, "f", "0123456789");
+        fake_add(d->server, "empty", "");
+        driver_connect(d);
+        assert_int_equal(open_with_data(d, "f", 2, 100), 0);
+        assert_int_equal(driver_reply(d)->reply_length, 10);
+        assert_memory_equal(driver_slot(d, 2), "0123456789", 10);
+        assert_int_equal(fake_count(d->server, FAKE_READ, "f"), 1);
+        assert_int_equal(open_with_data(d, "f", 2, 4), 0);
+        assert_int_equal(driver_reply(d)->reply_length, 4);
+        assert_int_equal(open_with_data(d, "empty", 2, 100), 0);
+        assert_int_equal(driver_reply(d)->reply_length, 0);
+
+        /* it opens in any case */
+        assert_int_equal(open_with_data(d, "f", SMB_SLOTS, 10), 0);
+        assert_int_equal(driver_reply(d)->reply_length, 0);
+        assert_int_equal(open_with_data(d, "f", 2, UINT32_MAX), 0);
+        assert_int_equal(driver_reply(d)->reply_length, 0);
+        fake_break(d->server, FAKE_READ, "f", FAKE_FAIL, EACCES, 1);
+        assert_int_equal(open_with_data(d, "f", 2, 10), 0);
+        assert_int_equal(driver_reply(d)->reply_length, 0);
+        assert_int_equal(fake_open_handles(d->server), 6);
+        assert_int_equal(open_with_data(d, "none", 2, 10), ENOENT);
+        fake_break(d->server, FAKE_READ, "f", FAKE_FAIL, ETIMEDOUT, 1);
+        assert_int_equal(open_with_data(d, "f", 2, 10), ETIMEDOUT);
+        assert_true(driver_reply(d)->lost);
+}
+
 static void creates(void **state)
 {
         struct driver *d = *state;
@@ -418,6 +460,7 @@ int main(void)
                 TEST(connect_refused),
                 TEST(credentials_file),
                 TEST(stat_and_names),
+                TEST(opens_with_data),
                 TEST(noreplace_needs_an_answer),
                 TEST(reads_and_writes),
                 TEST(creates),

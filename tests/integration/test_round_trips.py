@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What opening, reading, creating and deleting costs at the server: each request is a round trip on a long line."""
+
+import os
+import time
+
+import pytest
+from harness import opened, wait_until
+from smbrequests import Requests
+
+SIZES = (1, 8000, 16384, 60_000)
+
+
+@pytest.fixture
+def line(wnet, server):
+    """The server's line. The drive Z: behind it has its workers, and files of some sizes."""
+    for size in SIZES:
+        (server.data / f"{size}").write_bytes(b"x" * size)
+    line = Requests(server.port)
+    wnet.add("Z:", line.share())
+    with opened(wnet.folder() / "1", "rb"):
+        pass
+    settle(line)
+    return line
+
+
+def settle(line):
+    """Waits until nothing has passed for a while: what nobody waits for, too."""
+    passed = []
+
+    def still():
+        passed.append(len(line.seen))
+        return len(passed) > 4 and passed[-5] == passed[-1]
+
+    wait_until(still, "nothing passes any more")
+
+
+def asked(line, work):
+    """The commands that work() has led to, sorted."""
+    before = len(line.seen)
+    work()
+    settle(line)
+    return sorted(command for _number, command in line.seen[before:])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_small_file_is_read(line, wnet, size):
+    path = wnet.folder() / f"{size}"
+
+    def read():
+        with opened(path, "rb") as f:
+            assert os.fstat(f.fileno()).st_size == size
+            assert f.read(100_000) == b"x" * size
+            assert os.fstat(f.fileno()).st_size == size  # the kernel asks: reading may have changed the time of access
+
+    os.stat(path)
+    assert asked(line, read) == ["CLOSE", "CREATE", "QUERY_INFO", "READ"]
+
+
+def test_the_end_of_a_file_is_looked_for_once(line, wnet, server):
+    (server.data / "f").write_bytes(b"x" * 100_001)
+    path = wnet.folder() / "f"
+    os.stat(path)
+    with opened(path, "rb") as f:
+        assert asked(line, lambda: os.pread(f.fileno(), 8192, 98_304)) == ["READ", "READ"]
+
+
+def test_what_is_opened_only(line, wnet, server):
+    (server.data / "empty").write_bytes(b"")
+    path = wnet.folder() / "empty"
+    os.stat(path)
+    assert asked(line, lambda: open(path, "rb").close()) == ["CLOSE", "CREATE", "QUERY_INFO"]
+
+
+def test_an_open_for_writing_brings_no_data(line, wnet):
+    path = wnet.folder() / "8000"
+    os.stat(path)
+    assert asked(line, lambda: open(path, "r+b", buffering=0).close()) == ["CLOSE", "CREATE", "QUERY_INFO"]
+
+
+def test_what_came_with_an_open_is_not_believed_for_ever(line, wnet, server):
+    path = wnet.folder() / "8000"
+    os.stat(path)
+    with opened(path, "rb") as f:
+        time.sleep(0.5)
+        assert asked(line, lambda: os.fstat(f.fileno())) == []
+        (server.data / "8000").write_bytes(b"y" * 8001)
+        time.sleep(1.1)
+        assert os.fstat(f.fileno()).st_size == 8001
+        assert f.read(10_000) == b"y" * 8001

@@ -26,6 +26,8 @@ struct smb_pool {
         unsigned n_elsewhere; /* look-ups at other workers than that */
         uint64_t turns;      /* counts what is handed over */
         uint64_t unsent_count;
+        char *hung_path; /* of the last look-up that a worker hung in, which fails at once until then */
+        uint64_t hung_until_usec;
         struct smb_request_list finished;
         struct smb_request_list behind_lists; /* changes that wait for listings of what they change */
         sd_event_source *finish_source, *retry_source, *idle_source;

@@ -189,6 +189,26 @@ void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot)
                 (void) sd_event_source_set_enabled(pool->finish_source, SD_EVENT_ONESHOT);
 }
 
+/* ---- what a worker hung in ---- */
+
+/* A look-up that a worker hung in. Where the server answers others, what says nothing is behind this name: a DFS link's target.
+ * The root is none. */
+static void remember_hang(struct smb_pool *pool, const struct smb_request *request)
+{
+        if (request->op != SMB_OP_STAT || !request->path[0])
+                return;
+        free(pool->hung_path);
+        pool->hung_path = strdup(request->path);
+        pool->hung_until_usec = clock_now_usec(pool->config.event) + ON_DEMAND_RETRY_USEC;
+}
+
+/* The kernel looks a name up for one program at a time: those that waited meanwhile do not wait as long again, one after the other. */
+static bool has_just_hung(const struct smb_pool *pool, const struct smb_request *request)
+{
+        return request->op == SMB_OP_STAT && pool->hung_path && strcmp(request->path, pool->hung_path) == 0 &&
+               clock_now_usec(pool->config.event) < pool->hung_until_usec;
+}
+
 /* ---- routing ---- */
 
 static struct smb_link *link_of(struct smb_pool *pool, const struct smb_request *request)
@@ -230,6 +250,10 @@ void pool_route(struct smb_pool *pool, struct smb_request *request)
         }
         link = link_of(pool, request);
         if (request->file && request->file->dead && request->op != SMB_OP_CLOSE) {
+                pool_finish(pool, request, -EIO);
+                return;
+        }
+        if (has_just_hung(pool, request)) {
                 pool_finish(pool, request, -EIO);
                 return;
         }
@@ -352,6 +376,8 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err)
         for (bool hung = link->death_timed_out; (request = TAILQ_FIRST(&sent)); hung = false) {
                 TAILQ_REMOVE(&sent, request, queue);
                 left_worker(link, request);
+                if (hung)
+                        remember_hang(pool, request);
                 if (!hung && request->repeats < REPEATS_MAX && repeatable(request)) { /* the oldest is what it hung in */
                         request->repeats++;
                         pool_route(pool, request);
@@ -437,6 +463,7 @@ void smb_pool_free(struct smb_pool *pool)
         cancel_all(pool, &pool->behind_lists, NULL);
         cancel_all(pool, &pool->finished, NULL);
         arena_done(&pool->arena);
+        free(pool->hung_path);
         explicit_bzero(&pool->config.setup, sizeof(pool->config.setup));
         free(pool);
 }

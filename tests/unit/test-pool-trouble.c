@@ -344,6 +344,24 @@ static void behind_a_hanging_request(void **state)
         assert_int_equal(d->n_up, 1);
 }
 
+/* Who asks for the same name right after is told at once; a second later it is tried again. */
+static void asked_again_after_a_hang(void **state)
+{
+        struct driver *d = *state;
+
+        d->config.operation_usec = POOL_SHORT_USEC;
+        assert_int_equal(pool_start(d), NO_ERROR);
+        fake_add(d->server, "hang", "text");
+        fake_break(d->server, FAKE_STAT, "hang", FAKE_HANG, 0, 1);
+        assert_int_equal(pool_do(d, SMB_OP_STAT, "hang"), -EIO);
+        assert_int_equal(pool_do(d, SMB_OP_STAT, "hang"), -EIO);
+        assert_int_equal(fake_count(d->server, FAKE_STAT, "hang"), 1);
+        assert_int_equal(pool_do(d, SMB_OP_STAT, "other"), -ENOENT);
+        loop_for(d->event, 1100 * 1000);
+        assert_int_equal(pool_do(d, SMB_OP_STAT, "hang"), 0);
+        assert_int_equal(fake_count(d->server, FAKE_STAT, "hang"), 2);
+}
+
 /* Each way of lying ends the worker; its successor answers. */
 static void hostile_workers(void **state)
 {
@@ -466,6 +484,7 @@ int main(void)
                 TEST(hanging_worker),
                 TEST(hanging_after_an_answer),
                 TEST(behind_a_hanging_request),
+                TEST(asked_again_after_a_hang),
                 TEST(hostile_workers),
                 TEST(hostile_lengths),
                 TEST(hostile_while_connecting),

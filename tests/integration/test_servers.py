@@ -3,6 +3,7 @@
 
 import getpass
 import os
+import random
 import subprocess
 
 import proxy
@@ -70,6 +71,18 @@ def test_these_servers_take_nothing_else(make_server, kind, option, answer):
     assert smbclient(server)[0] == 0
     code, text = smbclient(server, f"--option={option}")
     assert code != 0 and answer in text, text
+
+
+def test_100_mib_over_smb2_02(wnet, make_server):
+    """It moves 64 KiB at a time."""
+    data = random.Random(202).randbytes(100 << 20)
+    server = make_server(options=KINDS["SMB2.02"])
+    wnet.add("Z:", server.url())
+    (wnet.folder() / "big").write_bytes(data)
+    assert (server.data / "big").read_bytes() == data
+    wnet.ok("cancel", "Z:")
+    wnet.add("Z:", server.url())
+    assert (wnet.folder() / "big").read_bytes() == data
 
 
 @pytest.mark.parametrize("kind", KINDS)

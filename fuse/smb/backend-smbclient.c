@@ -320,13 +320,42 @@ static int smbclient_birth(struct smb_backend *b, const char *path, struct smb_t
         return end == text ? -EIO : 0;
 }
 
+static int unlink_once(struct smb_backend *b, const char *path)
+{
+        struct smbclient *s = smbclient_of(b);
+        int r = make_url(s, s->url, path);
+
+        if (r < 0)
+                return r;
+        return smbc_getFunctionUnlink(s->context)(s->context, s->url) < 0 ? smbclient_errno() : 0;
+}
+
+/* 0: path is a file. It takes two requests where a stat takes three, and cannot be asked of every file. */
+static int is_file(struct smb_backend *b, const char *path)
+{
+        struct smb_open_file *file;
+        int r = smbclient_open(b, path, O_RDONLY, &file);
+
+        return r < 0 ? r : smbclient_close(b, file);
+}
+
+/* Whether a server's answer, in contrast to that of a broken connection, leaves something to be tried. */
+static bool is_refusal(int error)
+{
+        return error == -EACCES || error == -EPERM || error == -EBUSY || error == -EINVAL || error == -ENOENT;
+}
+
 /* smbc_unlink() would delete an empty directory as well, and refuses a read-only file with EINVAL. */
 static int smbclient_unlink(struct smb_backend *b, const char *path)
 {
-        struct smbclient *s = smbclient_of(b);
         struct smb_attr attr;
-        int r = smbclient_stat(b, path, &attr);
+        int r = is_file(b, path);
 
+        if (r == 0)
+                r = unlink_once(b, path);
+        if (!is_refusal(r))
+                return r;
+        r = smbclient_stat(b, path, &attr);
         if (r < 0)
                 return r;
         if (attr.dos & SMB_ATTR_DIRECTORY)
@@ -336,13 +365,8 @@ static int smbclient_unlink(struct smb_backend *b, const char *path)
                 if (r < 0)
                         return r;
         }
-        r = make_url(s, s->url, path);
-        if (r < 0)
-                return r;
-        if (smbc_getFunctionUnlink(s->context)(s->context, s->url) == 0)
-                return 0;
-        r = smbclient_errno();
-        if (attr.dos & SMB_ATTR_READONLY)
+        r = unlink_once(b, path);
+        if (r < 0 && (attr.dos & SMB_ATTR_READONLY))
                 (void) smbclient_set_dos(b, path, attr.dos); /* put back; the first error is the one that counts */
         return r;
 }

@@ -88,3 +88,43 @@ def test_what_came_with_an_open_is_not_believed_for_ever(line, wnet, server):
         time.sleep(1.1)
         assert os.fstat(f.fileno()).st_size == 8001
         assert f.read(10_000) == b"y" * 8001
+
+
+def test_a_file_is_made_and_deleted(line, wnet, server):
+    """Of several times the cheapest counts: the kernel may ask for a folder's attributes anew at any moment."""
+    path = wnet.folder() / "new"
+
+    def write():
+        os.stat(path.parent)
+        with open(path, "xb", buffering=0) as f:
+            f.write(b"x" * 4096)
+
+    made, unlinked = [], []
+    for _ in range(3):
+        made.append(asked(line, write))
+        assert (server.data / "new").read_bytes() == b"x" * 4096
+        os.stat(path)
+        unlinked.append(asked(line, lambda: os.unlink(path)))
+        assert not (server.data / "new").exists()
+    made, unlinked = min(made, key=len), min(unlinked, key=len)
+    if len(made) == 5:  # of which one has asked whether the name is free
+        made.remove("CREATE")
+    assert made == ["CLOSE", "CREATE", "QUERY_INFO", "WRITE"]
+    assert unlinked == ["CLOSE", "CLOSE", "CREATE", "CREATE"]
+
+
+@pytest.mark.parametrize("mode", (0o600, 0o400, 0o000))
+def test_what_is_no_file_is_not_unlinked(line, wnet, server, mode):
+    """Whether a name is a file is asked at the server, by whatever it allows."""
+    (server.data / "d").mkdir()
+    (server.data / "f").write_bytes(b"x")
+    (server.data / "f").chmod(mode)
+    with pytest.raises(IsADirectoryError):
+        os.unlink(wnet.folder() / "d")
+    os.stat(wnet.folder() / "f")
+    (server.data / "f").rename(server.data / "g")
+    (server.data / "f").mkdir()  # where the kernel still remembers a file
+    with pytest.raises(IsADirectoryError):
+        os.unlink(wnet.folder() / "f")
+    os.unlink(wnet.folder() / "g")
+    assert sorted(os.listdir(server.data)) == sorted(["d", "f", *map(str, SIZES)])

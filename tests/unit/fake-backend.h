@@ -39,6 +39,7 @@ enum fake_act {
         /* What a worker that the server has taken over might do. All but the last then go on as if nothing were. */
         FAKE_BAD_INDEX,   /* a reply with index value */
         FAKE_BAD_COUNTER, /* the reply ring's counter goes up by value */
+        FAKE_FULL_WAKE_UPS, /* the counter of its wake-ups has no room for one more */
         FAKE_CUT_CHANNEL, /* the channel's file gets value bytes, then the worker hangs */
 };
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -135,6 +136,15 @@ unsigned fake_open_handles(struct fake_server *s)
 
 /* ---- what workers do at each call ---- */
 
+static void fill_wake_ups(void)
+{
+        eventfd_t count = 0;
+
+        (void) eventfd_read(SMB_FD_REQUESTS, &count);
+        if (eventfd_write(SMB_FD_REQUESTS, UINT64_MAX - 1) < 0)
+                _exit(98);
+}
+
 static void misbehave(enum fake_act act, int64_t value)
 {
         struct smb_channel *channel;
@@ -147,6 +157,8 @@ static void misbehave(enum fake_act act, int64_t value)
                 smb_ring_put(&channel->replies, (uint32_t) value);
         else if (act == FAKE_BAD_COUNTER)
                 atomic_fetch_add(&channel->replies.written, (uint32_t) value);
+        else if (act == FAKE_FULL_WAKE_UPS)
+                fill_wake_ups();
         else
                 (void) !ftruncate(SMB_FD_CHANNEL, value);
         (void) !write(SMB_FD_REPLIES, &one, sizeof one);

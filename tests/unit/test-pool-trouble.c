@@ -394,6 +394,20 @@ static void hostile_workers(void **state)
         }
 }
 
+/* One that nobody can wake is noticed when it is to be woken, not when its time has passed. */
+static void hostile_wake_ups(void **state)
+{
+        struct driver *d = *state;
+
+        assert_int_equal(pool_start(d), NO_ERROR);
+        fake_break(d->server, FAKE_STAT, "", FAKE_FULL_WAKE_UPS, 0, 1);
+        assert_int_equal(pool_do(d, SMB_OP_STAT, ""), 0);
+        assert_int_equal(d->n_down, 0);
+        assert_int_equal(pool_do(d, SMB_OP_STAT, ""), 0); /* by its successor */
+        assert_int_equal(d->n_down, 1);
+        assert_int_equal(d->n_up, 1);
+}
+
 static void hostile_lengths(void **state)
 {
         static const int64_t lengths[] = { 5, SMB_SLOT_BYTES + 1, UINT32_MAX };
@@ -486,6 +500,7 @@ int main(void)
                 TEST(behind_a_hanging_request),
                 TEST(asked_again_after_a_hang),
                 TEST(hostile_workers),
+                TEST(hostile_wake_ups),
                 TEST(hostile_lengths),
                 TEST(hostile_while_connecting),
                 TEST(hostile_user),

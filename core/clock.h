@@ -2,9 +2,10 @@
 #ifndef CORE_CLOCK_H
 #define CORE_CLOCK_H
 
-/* The two clocks, in microseconds. */
+/* The clocks, in microseconds. */
 
 #include <stdint.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 #include <time.h>
 
@@ -24,6 +25,17 @@ static inline uint64_t clock_real_usec(void)
 
         clock_gettime(CLOCK_REALTIME, &now);
         return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
+
+/* CPU time that a process has used; 0 of one that is gone. */
+static inline uint64_t clock_process_usec(pid_t pid)
+{
+        struct timespec used;
+        clockid_t id;
+
+        if (clock_getcpuclockid(pid, &id) != 0 || clock_gettime(id, &used) < 0)
+                return 0;
+        return (uint64_t) used.tv_sec * 1000000 + (uint64_t) used.tv_nsec / 1000;
 }
 
 #endif

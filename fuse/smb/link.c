@@ -26,7 +26,8 @@
 #include "core/utf8.h"
 #include "fuse/smb/listing.h"
 
-#define LISTING_DEADLINE_FACTOR 6 /* a listing of a million names is one call of libsmbclient */
+#define LISTING_DEADLINE_FACTOR 6 /* a listing of a million names is one call of libsmbclient, */
+#define LISTING_LOOKS 4            /* so whether it goes on is looked at this often in the time that other requests have */
 
 extern char **environ;
 
@@ -105,16 +106,40 @@ static void arm_deadline(struct smb_link *link)
 {
         const struct smb_pool_config *config = pool_config(link->pool);
         const struct smb_request *oldest = TAILQ_FIRST(&link->sent);
-        uint64_t usec;
+        uint64_t now = clock_now_usec(config->event), usec = config->operation_usec;
 
         if (link->state == LINK_STARTING)
                 usec = config->connect_usec;
         else if (!oldest) {
                 link->deadline_usec = UINT64_MAX;
                 return;
-        } else
-                usec = config->operation_usec * (choice_lists(oldest) ? LISTING_DEADLINE_FACTOR : 1);
-        set_deadline(link, clock_now_usec(config->event) + usec);
+        } else if (choice_lists(oldest)) {
+                link->listing_end_usec = now + usec * LISTING_DEADLINE_FACTOR;
+                link->listing_ran_usec = now;
+                link->listing_cpu_usec = clock_process_usec(link->pid);
+                usec /= LISTING_LOOKS;
+        }
+        set_deadline(link, now + usec);
+}
+
+/* Whether a listing is under way and its worker has run lately: what hangs does not, and what a server sends is work. */
+static bool listing_goes_on(struct smb_link *link)
+{
+        const struct smb_pool_config *config = pool_config(link->pool);
+        const struct smb_request *oldest = TAILQ_FIRST(&link->sent);
+        uint64_t now = clock_now_usec(config->event), cpu;
+
+        if (link->state != LINK_UP || !oldest || !choice_lists(oldest) || now >= link->listing_end_usec)
+                return false;
+        cpu = clock_process_usec(link->pid);
+        if (cpu != link->listing_cpu_usec) {
+                link->listing_cpu_usec = cpu;
+                link->listing_ran_usec = now;
+        }
+        if (now - link->listing_ran_usec >= config->operation_usec)
+                return false;
+        set_deadline(link, now + config->operation_usec / LISTING_LOOKS);
+        return true;
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
@@ -128,6 +153,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
                 set_deadline(link, link->deadline_usec);
                 return 0;
         }
+        if (listing_goes_on(link))
+                return 0;
         error_set(&err, ERROR_BAD_NETPATH, ETIMEDOUT, "connect", "the server does not answer");
         link_died(link, &err, true);
         return 0;

@@ -37,6 +37,8 @@ struct smb_link {
         sd_event_source *child_source, *reply_source, *setup_source, *deadline_source;
         uint64_t deadline_usec;     /* CLOCK_MONOTONIC: of the oldest request under way, or of CONNECT; UINT64_MAX: none, */
         uint64_t timer_usec;        /* and when deadline_source goes off, which may be earlier; UINT64_MAX: not at all */
+        uint64_t listing_end_usec;  /* CLOCK_MONOTONIC: of the listing that is the oldest request, at the latest; */
+        uint64_t listing_cpu_usec, listing_ran_usec; /* what its worker had used then, which is when it was last seen to have run */
         uint64_t next_attempt_usec; /* CLOCK_MONOTONIC: not to be started again before */
         unsigned failures;          /* in a row */
         bool ended_idle;            /* its last process was not needed any more */

@@ -120,7 +120,7 @@ def test_a_target_that_falls_silent(z, wnet, target):
     with opened(z / "away" / "f", "r+b") as f, opened(z / "own", "rb") as own:
         assert f.read(256) == PATTERN == own.read(256)
         target.freeze()
-        askers = [Asker(wnet, call, z / "away") for call in ("read", "mkdir")]
+        askers = [Asker(wnet, call, z / "away") for call in ("read", "list", "mkdir")]
         assert error_name(error_of(lambda: os.pread(f.fileno(), 256, 5_120_000))) in FAILURE
         assert os.pread(own.fileno(), 256, 5_120_000) == PATTERN and (z / "own").stat().st_size == 10_240_000
         assert error_name(error_of(lambda: f.write(b"x")) or error_of(lambda: os.fsync(f.fileno()))) in FAILURE

@@ -32,6 +32,7 @@ enum fake_act {
         FAKE_FAIL,       /* returns -value; a lost connection is ECONNABORTED */
         FAKE_RETURN,     /* returns value as it is */
         FAKE_DELAY,      /* value milliseconds, then goes on */
+        FAKE_WORK,       /* the same, in a hundred steps */
         FAKE_EXIT,       /* ends the worker with exit code value */
         FAKE_ABORT,      /* ends it by a signal */
         FAKE_HANG,       /* never comes back */

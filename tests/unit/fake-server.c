@@ -212,6 +212,10 @@ bool fake_enter(struct fake_server *s, enum fake_op op, const char *path, int64_
                 case FAKE_DELAY:
                         usleep((useconds_t) fault->value * 1000);
                         break;
+                case FAKE_WORK:
+                        for (int n = 0; n < 100; n++)
+                                usleep((useconds_t) fault->value * 10);
+                        break;
                 case FAKE_EXIT:
                         _exit((int) fault->value);
                 case FAKE_ABORT:

@@ -344,6 +344,25 @@ static void behind_a_hanging_request(void **state)
         assert_int_equal(d->n_up, 1);
 }
 
+/* It may take long; but only if its worker does something meanwhile. */
+static void hanging_listing(void **state)
+{
+        struct driver *d = *state;
+        struct ask *list;
+        uint64_t began;
+
+        d->config.operation_usec = POOL_SHORT_USEC;
+        assert_int_equal(pool_start(d), NO_ERROR);
+        fake_break(d->server, FAKE_LIST, "", FAKE_WORK, 3 * POOL_SHORT_USEC / 1000, 1);
+        list = pool_submit(d, SMB_OP_LIST, "", NULL, 0, 0);
+        assert_int_equal(pool_wait(list), 0);
+        fake_break(d->server, FAKE_LIST, "", FAKE_HANG, 0, 1);
+        began = loop_now();
+        list = pool_submit(d, SMB_OP_LIST, "", NULL, 0, 0);
+        assert_int_equal(pool_wait(list), -EIO);
+        assert_true(loop_now() - began >= POOL_SHORT_USEC && loop_now() - began < 5 * POOL_SHORT_USEC);
+}
+
 /* Who asks for the same name right after is told at once; a second later it is tried again. */
 static void asked_again_after_a_hang(void **state)
 {
@@ -499,6 +518,7 @@ int main(void)
                 TEST(hanging_after_an_answer),
                 TEST(behind_a_hanging_request),
                 TEST(asked_again_after_a_hang),
+                TEST(hanging_listing),
                 TEST(hostile_workers),
                 TEST(hostile_wake_ups),
                 TEST(hostile_lengths),

@@ -89,7 +89,6 @@ static struct node *apply(struct change *c)
         struct op *op = c->op;
         struct node *node = node_child(&r->nodes, op->node, op->name), *target;
 
-        op->node->names_changed_usec = redirector_now(r);
         if (!change_is_rename(c)) {
                 if (node) {
                         node_ref(node);
@@ -97,7 +96,6 @@ static struct node *apply(struct change *c)
                 }
                 return node;
         }
-        op->new_parent->names_changed_usec = op->node->names_changed_usec;
         target = node_child(&r->nodes, op->new_parent, op->new_name);
         if (target == node)
                 target = NULL;
@@ -176,11 +174,20 @@ static void drop_pieces(struct change *c)
                 park_remove(c->redirector, SMB_OP_RMDIR, TAKE_PTR(c->pieces[i]));
 }
 
+/* Whatever was listed while it lasted, and before. */
+static void doubt_names(const struct change *c)
+{
+        snapshot_name_changed(c->op->node, c->op->name);
+        if (change_is_rename(c))
+                snapshot_name_changed(c->op->new_parent, c->op->new_name);
+}
+
 void change_finish(struct change *c, int error)
 {
         struct redirector *r = c->redirector;
         struct node *dropped = NULL;
 
+        doubt_names(c);
         c->error = error;
         if (error == 0)
                 dropped = apply(c);
@@ -212,6 +219,7 @@ static void postpone(struct change *c)
         struct redirector *r = c->redirector;
 
         log_info("what has become of %s is found out when the server is back", c->op->request.path);
+        doubt_names(c);
         release_files(c);
         forget_files(c);
         r->change = NULL;

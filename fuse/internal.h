@@ -18,18 +18,21 @@
 #include <fuse_lowlevel.h>
 
 #include "core/connection.h"
+#include "fuse/catalog.h"
 #include "fuse/helper.h"
 #include "fuse/node.h"
 #include "fuse/redirector.h"
 #include "fuse/smb/pool.h"
 
 #define ATTR_TIMEOUT_SEC 1.0  /* how long the kernel may answer from what it knows */
+#define ATTR_TIMEOUT_USEC ((uint64_t) (ATTR_TIMEOUT_SEC * 1000000))
 #define MAX_TRANSFER_BYTES SMB_SLOT_DATA_BYTES
 
 struct redirector;
 struct printer;
 struct open_file;
 struct open_dir;
+struct snapshot;
 
 struct op {
         struct smb_request request; /* userdata is the op */
@@ -37,7 +40,8 @@ struct op {
         TAILQ_ENTRY(op) wait;       /* in one list of waiting ops at a time */
         struct redirector *redirector;
         fuse_req_t fuse;            /* NULL: answered, or nobody asked */
-        uint64_t arrived_usec;      /* READ; OPEN: when it began */
+        uint64_t arrived_usec;      /* READ; OPEN and look-ups: when they began */
+        uint64_t seen_usec;         /* what is answered was so then; 0: is so now */
         bool opens;                 /* waits while the connection is frozen */
         bool writes_through;        /* WRITE: answered when the server has it */
         bool drops_privileges;      /* SETATTR: node_drop_privileges() */
@@ -49,6 +53,7 @@ struct op {
         char *name, *new_name;
         struct open_file *file;
         struct open_dir *dir;
+        struct snapshot *snapshot;  /* LIST …: that is being loaded */
         int flags;
         mode_t mode;
         uint64_t offset;
@@ -105,28 +110,38 @@ struct open_file {
         TAILQ_ENTRY(open_file) reading; /* in redirector->reading while there are some */
 };
 
-struct dir_entry {
-        struct smb_attr attr;
-        size_t name; /* where it begins in the names */
+/* A directory as the server listed it at one moment, and which of its names were changed from here since. */
+struct snapshot {
+        struct catalog catalog;
+        LIST_ENTRY(snapshot) of_node; /* in the node's folder, the newest first */
+        TAILQ_ENTRY(snapshot) entry;
+        struct redirector *redirector;
+        struct node *node;          /* referred to */
+        LIST_HEAD(, open_dir) dirs; /* that show it */
+        uint64_t asked_usec;        /* when it was asked for, */
+        uint64_t listed_usec;       /* and when the server had read it */
+        bool for_lookups;
+        bool loading, listed, complete, abandoned;
+        bool kept;                  /* for whoever asks next */
+        bool names_changed;         /* from here, since it was asked for */
+        int error;
+        unsigned hits;              /* look-ups that it has answered */
+        unsigned pins;              /* must not be freed just now */
+        unsigned list_worker;       /* the listing at the worker */
+        uint32_t list_generation;
+        uint64_t list_fh;
 };
 
 struct open_dir {
         struct handle handle;
         TAILQ_ENTRY(open_dir) entry;
+        LIST_ENTRY(open_dir) of_snapshot;
         struct redirector *redirector;
         struct node *node;          /* referred to */
         char *path;
-        uint64_t asked_usec;        /* when the listing was asked for, */
-        uint64_t listed_usec;       /* and when the server had read it */
-        struct dir_entry *entries;
-        size_t n_entries, entries_room;
-        char *names;
-        size_t names_bytes, names_room;
-        bool loading, complete, used, released;
-        int error;
-        unsigned list_worker;       /* the listing at the worker */
-        uint32_t list_generation;
-        uint64_t list_fh;
+        struct snapshot *snapshot;  /* that it shows; */
+        bool used;                  /* not only from its beginning */
+        struct op *opening;         /* the OPENDIR, until it is answered */
         struct op_list waiting;     /* READDIRs */
 };
 
@@ -162,6 +177,9 @@ struct redirector {
         TAILQ_HEAD(, open_file) files;
         TAILQ_HEAD(, open_file) reading; /* those that a READ waits for: few, where many are open */
         TAILQ_HEAD(, open_dir) dirs;
+        TAILQ_HEAD(, snapshot) snapshots;
+        sd_event_source *snapshot_source; /* lets go of those that are too old */
+        uint64_t lookup_usec;       /* what one at the server takes; 0: not known */
         struct op_list ops;
         struct op_list parked;      /* opens that arrived while frozen */
         struct op_list close_waiters;
@@ -224,10 +242,13 @@ int op_stale_error(int error);
 
 /* Answers; both return whether the kernel took it (it does not when the request was interrupted). */
 bool op_reply_none(struct op *op);
-bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr, double timeout_sec);
+bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr);
 
 /* Sends op->request off; done gets &op->request with userdata op. */
 void op_submit(struct op *op, enum smb_op what, smb_done_fn done);
+
+/* How long the kernel may believe what op is answered. */
+double op_timeout_sec(const struct op *op);
 
 /* Begins an open, or lets it wait while the connection is frozen. */
 void op_start_or_park(struct op *op);
@@ -307,8 +328,8 @@ void file_free(struct open_file *file);
 void file_close(struct open_file *file); /* at the server too */
 
 /* What an open of node that is not longer ago than the kernel may remember has found, and nothing from here has changed since; or NULL.
- * ret_left_sec: for how long it may be believed. */
-const struct smb_attr *file_known_attr(const struct redirector *r, const struct node *node, double *ret_left_sec);
+ * ret_seen_usec: when that was. */
+const struct smb_attr *file_known_attr(const struct redirector *r, const struct node *node, uint64_t *ret_seen_usec);
 
 void file_write_unstall(struct redirector *r);
 void file_write_through(struct op *op); /* op has its slot */
@@ -319,7 +340,36 @@ void dir_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void dir_readdirplus(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void dir_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void dir_free(struct open_dir *dir);
-void dir_close(struct open_dir *dir); /* goes when what is under way for it has ended */
+void dir_progress(struct open_dir *dir); /* its snapshot has more, or is complete */
+
+/* ---- snapshot.c: what the server has said of a directory's names ---- */
+
+/* The one to be shown to who opens node now: of the last second if nothing from here contradicts it, else one that is asked for.
+ * NULL: no memory. The caller uses it at once. */
+struct snapshot *snapshot_for_opening(struct redirector *r, struct node *node);
+
+/* Asks for a new one; as above. */
+struct snapshot *snapshot_load(struct redirector *r, struct node *node);
+
+void snapshot_use(struct snapshot *s, struct open_dir *dir);
+void snapshot_leave(struct open_dir *dir);
+
+/* How long from now on its attributes may be given out: 0, not at all. And whether those of an entry may. */
+uint64_t snapshot_life_usec(const struct snapshot *s);
+bool snapshot_believes(const struct snapshot *s, const struct catalog_entry *entry, const struct node *known);
+
+/* Answers a look at dir's name without the server, if that is not staler than the kernel's own memory may be: op->seen_usec says of
+ * when it is. */
+enum catalog_found snapshot_find(struct op *op, struct node *dir, const char *name, struct smb_attr *ret_attr);
+
+/* op has got its answer from the server. */
+void snapshot_note_lookup(const struct op *op);
+
+/* Something was done from here to a name of dir (it may have been), or to a node's attributes. */
+void snapshot_name_changed(struct node *dir, const char *name);
+void snapshot_attr_changed(struct node *node);
+
+void snapshots_forget(struct redirector *r); /* and the directories that show them */
 
 /* ---- change.c: deleting and renaming what is open, and replacing ---- */
 

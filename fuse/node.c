@@ -140,6 +140,7 @@ void node_table_done(struct node_table *table)
                         next = node->next_by_ino;
                         free(node->name);
                         free(node->parked);
+                        free(node->folder);
                         free(node);
                 }
         free(table->by_ino);
@@ -260,6 +261,7 @@ static void free_if_unused(struct node_table *table, struct node *node)
                 table->n--;
                 free(node->name);
                 free(node->parked);
+                free(node->folder);
                 free(node);
                 node = parent;
                 if (node)

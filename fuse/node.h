@@ -22,6 +22,7 @@
 
 struct open_file;
 struct behind;
+struct folder;
 
 struct node {
         uint64_t ino;
@@ -40,8 +41,7 @@ struct node {
         uint32_t dos;         /* and its DOS attributes, */
         bool dos_known;       /* all of them, */
         uint64_t seen_usec;   /* and when that was */
-        uint64_t names_changed_usec; /* a directory: when a name in it was last removed from here; 0: not */
-        uint64_t names_made_usec; /* and made */
+        struct folder *folder; /* a directory: what is known of its listings (snapshot.c); NULL: nothing */
         uint64_t changed_usec; /* when it was last changed from here; 0: not */
         bool mtime_pinned;    /* set explicitly while it is open for writing: the server's close would overwrite it */
         struct smb_time pinned_mtime;

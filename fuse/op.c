@@ -119,13 +119,22 @@ bool op_reply_none(struct op *op)
         return fuse && fuse_reply_err(fuse, 0) == 0;
 }
 
-bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr, double timeout_sec)
+double op_timeout_sec(const struct op *op)
+{
+        uint64_t age = op->seen_usec != 0 ? redirector_now(op->redirector) - op->seen_usec : 0;
+
+        return age < ATTR_TIMEOUT_USEC ? (double) (ATTR_TIMEOUT_USEC - age) / 1e6 : 0;
+}
+
+bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr)
 {
         fuse_req_t fuse = take_fuse(op);
         struct stat st;
 
         fill_stat(op->redirector, node, attr, &st);
-        return fuse && fuse_reply_attr(fuse, &st, timeout_sec) == 0;
+        if (op->seen_usec != 0)
+                node->seen_usec = op->seen_usec;
+        return fuse && fuse_reply_attr(fuse, &st, op_timeout_sec(op)) == 0;
 }
 
 void op_begin(struct op *op, void (*start)(struct op *op))
@@ -381,4 +390,5 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
 void node_changed(struct redirector *r, struct node *node)
 {
         node->changed_usec = redirector_now(r);
+        snapshot_attr_changed(node);
 }

@@ -35,7 +35,7 @@ void name_reply_entry(struct op *op, const struct smb_attr *attr)
 {
         struct redirector *r = op->redirector;
         struct node *node = node_child_or_new(&r->nodes, op->node, op->name);
-        struct fuse_entry_param entry = { .attr_timeout = ATTR_TIMEOUT_SEC, .entry_timeout = ATTR_TIMEOUT_SEC };
+        struct fuse_entry_param entry = { .attr_timeout = op_timeout_sec(op), .entry_timeout = op_timeout_sec(op) };
         fuse_req_t fuse = op->fuse;
 
         if (!node) {
@@ -46,9 +46,10 @@ void name_reply_entry(struct op *op, const struct smb_attr *attr)
         if (op->mode != 0) {
                 node->mode_known = true;
                 node->mode = op->mode & 07777;
-                op->node->names_made_usec = redirector_now(r);
         }
         fill_stat(r, node, attr, &entry.attr);
+        if (op->seen_usec != 0)
+                node->seen_usec = op->seen_usec;
         entry.ino = node->ino;
         op->fuse = NULL;
         if (fuse) {
@@ -64,7 +65,7 @@ void name_reply_entry(struct op *op, const struct smb_attr *attr)
 /* There is no such name, as the kernel may remember for a while. */
 static void reply_absent(struct op *op)
 {
-        struct fuse_entry_param negative = { .entry_timeout = ATTR_TIMEOUT_SEC };
+        struct fuse_entry_param negative = { .entry_timeout = op_timeout_sec(op) };
         fuse_req_t fuse = op->fuse;
 
         op->fuse = NULL;
@@ -79,6 +80,7 @@ static void looked_up(struct smb_request *request)
 {
         struct op *op = op_of(request);
 
+        snapshot_note_lookup(op);
         if (request->error == 0)
                 name_reply_entry(op, &request->attr);
         else if (request->error == -ENOENT)
@@ -87,10 +89,25 @@ static void looked_up(struct smb_request *request)
                 op_fail(op, request->error);
 }
 
+/* While a name is being changed, nothing is answered before. */
+static enum catalog_found find_here(struct op *op, struct node *dir, const char *name, struct smb_attr *ret_attr)
+{
+        return op->redirector->change || !op->fuse ? CATALOG_UNKNOWN : snapshot_find(op, dir, name, ret_attr);
+}
+
 static void start_lookup(struct op *op)
 {
-        if (op_ready(op))
+        struct smb_attr attr;
+        enum catalog_found found = find_here(op, op->node, op->name, &attr);
+
+        if (found == CATALOG_PRESENT)
+                name_reply_entry(op, &attr);
+        else if (found == CATALOG_ABSENT)
+                reply_absent(op);
+        else if (op_ready(op)) {
+                op->arrived_usec = redirector_now(op->redirector);
                 op_submit(op, SMB_OP_STAT, looked_up);
+        }
 }
 
 void name_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
@@ -128,26 +145,32 @@ static void got_attr(struct smb_request *request)
 {
         struct op *op = op_of(request);
 
+        snapshot_note_lookup(op);
         if (request->error < 0) {
                 op_fail(op, op_stale_error(request->error));
                 return;
         }
-        op_reply_attr(op, op->node, &request->attr, ATTR_TIMEOUT_SEC);
+        op_reply_attr(op, op->node, &request->attr);
         op_free(op);
 }
 
 static void start_getattr(struct op *op)
 {
         static const struct smb_attr removed_directory = { .dos = SMB_ATTR_DIRECTORY };
-        double left_sec = ATTR_TIMEOUT_SEC;
-        const struct smb_attr *attr = op->node->directory && !op->node->linked ? &removed_directory
-                                      : file_known_attr(op->redirector, op->node, &left_sec);
+        struct node *node = op->node;
+        const struct smb_attr *attr = node->directory && !node->linked ? &removed_directory
+                                      : file_known_attr(op->redirector, node, &op->seen_usec);
+        struct smb_attr listed;
 
+        if (!attr && node->linked && node->parent && find_here(op, node->parent, node->name, &listed) == CATALOG_PRESENT)
+                attr = &listed;
         if (attr) {
-                op_reply_attr(op, op->node, attr, left_sec);
+                op_reply_attr(op, node, attr);
                 op_free(op);
-        } else if (op_ready(op))
+        } else if (op_ready(op)) {
+                op->arrived_usec = redirector_now(op->redirector);
                 op_submit(op, SMB_OP_STAT, got_attr);
+        }
 }
 
 void name_getattr(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -184,7 +207,7 @@ static void set_attr(struct smb_request *request)
                 op->node->mtime_pinned = op->node->writers > 0;
                 op->node->pinned_mtime = request->mtime;
         }
-        op_reply_attr(op, op->node, &request->attr, ATTR_TIMEOUT_SEC);
+        op_reply_attr(op, op->node, &request->attr);
         op_free(op);
 }
 
@@ -251,6 +274,7 @@ static void made(struct smb_request *request)
 {
         struct op *op = op_of(request);
 
+        snapshot_name_changed(op->node, op->name);
         if (request->error < 0)
                 op_fail(op, request->error);
         else
@@ -281,11 +305,11 @@ static void removed(struct smb_request *request)
         struct op *op = op_of(request);
         struct node *node;
 
+        snapshot_name_changed(op->node, op->name);
         if (request->error < 0) {
                 op_fail(op, request->error);
                 return;
         }
-        op->node->names_changed_usec = redirector_now(op->redirector);
         node = node_child(&op->redirector->nodes, op->node, op->name);
         if (node)
                 node_unlink(&op->redirector->nodes, node);

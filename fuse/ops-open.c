@@ -67,6 +67,8 @@ static void closed(struct smb_request *request)
         struct redirector *r = op->redirector;
 
         op_closed(op);
+        if (op->node && (op->flags & O_ACCMODE) != O_RDONLY)
+                node_changed(r, op->node); /* its time at the least */
         smb_file_unref(request->file);
         op_free(op);
         ops_check_close_waiters(r);
@@ -86,6 +88,7 @@ void file_close(struct open_file *file)
                 op->request.file = file->smb;
                 file->smb = NULL; /* the op's now */
                 op->node = file->node ? node_ref(file->node) : NULL;
+                op->flags = is_writer(file) ? O_RDWR : O_RDONLY;
                 op_closes(op);
         }
         if (file->write_error < 0 && r->phase == PHASE_SERVING)
@@ -166,20 +169,19 @@ static void found(struct open_file *file, const struct smb_attr *attr, uint64_t 
                 return;
         node->size_bytes = attr->size_bytes;
         node->mtime = attr->mtime;
+        snapshot_attr_changed(node); /* nor do older listings know it */
         (void) fuse_lowlevel_notify_inval_inode(r->session, node->ino, -1, 0);
 }
 
-const struct smb_attr *file_known_attr(const struct redirector *r, const struct node *node, double *ret_left_sec)
+const struct smb_attr *file_known_attr(const struct redirector *r, const struct node *node, uint64_t *ret_seen_usec)
 {
         const struct open_file *file = LIST_FIRST(&node->files); /* the one that was opened last */
-        double age_sec;
 
         if (!file || file->attr_usec <= node->changed_usec || node->unsettled > 0 || node->behind)
                 return NULL;
-        age_sec = (double) (redirector_now(r) - file->attr_usec) / 1e6;
-        if (age_sec >= ATTR_TIMEOUT_SEC)
+        if (redirector_now(r) - file->attr_usec >= ATTR_TIMEOUT_USEC)
                 return NULL;
-        *ret_left_sec = ATTR_TIMEOUT_SEC - age_sec;
+        *ret_seen_usec = file->attr_usec;
         return &file->attr;
 }
 
@@ -281,6 +283,8 @@ static void created(struct smb_request *request)
         struct node *node;
         fuse_req_t fuse = op->fuse;
 
+        if (request->error < 0 || request->created)
+                snapshot_name_changed(op->node, op->name);
         if (!is_created(op))
                 return;
         node = node_child_or_new(&r->nodes, op->node, op->name);
@@ -295,7 +299,6 @@ static void created(struct smb_request *request)
         if (request->created) {
                 node->mode_known = true;
                 node->mode = op->mode & 07777;
-                op->node->names_made_usec = redirector_now(r);
                 note_server_time(r, request->attr.mtime);
         } else if (op->flags & O_TRUNC)
                 node_drop_privileges(node);
@@ -321,6 +324,7 @@ static void made(struct smb_request *request)
         struct smb_attr attr = request->attr;
         struct node *node;
 
+        snapshot_name_changed(op->node, op->name);
         if (!is_created(op))
                 return;
         node = node_child_or_new(&op->redirector->nodes, op->node, op->name);

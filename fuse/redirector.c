@@ -136,8 +136,8 @@ static void forget_old_session(struct redirector *r)
         }
         for (dir = TAILQ_FIRST(&r->dirs); dir; dir = next_dir) {
                 next_dir = TAILQ_NEXT(dir, entry);
-                if (dir->handle.path)
-                        dir_close(dir);
+                if (dir->handle.path) /* else it is still being opened */
+                        dir_free(dir);
         }
         node_forget_all(&r->nodes);
         if (r->printer)
@@ -214,6 +214,7 @@ static struct redirector *redirector_new(struct connection *c)
         TAILQ_INIT(&r->files);
         TAILQ_INIT(&r->reading);
         TAILQ_INIT(&r->dirs);
+        TAILQ_INIT(&r->snapshots);
         TAILQ_INIT(&r->ops);
         TAILQ_INIT(&r->parked);
         TAILQ_INIT(&r->close_waiters);
@@ -491,6 +492,7 @@ static void redirector_free(struct connection *c)
                 forget_old_session(r); /* their closes end with the pool */
         smb_pool_free(r->pool);
         change_forget(r);
+        snapshots_forget(r);
         while ((op = TAILQ_FIRST(&r->ops)))
                 op_free(op);
         printer_free(r->printer);

@@ -232,13 +232,29 @@ static int smbclient_list(struct smb_backend *b, const char *path, struct smb_op
         return 0;
 }
 
-static int smbclient_list_next(struct smb_backend *b, struct smb_open_list *list, const char **ret_name,
+/* The next entry, with the server's number of the file where it is wanted: the library takes it out of struct stat's making, which
+ * costs ten times the rest of an entry. */
+static const struct libsmb_file_info *next_entry(struct smbclient *s, struct smb_open_list *list, bool want_id, uint64_t *ret_id)
+{
+        const struct libsmb_file_info *info = NULL;
+        struct stat st = { 0 };
+
+        if (want_id)
+                info = smbc_getFunctionReaddirPlus2(s->context)(s->context, list->handle, &st);
+        if (!info)
+                info = smbc_getFunctionReaddirPlus(s->context)(s->context, list->handle);
+        *ret_id = st.st_ino;
+        return info;
+}
+
+static int smbclient_list_next(struct smb_backend *b, struct smb_open_list *list, bool want_id, const char **ret_name,
                                struct smb_attr *ret_attr)
 {
         struct smbclient *s = smbclient_of(b);
         const struct libsmb_file_info *info;
+        uint64_t id;
 
-        while ((info = smbc_getFunctionReaddirPlus(s->context)(s->context, list->handle))) {
+        while ((info = next_entry(s, list, want_id, &id))) {
                 if (strcmp(info->name, ".") == 0 || strcmp(info->name, "..") == 0)
                         continue;
                 if (!names_from_server(info->name, list->name, sizeof(list->name)) ||
@@ -249,6 +265,7 @@ static int smbclient_list_next(struct smb_backend *b, struct smb_open_list *list
                 *ret_name = list->name;
                 *ret_attr = (struct smb_attr){
                         .size_bytes = info->size,
+                        .file_id = id,
                         .mtime = smb_time_from(info->mtime_ts),
                         .atime = smb_time_from(info->atime_ts),
                         .ctime = smb_time_from(info->ctime_ts),

@@ -36,9 +36,10 @@ struct smb_backend_ops {
         int (*truncate)(struct smb_backend *b, struct smb_open_file *file, uint64_t size);
 
         /* Reads a whole directory; next hands out its entries: 1 with *ret_name (the list's, until the next call) and *ret_attr,
-         * 0 at the end. */
+         * 0 at the end. The file_id is told where want_id is set, and may be 0 otherwise: it can take long. */
         int (*list)(struct smb_backend *b, const char *path, struct smb_open_list **ret_list);
-        int (*list_next)(struct smb_backend *b, struct smb_open_list *list, const char **ret_name, struct smb_attr *ret_attr);
+        int (*list_next)(struct smb_backend *b, struct smb_open_list *list, bool want_id, const char **ret_name,
+                         struct smb_attr *ret_attr);
         void (*list_close)(struct smb_backend *b, struct smb_open_list *list);
 
         int (*unlink)(struct smb_backend *b, const char *path); /* a file only */

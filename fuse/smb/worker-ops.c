@@ -17,11 +17,13 @@
 #include "fuse/smb/worker-internal.h"
 
 #define OPEN_TRIES 5
+#define LIST_IDS 1000u /* entries of a listing whose file_id is told unasked: it takes longer than all the rest of them */
 #define WORKER_HANDLES_MAX 12000u /* libsmbclient's and smbd's own limits lie above */
 
 struct open_handle {
         struct smb_open_file *file;
         struct smb_open_list *list;
+        uint64_t n_listed;
         uint32_t counter;
         uint32_t next_free;
         /* An entry that did not fit into the last slot. */
@@ -355,6 +357,7 @@ static int do_list(struct worker *w, struct smb_message *m)
                 handle_free(w, h, fh);
                 return r;
         }
+        h->n_listed = 0;
         m->reply_fh = fh;
         return 0;
 }
@@ -372,6 +375,7 @@ static int do_list_next(struct worker *w, struct smb_message *m)
         size_t used = 0;
         const char *name;
         struct smb_attr attr;
+        bool want_id;
 
         if (!h || !h->list)
                 return -EBADF;
@@ -382,7 +386,9 @@ static int do_list_next(struct worker *w, struct smb_message *m)
                         return -EINVAL;
                 h->has_pending = false;
         }
-        while (w->backend->ops->list_next(w->backend, h->list, &name, &attr) == 1) {
+        while (want_id = (m->valid & SMB_WANT_IDS) || h->n_listed < LIST_IDS,
+               w->backend->ops->list_next(w->backend, h->list, want_id, &name, &attr) == 1) {
+                h->n_listed++;
                 if (listing_put(data, m->length, &used, name, &attr))
                         continue;
                 snprintf(h->pending_name, sizeof(h->pending_name), "%s", name);

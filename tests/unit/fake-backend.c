@@ -280,7 +280,7 @@ static int fake_list(struct smb_backend *b, const char *path, struct smb_open_li
         return 0;
 }
 
-static int fake_list_next(struct smb_backend *b, struct smb_open_list *list, const char **ret_name,
+static int fake_list_next(struct smb_backend *b, struct smb_open_list *list, bool want_id, const char **ret_name,
                           struct smb_attr *ret_attr)
 {
         (void) b;
@@ -291,6 +291,8 @@ static int fake_list_next(struct smb_backend *b, struct smb_open_list *list, con
                         continue;
                 *ret_name = list->path[0] ? node->path + strlen(list->path) + 1 : node->path;
                 attr_of(node, ret_attr);
+                if (!want_id)
+                        ret_attr->file_id = 0;
                 return 1;
         }
         return 0;

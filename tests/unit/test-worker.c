@@ -358,6 +358,7 @@ static unsigned take_listing(struct driver *d, uint64_t fh, uint32_t length, uns
                 while (listing_take(driver_slot(d, 1), size, &at, name, &attr) == 1) {
                         assert_int_equal(sscanf(name, "entry%u", &number), 1);
                         assert_int_equal(attr.size_bytes, number % 10);
+                        assert_int_not_equal(attr.file_id, 0);
                         ret_seen[number]++;
                 }
                 assert_int_equal(at, size);

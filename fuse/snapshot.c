@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a server has listed of a directory serves whoever asks within a second: who opens it, and look-ups of single names. A
+ * directory in which much is looked up is listed for that reason alone, in the background, and again before the listing is too
+ * old; as long as that costs less than the look-ups would.
+ *
+ * What must not come of it:
+ *   - An answer that is staler than ATTR_TIMEOUT_USEC, the kernel's own memory of it included: both count from the moment at which
+ *     the listing was asked for. Only a directory that takes long to read is shown, to who reads it, for as long again.
+ *   - An answer that something done from here contradicts: whatever is done to a name puts it in doubt in every listing that was
+ *     asked for before, when it has been done; and what is open from here is not answered for at all.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "fuse/internal.h"
+#include "fuse/smb/listing.h"
+
+#define PIECE_BYTES (256u << 10)         /* taken over at a time: the worker makes the next one meanwhile */
+#define KEPT_MAX_BYTES (32u << 20)       /* of one that nobody shows */
+#define ASKED_TWICE_USEC 200000u         /* for so long an entry is believed that is taken late from a long listing */
+#define MISSES_MIN 3u                    /* before a directory of unknown size is listed for look-ups */
+#define COST_KNOWN_USEC (60 * 1000000ULL)
+#define COST_MAX_USEC (ATTR_TIMEOUT_USEC * 6 / 10) /* a listing that takes longer is too old when it is there */
+#define ATTR_REPARSE_POINT 0x400u        /* leads elsewhere: what is there, only a look-up tells */
+
+struct folder {
+        LIST_HEAD(, snapshot) snapshots;
+        uint64_t cost_usec;        /* what the last listing took, */
+        uint64_t cost_known_usec;  /* and when that was found out; 0: never */
+        unsigned misses;           /* look-ups that went to the server */
+        uint64_t misses_since_usec;
+};
+
+static struct folder *folder_of(struct node *node)
+{
+        if (!node->folder)
+                node->folder = calloc(1, sizeof(*node->folder));
+        return node->folder;
+}
+
+static uint64_t age_usec(const struct snapshot *s)
+{
+        return redirector_now(s->redirector) - s->asked_usec;
+}
+
+/* ---- life ---- */
+
+static void snapshot_free(struct snapshot *s)
+{
+        LIST_REMOVE(s, of_node);
+        TAILQ_REMOVE(&s->redirector->snapshots, s, entry);
+        catalog_done(&s->catalog);
+        node_unref(&s->redirector->nodes, s->node);
+        free(s);
+}
+
+static void free_if_unused(struct snapshot *s)
+{
+        if (!s->kept && !s->loading && s->pins == 0 && LIST_EMPTY(&s->dirs))
+                snapshot_free(s);
+}
+
+static int on_old(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct redirector *r = userdata;
+        struct snapshot *s, *next;
+        bool more = false;
+
+        (void) usec;
+        for (s = TAILQ_FIRST(&r->snapshots); s; s = next) {
+                next = TAILQ_NEXT(s, entry);
+                if (!s->loading && age_usec(s) >= ATTR_TIMEOUT_USEC) {
+                        s->kept = false;
+                        free_if_unused(s);
+                } else
+                        more = more || s->kept;
+        }
+        if (!more)
+                return 0;
+        (void) sd_event_source_set_time_relative(source, ATTR_TIMEOUT_USEC);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* Keeps it until it is too old. */
+static void keep(struct snapshot *s)
+{
+        struct redirector *r = s->redirector;
+        int enabled = SD_EVENT_OFF, error;
+
+        if (!r->snapshot_source)
+                error = sd_event_add_time_relative(r->event, &r->snapshot_source, CLOCK_MONOTONIC, ATTR_TIMEOUT_USEC, 0, on_old, r);
+        else {
+                error = sd_event_source_get_enabled(r->snapshot_source, &enabled);
+                if (error >= 0 && enabled == SD_EVENT_OFF)
+                        error = sd_event_source_set_time_relative(r->snapshot_source, ATTR_TIMEOUT_USEC);
+                if (error >= 0 && enabled == SD_EVENT_OFF)
+                        error = sd_event_source_set_enabled(r->snapshot_source, SD_EVENT_ONESHOT);
+        }
+        s->kept = error >= 0;
+}
+
+void snapshots_forget(struct redirector *r)
+{
+        struct snapshot *s;
+
+        r->snapshot_source = sd_event_source_disable_unref(r->snapshot_source);
+        while ((s = TAILQ_FIRST(&r->snapshots))) {
+                s->pins++;
+                while (!LIST_EMPTY(&s->dirs))
+                        dir_free(LIST_FIRST(&s->dirs));
+                snapshot_free(s);
+        }
+}
+
+void snapshot_use(struct snapshot *s, struct open_dir *dir)
+{
+        dir->snapshot = s;
+        LIST_INSERT_HEAD(&s->dirs, dir, of_snapshot);
+}
+
+void snapshot_leave(struct open_dir *dir)
+{
+        struct snapshot *s = dir->snapshot;
+
+        LIST_REMOVE(dir, of_snapshot);
+        dir->snapshot = NULL;
+        free_if_unused(s);
+}
+
+/* ---- loading ---- */
+
+static void load_next(struct snapshot *s);
+
+/* Tells those who show it. */
+static void progress(struct snapshot *s)
+{
+        struct open_dir *dir, *next;
+
+        s->pins++;
+        for (dir = LIST_FIRST(&s->dirs); dir; dir = next) {
+                next = LIST_NEXT(dir, of_snapshot);
+                dir_progress(dir);
+        }
+        s->pins--;
+        free_if_unused(s);
+}
+
+/* It takes the place of those before. */
+static void supersede(const struct snapshot *s)
+{
+        struct snapshot *older, *next;
+
+        for (older = LIST_NEXT(s, of_node); older; older = next) {
+                next = LIST_NEXT(older, of_node);
+                older->kept = false;
+                free_if_unused(older);
+        }
+}
+
+static void loading_ended(struct snapshot *s, int error)
+{
+        struct folder *folder = s->node->folder;
+
+        s->loading = false;
+        s->listed = s->complete = true;
+        s->error = error;
+        s->kept = false;
+        if (error == 0 && !s->abandoned) {
+                folder->cost_usec = age_usec(s);
+                folder->cost_known_usec = redirector_now(s->redirector);
+                if (age_usec(s) < ATTR_TIMEOUT_USEC && s->catalog.names_room + s->catalog.room * sizeof(struct catalog_entry) < KEPT_MAX_BYTES)
+                        keep(s);
+                supersede(s);
+        }
+        progress(s);
+}
+
+static int add_entries(struct snapshot *s, const void *data, size_t size)
+{
+        char name[SMB_NAME_MAX_BYTES + 1];
+        struct smb_attr attr;
+        size_t at = 0;
+        int r;
+
+        while ((r = listing_take(data, size, &at, name, &attr)) == 1) {
+                if (!s->node->parent && strcmp(name, PARK_FOLDER) == 0)
+                        continue;
+                r = catalog_add(&s->catalog, name, &attr);
+                if (r < 0)
+                        return r;
+        }
+        if (r == -EBADMSG) {
+                log_warning("a listing that makes no sense was refused: %s", s->node->name ? s->node->name : "/");
+                return -EIO;
+        }
+        return r;
+}
+
+static void loaded(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct snapshot *s = op->snapshot;
+        int error = request->error;
+
+        if (error < 0 || request->reply_length == 0) {
+                op_free(op);
+                loading_ended(s, error < 0 ? error : s->error);
+                return;
+        }
+        s->pins++;
+        load_next(s); /* the worker fills the next slot while this one is looked through */
+        if (s->error == 0 && !s->abandoned)
+                s->error = add_entries(s, arena_memory(smb_pool_arena(op->redirector->pool), request->slot), request->reply_length);
+        op_free(op);
+        s->pins--;
+        progress(s);
+}
+
+static void list_closed(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+
+        loading_ended(op->snapshot, op->snapshot->error);
+        op_free(op);
+}
+
+static void load_next(struct snapshot *s)
+{
+        struct op *op = op_new(s->redirector, NULL);
+
+        if (!op) {
+                s->error = -ENOMEM;
+                loading_ended(s, -ENOMEM);
+                return;
+        }
+        s->abandoned = s->abandoned || (!s->kept && LIST_EMPTY(&s->dirs));
+        op->snapshot = s;
+        op_harmless(op);
+        op->request.worker = s->list_worker;
+        op->request.generation = s->list_generation;
+        op->request.fh = s->list_fh;
+        op->request.length = PIECE_BYTES;
+        op->request.valid = s->for_lookups ? SMB_WANT_IDS : 0;
+        if (s->error < 0 || s->abandoned)
+                op_submit(op, SMB_OP_LIST_CLOSE, list_closed);
+        else
+                op_submit(op, SMB_OP_LIST_NEXT, loaded);
+}
+
+/* The server has read the directory. */
+static void listed(struct smb_request *request)
+{
+        struct op *op = op_of(request);
+        struct snapshot *s = op->snapshot;
+        int error = request->error;
+
+        s->listed_usec = redirector_now(s->redirector);
+        s->list_worker = request->worker;
+        s->list_generation = request->generation;
+        s->list_fh = request->fh;
+        op_free(op);
+        if (error < 0) {
+                loading_ended(s, error);
+                return;
+        }
+        s->listed = true;
+        s->pins++;
+        load_next(s);
+        s->pins--;
+        progress(s);
+}
+
+static void start_list(struct op *op)
+{
+        struct snapshot *s = op->snapshot;
+        struct redirector *r = op->redirector;
+        int error;
+
+        if (r->change) { /* it may be its name, or one in it */
+                TAILQ_INSERT_TAIL(&r->change_waiters, op, wait);
+                return;
+        }
+        error = node_path(s->node, NULL, &op->request.path);
+        if (error < 0) {
+                op_free(op);
+                loading_ended(s, error == -ESTALE ? 0 : error); /* it was deleted: nothing is in it */
+                return;
+        }
+        s->asked_usec = redirector_now(r);
+        op_submit(op, SMB_OP_LIST, listed);
+}
+
+/* It stays until somebody uses or pins it. */
+static struct snapshot *load(struct redirector *r, struct node *node, bool for_lookups)
+{
+        struct snapshot *s = folder_of(node) ? calloc(1, sizeof(*s)) : NULL;
+        struct op *op = s ? op_new(r, NULL) : NULL;
+
+        if (!op) {
+                free(s);
+                return NULL;
+        }
+        s->redirector = r;
+        s->node = node_ref(node);
+        s->asked_usec = redirector_now(r);
+        s->for_lookups = s->kept = for_lookups;
+        s->loading = true;
+        LIST_INIT(&s->dirs);
+        LIST_INSERT_HEAD(&node->folder->snapshots, s, of_node);
+        TAILQ_INSERT_TAIL(&r->snapshots, s, entry);
+        op->snapshot = s;
+        op_harmless(op);
+        s->pins++;
+        op_begin(op, start_list); /* may have failed */
+        s->pins--;
+        return s;
+}
+
+struct snapshot *snapshot_load(struct redirector *r, struct node *node)
+{
+        return load(r, node, false);
+}
+
+struct snapshot *snapshot_for_opening(struct redirector *r, struct node *node)
+{
+        struct snapshot *s;
+
+        if (node->folder)
+                LIST_FOREACH(s, &node->folder->snapshots, of_node)
+                        if (s->error == 0 && !s->abandoned && !s->names_changed && age_usec(s) < ATTR_TIMEOUT_USEC)
+                                return s;
+        return load(r, node, false);
+}
+
+/* ---- what was changed from here ---- */
+
+static void doubt(struct node *dir, const char *name, bool changes_names)
+{
+        struct snapshot *s;
+
+        if (!dir || !dir->folder)
+                return;
+        LIST_FOREACH(s, &dir->folder->snapshots, of_node) {
+                catalog_doubt(&s->catalog, name);
+                s->names_changed = s->names_changed || changes_names;
+        }
+}
+
+void snapshot_attr_changed(struct node *node)
+{
+        if (node->linked && node->parent)
+                doubt(node->parent, node->name, false);
+}
+
+void snapshot_name_changed(struct node *dir, const char *name)
+{
+        doubt(dir, name, true);
+        snapshot_attr_changed(dir);
+}
+
+/* ---- giving out ---- */
+
+/* Something about it is on its way to the server, or will be. */
+static bool is_unsettled(const struct node *node)
+{
+        return node->behind || node->writers > 0 || node->unsettled > 0 || node->closing > 0;
+}
+
+/* A directory that takes long to read is read for long, too. */
+uint64_t snapshot_life_usec(const struct snapshot *s)
+{
+        uint64_t life = s->listed_usec > s->asked_usec ? (s->listed_usec - s->asked_usec) * 3 : 0, age = age_usec(s);
+        uint64_t rest = age < ATTR_TIMEOUT_USEC ? ATTR_TIMEOUT_USEC - age : 0;
+
+        if (rest < ASKED_TWICE_USEC && age < life)
+                rest = life - age < ASKED_TWICE_USEC ? life - age : ASKED_TWICE_USEC;
+        return rest;
+}
+
+bool snapshot_believes(const struct snapshot *s, const struct catalog_entry *entry, const struct node *known)
+{
+        return !(known && is_unsettled(known)) && !(entry->attr.dos & ATTR_REPARSE_POINT) &&
+               !catalog_doubts(&s->catalog, catalog_name(&s->catalog, entry));
+}
+
+/* ---- look-ups ---- */
+
+void snapshot_note_lookup(const struct op *op)
+{
+        struct redirector *r = op->redirector;
+        uint64_t took = redirector_now(r) - op->arrived_usec;
+
+        r->lookup_usec = r->lookup_usec == 0 ? took : (r->lookup_usec * 7 + took) / 8;
+}
+
+static bool is_loading(const struct folder *folder)
+{
+        const struct snapshot *s;
+
+        LIST_FOREACH(s, &folder->snapshots, of_node)
+                if (s->loading)
+                        return true;
+        return false;
+}
+
+/* Lists dir in the background if that takes no longer than so many look-ups. */
+static void list_if_cheaper(struct redirector *r, struct node *dir, unsigned lookups)
+{
+        const struct folder *folder = dir->folder;
+        struct snapshot *s;
+        bool known = folder->cost_known_usec != 0 && redirector_now(r) - folder->cost_known_usec < COST_KNOWN_USEC;
+
+        if (r->phase != PHASE_SERVING || r->frozen || is_loading(folder))
+                return;
+        if (known ? folder->cost_usec > COST_MAX_USEC || lookups * r->lookup_usec < folder->cost_usec : lookups < MISSES_MIN)
+                return;
+        s = load(r, dir, true);
+        if (s)
+                free_if_unused(s);
+}
+
+static void note_miss(struct redirector *r, struct node *dir)
+{
+        struct folder *folder = folder_of(dir);
+        uint64_t now = redirector_now(r);
+
+        if (!folder)
+                return;
+        if (now - folder->misses_since_usec > ATTR_TIMEOUT_USEC) {
+                folder->misses = 0;
+                folder->misses_since_usec = now;
+        }
+        list_if_cheaper(r, dir, ++folder->misses);
+}
+
+/* In time, so that the next one is there before it is too old. */
+static void note_hit(struct snapshot *s)
+{
+        uint64_t ahead_usec = s->node->folder->cost_usec * 2 + ATTR_TIMEOUT_USEC / 10;
+
+        s->hits++;
+        if (age_usec(s) + ahead_usec > ATTR_TIMEOUT_USEC)
+                list_if_cheaper(s->redirector, s->node, s->hits);
+}
+
+static bool is_same(const struct node *known, const struct smb_attr *attr)
+{
+        return known->size_bytes == attr->size_bytes && known->mtime.sec == attr->mtime.sec && known->mtime.nsec == attr->mtime.nsec;
+}
+
+/* What s says. */
+static enum catalog_found look_into(struct snapshot *s, const char *name, const struct node *known, struct smb_attr *ret_attr)
+{
+        const struct catalog_entry *entry;
+        enum catalog_found found = catalog_find(&s->catalog, name, &entry);
+
+        if (found == CATALOG_ABSENT && !s->complete)
+                return CATALOG_UNKNOWN;
+        if (found != CATALOG_PRESENT)
+                return found;
+        if (entry->attr.file_id == 0 || (entry->attr.dos & ATTR_REPARSE_POINT))
+                return CATALOG_UNKNOWN;
+        if (known && ((known->file_id != 0 && known->file_id != entry->attr.file_id) ||
+                      known->directory != (bool) (entry->attr.dos & SMB_ATTR_DIRECTORY)))
+                return CATALOG_UNKNOWN; /* something else has the name now: let the server say so */
+        if (known && known->seen_usec > s->asked_usec && !is_same(known, &entry->attr))
+                return CATALOG_UNKNOWN; /* something newer has been seen since */
+        *ret_attr = entry->attr;
+        return CATALOG_PRESENT;
+}
+
+enum catalog_found snapshot_find(struct op *op, struct node *dir, const char *name, struct smb_attr *ret_attr)
+{
+        struct redirector *r = op->redirector;
+        const struct node *known = node_child(&r->nodes, dir, name);
+        struct snapshot *s;
+
+        if (known && (is_unsettled(known) || !LIST_EMPTY(&known->files)))
+                return CATALOG_UNKNOWN;
+        if (dir->folder)
+                LIST_FOREACH(s, &dir->folder->snapshots, of_node) {
+                        enum catalog_found found;
+
+                        if (s->error < 0 || s->abandoned || age_usec(s) >= ATTR_TIMEOUT_USEC)
+                                continue;
+                        found = look_into(s, name, known, ret_attr);
+                        if (found == CATALOG_UNKNOWN)
+                                continue;
+                        op->seen_usec = s->asked_usec;
+                        note_hit(s);
+                        return found;
+                }
+        note_miss(r, dir);
+        return CATALOG_UNKNOWN;
+}

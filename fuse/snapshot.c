@@ -449,7 +449,7 @@ static void note_hit(struct snapshot *s)
 
 static bool is_same(const struct node *known, const struct smb_attr *attr)
 {
-        return known->size_bytes == attr->size_bytes && known->mtime.sec == attr->mtime.sec && known->mtime.nsec == attr->mtime.nsec;
+        return (known->directory || known->size_bytes == attr->size_bytes) && known->mtime.sec == attr->mtime.sec && known->mtime.nsec == attr->mtime.nsec;
 }
 
 /* What s says. */

@@ -301,6 +301,27 @@ static void mode_outlives_its_node(void **state)
         assert_false(lookup(t, dir, "old")->mode_known);
 }
 
+/* Of the bits that give rights, a change takes what a local disk takes: set-group-ID only where the group may execute. */
+static void privileges(void **state)
+{
+        static const struct {
+                bool directory;
+                mode_t before, after;
+        } cases[] = {
+                { false, 06755, 00755 }, { false, 02745, 02745 }, { false, 04644, 00644 }, { false, 01755, 01755 }, { true, 06755, 06755 },
+        };
+        struct node_table *t = *state;
+        struct node *node = lookup(t, t->root, "f");
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                node->directory = cases[i].directory;
+                node->mode = cases[i].before;
+                node_drop_privileges(node);
+                assert_int_equal(node->mode, cases[i].after);
+        }
+        node_forget(t, node->ino, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -308,7 +329,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(root),      TEST(counts),  TEST(child_keeps_parents), TEST(same_number_again),
                 TEST(unlinked),  TEST(renamed), TEST(renamed_over),        TEST(long_paths),
-                TEST(many),      TEST(mode_outlives_its_node),
+                TEST(many),      TEST(mode_outlives_its_node), TEST(privileges),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@
 #include "fuse/smb/protocol.h"
 
 #define POOL_WORKERS_MAX 13u        /* one for names, the others for files */
-#define POOL_BUSY_WORKERS 3u        /* so many workers for files share what there is to do; further ones are only started for */
+#define POOL_BUSY_WORKERS 4u        /* so many workers for files share what there is to do; further ones are only started for */
 #define POOL_IDLE_USEC (20 * 1000000ULL)
 #define POOL_WORKER_FILES 10000u    /* more open files than so many each: a server stops at some more on one connection */
 

@@ -4,6 +4,8 @@
 import errno
 import os
 import re
+import signal
+import statistics
 import subprocess
 import threading
 from pathlib import Path
@@ -134,3 +136,35 @@ def test_what_is_listed_is_not_removed_meanwhile(far, wnet, server):
     assert removal.wait(LONG) == 0, removal.stderr.read()
     assert listing.error in (None, errno.ENOENT, errno.ESTALE)  # it may see the end of it
     assert not (server.data / "empty").exists()
+
+
+def bytes_passed(proxy, call):
+    """How much the proxy has let through, in both directions, until call has returned."""
+    proxy.heard = []
+    call()
+    return sum(map(len, proxy.heard))
+
+
+def test_a_small_reader_among_bulk_transfers(wnet, server):
+    """Each of its reads waits for a few pieces of the others, not for all that they want."""
+    for number in range(5):
+        with open(server.data / f"big{number}", "wb") as file:
+            file.truncate(64 * MIB)
+    proxy = Proxy(server.port, rate=20 * MIB)
+    wnet.add("Z:", proxy.share())
+    z = wnet.folder()
+    bulk = [wnet.popen(["sh", "-c", f"while cat '{z}/big{number}' > /dev/null; do :; done"], start_new_session=True) for number in range(4)]
+    bulk += [wnet.popen(["sh", "-c", f"while cp '{server.data}/big4' '{z}/copy{number}'; do :; done"], start_new_session=True)
+             for number in range(4)]
+    try:
+        wait_until(lambda: len(os.listdir(server.data)) == 9, "all of them are under way")
+        with open(z / "big4", "rb", buffering=0) as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+            waits = [bytes_passed(proxy, lambda at=number * 7 * MIB // 2: os.pread(file.fileno(), 4096, at)) for number in range(1, 12)]
+        assert all(process.poll() is None for process in bulk)
+    finally:
+        for process in bulk:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(LONG)
+    print("MiB that passed during each:", [round(wait / MIB, 1) for wait in waits])
+    assert statistics.median(waits) < 12 * MIB

@@ -109,7 +109,7 @@ static void workers_for_many_files(void **state)
 {
         static const unsigned workers[] = { 1, 1, 2, 2, 3, 3, 4, 4, 5, 5 };
         struct driver *d = *state;
-        struct ask *opening, *reading[3];
+        struct ask *opening, *reading[POOL_BUSY_WORKERS];
 
         d->config.n_file_workers = 5;
         d->config.worker_files = 2;
@@ -129,19 +129,19 @@ static void workers_for_many_files(void **state)
         assert_int_equal(pool_wait(opening), -ENOENT); /* is not open: its place is free */
         assert_int_equal(pool_open(d, "f", O_RDONLY)->worker, 4);
 
-        /* Work is shared by the first three only, however busy they are. */
-        for (size_t i = 0; i < 6; i++)
+        /* Work is shared by the first ones only, however busy they are. */
+        for (size_t i = 0; i < 10; i++)
                 assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->files[i], 0, 0)), 0);
         fake_break(d->server, FAKE_READ, "f", FAKE_DELAY, 200, -1);
-        for (size_t i = 0; i < 3; i++) {
+        for (size_t i = 0; i < N_ELEMENTS(reading); i++) {
                 struct smb_file *file = pool_open(d, "f", O_RDONLY);
 
                 assert_int_equal(file->worker, i + 1);
                 reading[i] = pool_submit(d, SMB_OP_READ, NULL, file, 4, 0);
         }
         d->files[d->n_files++] = smb_file_new(d->pool, "f", O_RDONLY);
-        assert_in_range(d->files[d->n_files - 1]->worker, 1, 3);
-        for (size_t i = 0; i < 3; i++) {
+        assert_in_range(d->files[d->n_files - 1]->worker, 1, POOL_BUSY_WORKERS);
+        for (size_t i = 0; i < N_ELEMENTS(reading); i++) {
                 assert_int_equal(pool_wait(reading[i]), 0);
                 smb_pool_give_slot(d->pool, reading[i]->request.slot);
         }

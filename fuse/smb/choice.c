@@ -205,6 +205,7 @@ void choice_entered(struct smb_link *link, const struct smb_request *request)
         struct smb_pool *pool = link->pool;
 
         link->n_requests++;
+        link->n_closes += request->op == SMB_OP_CLOSE;
         if (link->index == NAMES_WORKER)
                 pool->n_changes += changes_names(request);
         else
@@ -216,6 +217,7 @@ void choice_left(struct smb_link *link, const struct smb_request *request)
         struct smb_pool *pool = link->pool;
 
         link->n_requests--;
+        link->n_closes -= request->op == SMB_OP_CLOSE;
         link->used_usec = clock_now_usec(pool->config.event);
         if (link->index == NAMES_WORKER)
                 pool->n_changes -= changes_names(request);
@@ -258,8 +260,18 @@ static bool names_worker_opens(struct smb_pool *pool)
                names->n_files < pool->config.worker_files;
 }
 
-/* Of those that share the work and have room for a file the first idle one, else one not started yet, else the least busy. Those
- * behind come one after the other, when the ones before are full; when all are, the emptiest has to say that there is no more. */
+/* What an open has to wait for at a worker, the least first: nothing, the end of closes, the worker's own start, what others do. */
+static unsigned waiting_at(const struct smb_link *link)
+{
+        if (link->n_requests > link->n_closes)
+                return 3 + link->n_requests;
+        if (link->state == LINK_UP)
+                return link->n_requests > 0;
+        return link->state == LINK_STARTING ? 2 : 3;
+}
+
+/* Of those that share the work and have room for a file the one at which it waits the least; where it waits, there will be one more
+ * for the next. Those behind come one after the other, when the ones before are full; when all are, the emptiest has to say that there is no more. */
 unsigned choice_for_file(struct smb_pool *pool)
 {
         const struct smb_link *best = NULL, *emptiest = &pool->links[pool->n_links > 1 ? 1 : NAMES_WORKER];
@@ -273,8 +285,10 @@ unsigned choice_for_file(struct smb_pool *pool)
 
                 if (link->n_files < emptiest->n_files)
                         emptiest = link;
-                if (link->n_files < pool->config.worker_files && (!best || link->n_requests < best->n_requests))
+                if (link->n_files < pool->config.worker_files && (!best || waiting_at(link) < waiting_at(best)))
                         best = link;
         }
+        if (best && best->state == LINK_UP && best->n_requests > 0)
+                start_another(pool);
         return best ? best->index : emptiest->index;
 }

@@ -147,6 +147,25 @@ static void workers_for_many_files(void **state)
         }
 }
 
+/* A close takes less than a worker's start, for which only later opens have a use. */
+static void an_open_behind_a_close(void **state)
+{
+        struct driver *d = *state;
+        struct smb_file *first, *second;
+        struct ask *close;
+
+        d->config.n_file_workers = 2;
+        fake_add(d->server, "f", "text");
+        assert_int_equal(pool_start(d), NO_ERROR);
+        first = pool_open(d, "f", O_RDONLY);
+        fake_break(d->server, FAKE_CLOSE, "f", FAKE_DELAY, 100, 1);
+        close = pool_submit(d, SMB_OP_CLOSE, NULL, first, 0, 0);
+        second = pool_open(d, "f", O_RDONLY);
+        assert_int_equal(second->worker, first->worker);
+        assert_int_equal(pool_wait(close), 0);
+        assert_int_equal(pool_n_workers(d), 3);
+}
+
 static void lists(void **state)
 {
         struct driver *d = *state;
@@ -341,6 +360,7 @@ int main(void)
                 TEST(no_worker_program),
                 TEST(operations),
                 TEST(workers_for_many_files),
+                TEST(an_open_behind_a_close),
                 TEST(lists),
                 TEST(in_order),
                 TEST(long_path),

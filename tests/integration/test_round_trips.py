@@ -126,5 +126,6 @@ def test_what_is_no_file_is_not_unlinked(line, wnet, server, mode):
     (server.data / "f").mkdir()  # where the kernel still remembers a file
     with pytest.raises(IsADirectoryError):
         os.unlink(wnet.folder() / "f")
+    time.sleep(1.1)  # until it is seen here
     os.unlink(wnet.folder() / "g")
     assert sorted(os.listdir(server.data)) == sorted(["d", "f", *map(str, SIZES)])

@@ -7,8 +7,8 @@
  * rename what another connection of ours has open, be it for a look-up. Hence, always:
  *  - a change of names is handed over only while no look-up is at another worker, and look-ups that come behind one are not sent
  *    there: it is as if one worker did them all;
- *  - an UNLINK, RMDIR or RENAME of a folder that is being listed, or of one above it, waits for the listing's end, and a listing
- *    that comes behind it goes to the worker for names.
+ *  - an UNLINK, RMDIR or RENAME of a folder that is being listed elsewhere, or of one above it, waits for the listing's end, and
+ *    listings that come behind it are the worker for names', so that it does not wait for ever.
  */
 
 #include <stddef.h>
@@ -180,7 +180,7 @@ static struct smb_link *for_listing(struct smb_pool *pool, const struct smb_requ
         struct smb_link *names = &pool->links[NAMES_WORKER], *best = NULL;
 
         if (names->state != LINK_UP || any_change_in_the_way(&names->sent, request) ||
-            any_change_in_the_way(&names->pending, request))
+            any_change_in_the_way(&names->pending, request) || any_change_in_the_way(&pool->behind_lists, request))
                 return names;
         for (unsigned i = 1; i < pool->n_links; i++) {
                 struct smb_link *link = &pool->links[i];
@@ -234,7 +234,8 @@ bool choice_take_over(struct smb_link *link)
         if (link == names || link->n_requests > 0 || names->state != LINK_UP || names->n_under_way == 0 || pool->n_changes > 0)
                 return false;
         TAILQ_FOREACH(request, &names->pending, queue)
-                if (!request->file && (looks_up(request) || only_lists(request)))
+                if (!request->file &&
+                    (looks_up(request) || (only_lists(request) && !any_change_in_the_way(&pool->behind_lists, request))))
                         break;
         if (!request)
                 return false;

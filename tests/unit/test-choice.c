@@ -6,7 +6,7 @@
 
 #include "pool-driver.h"
 
-#define SLOW_MSEC 300
+#define SLOW_MSEC 500
 #define IDLE_USEC (400 * 1000ULL)
 
 /* Starts the pool, with both workers there: the names' is the one that serves the first look-up. */
@@ -167,6 +167,29 @@ static void listings_wait_for_removals(void **state)
         assert_int_equal(pool_wait(change), 0);
         assert_int_equal(pool_wait(list), -ENOENT);
         assert_int_equal(fake_pid(d->server, FAKE_LIST, "d/sub"), names);
+}
+
+/* One listing after the other, each begun before the last one has ended, do not keep a removal from being done. */
+static void a_removal_is_done_in_the_end(void **state)
+{
+        struct driver *d = *state;
+        struct ask *first, *second, *third, *change;
+        pid_t names;
+
+        start_both(d, &names);
+        slow(d, FAKE_LIST, "d/sub");
+        first = begin(d, SMB_OP_LIST, "d/sub");
+        change = begin(d, SMB_OP_RMDIR, "d/sub");
+        slow(d, FAKE_LIST, "d/sub");
+        second = begin(d, SMB_OP_LIST, "d/sub");
+        third = begin(d, SMB_OP_LIST, "d/sub");
+        assert_int_equal(fake_pid(d->server, FAKE_LIST, "d/sub"), names);
+        assert_int_equal(pool_wait(first), 0);
+        assert_int_equal(pool_wait(second), 0);
+        assert_int_equal(change->n_done, 0);
+        assert_int_equal(pool_wait(third), 0);
+        assert_int_equal(fake_pid(d->server, FAKE_LIST, "d/sub"), names);
+        assert_int_equal(pool_wait(change), 0);
 }
 
 /* The pool ends with a change that waits at no worker. */
@@ -342,6 +365,7 @@ int main(void)
                 TEST(listings_hold_up_no_look_up),
                 TEST(removals_wait_for_listings),
                 TEST(listings_wait_for_removals),
+                TEST(a_removal_is_done_in_the_end),
                 TEST(end_with_a_change_that_waits),
                 TEST(more_under_load),
                 TEST(idle_workers_end),

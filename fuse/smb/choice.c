@@ -15,50 +15,9 @@
 
 #include "core/clock.h"
 #include "fuse/smb/pool-internal.h"
+#include "fuse/smb/request.h"
 
 #define BACKLOG 4u /* so many requests for names at once want one more worker */
-
-/* ---- kinds of requests ---- */
-
-bool choice_lists(const struct smb_request *request)
-{
-        return request->op == SMB_OP_LIST || (request->valid & SMB_WANT_DOS);
-}
-
-bool choice_is_long(const struct smb_request *request)
-{
-        return choice_lists(request) || request->op == SMB_OP_COPY;
-}
-
-static bool changes_names(const struct smb_request *request)
-{
-        switch (request->op) {
-        case SMB_OP_SETATTR:
-        case SMB_OP_UNLINK:
-        case SMB_OP_MKDIR:
-        case SMB_OP_RMDIR:
-        case SMB_OP_RENAME:
-                return !request->file;
-        default:
-                return false;
-        }
-}
-
-/* Takes names away. */
-static bool removes_names(const struct smb_request *request)
-{
-        return request->op == SMB_OP_UNLINK || request->op == SMB_OP_RMDIR || request->op == SMB_OP_RENAME;
-}
-
-static bool looks_up(const struct smb_request *request)
-{
-        return request->op == SMB_OP_STAT && !choice_lists(request);
-}
-
-static bool only_lists(const struct smb_request *request)
-{
-        return choice_lists(request) && !changes_names(request);
-}
 
 /* ---- listings and changes ---- */
 
@@ -89,7 +48,7 @@ static bool any_listing_in_the_way(const struct smb_request_list *list, const st
         const struct smb_request *request;
 
         TAILQ_FOREACH(request, list, queue)
-                if (only_lists(request) && is_in_the_way(request, change))
+                if (request_only_lists(request) && is_in_the_way(request, change))
                         return true;
         return false;
 }
@@ -99,14 +58,14 @@ static bool any_change_in_the_way(const struct smb_request_list *list, const str
         const struct smb_request *request;
 
         TAILQ_FOREACH(request, list, queue)
-                if (removes_names(request) && is_in_the_way(listing, request))
+                if (request_removes_names(request) && is_in_the_way(listing, request))
                         return true;
         return false;
 }
 
 bool choice_defers(const struct smb_pool *pool, const struct smb_request *request)
 {
-        if (!removes_names(request))
+        if (!request_removes_names(request))
                 return false;
         for (unsigned i = 1; i < pool->n_links; i++)
                 if (any_listing_in_the_way(&pool->links[i].sent, request) ||
@@ -117,7 +76,7 @@ bool choice_defers(const struct smb_pool *pool, const struct smb_request *reques
 
 bool choice_holds_back(const struct smb_link *link, const struct smb_request *request)
 {
-        return link->index == NAMES_WORKER && link->pool->n_elsewhere > 0 && changes_names(request);
+        return link->index == NAMES_WORKER && link->pool->n_elsewhere > 0 && request_changes_names(request);
 }
 
 /* ---- how many ---- */
@@ -157,7 +116,7 @@ static bool wants_help(const struct smb_link *names)
 {
         const struct smb_request *first = TAILQ_FIRST(&names->sent);
 
-        return names->n_requests >= BACKLOG || (first && choice_is_long(first));
+        return names->n_requests >= BACKLOG || (first && request_is_long(first));
 }
 
 static struct smb_link *for_look_up(struct smb_pool *pool)
@@ -195,9 +154,9 @@ static struct smb_link *for_listing(struct smb_pool *pool, const struct smb_requ
 
 struct smb_link *choice_for_name(struct smb_pool *pool, const struct smb_request *request)
 {
-        if (looks_up(request))
+        if (request_looks_up(request))
                 return for_look_up(pool);
-        return only_lists(request) ? for_listing(pool, request) : &pool->links[NAMES_WORKER];
+        return request_only_lists(request) ? for_listing(pool, request) : &pool->links[NAMES_WORKER];
 }
 
 void choice_entered(struct smb_link *link, const struct smb_request *request)
@@ -207,9 +166,9 @@ void choice_entered(struct smb_link *link, const struct smb_request *request)
         link->n_requests++;
         link->n_closes += request->op == SMB_OP_CLOSE;
         if (link->index == NAMES_WORKER)
-                pool->n_changes += changes_names(request);
+                pool->n_changes += request_changes_names(request);
         else
-                pool->n_elsewhere += looks_up(request);
+                pool->n_elsewhere += request_looks_up(request);
 }
 
 void choice_left(struct smb_link *link, const struct smb_request *request)
@@ -220,8 +179,8 @@ void choice_left(struct smb_link *link, const struct smb_request *request)
         link->n_closes -= request->op == SMB_OP_CLOSE;
         link->used_usec = clock_now_usec(pool->config.event);
         if (link->index == NAMES_WORKER)
-                pool->n_changes -= changes_names(request);
-        else if (looks_up(request) && --pool->n_elsewhere == 0 && pool->n_changes > 0)
+                pool->n_changes -= request_changes_names(request);
+        else if (request_looks_up(request) && --pool->n_elsewhere == 0 && pool->n_changes > 0)
                 link_dispatch(&pool->links[NAMES_WORKER]);
 }
 
@@ -235,7 +194,7 @@ bool choice_take_over(struct smb_link *link)
                 return false;
         TAILQ_FOREACH(request, &names->pending, queue)
                 if (!request->file &&
-                    (looks_up(request) || (only_lists(request) && !any_change_in_the_way(&pool->behind_lists, request))))
+                    (request_looks_up(request) || (request_only_lists(request) && !any_change_in_the_way(&pool->behind_lists, request))))
                         break;
         if (!request)
                 return false;

@@ -25,6 +25,7 @@
 #include "core/log.h"
 #include "core/utf8.h"
 #include "fuse/smb/listing.h"
+#include "fuse/smb/request.h"
 
 #define LISTING_DEADLINE_FACTOR 6 /* a listing of a million names is one call of libsmbclient, */
 #define LISTING_LOOKS 4            /* so whether it goes on is looked at this often in the time that other requests have */
@@ -113,7 +114,7 @@ static void arm_deadline(struct smb_link *link)
         else if (!oldest) {
                 link->deadline_usec = UINT64_MAX;
                 return;
-        } else if (choice_lists(oldest)) {
+        } else if (request_lists(oldest)) {
                 link->listing_end_usec = now + usec * LISTING_DEADLINE_FACTOR;
                 link->listing_ran_usec = now;
                 link->listing_cpu_usec = clock_process_usec(link->pid);
@@ -129,7 +130,7 @@ static bool listing_goes_on(struct smb_link *link)
         const struct smb_request *oldest = TAILQ_FIRST(&link->sent);
         uint64_t now = clock_now_usec(config->event), cpu;
 
-        if (link->state != LINK_UP || !oldest || !choice_lists(oldest) || now >= link->listing_end_usec)
+        if (link->state != LINK_UP || !oldest || !request_lists(oldest) || now >= link->listing_end_usec)
                 return false;
         cpu = clock_process_usec(link->pid);
         if (cpu != link->listing_cpu_usec) {

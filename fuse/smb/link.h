@@ -76,10 +76,8 @@ bool pool_needs_slot(const struct smb_request *request);
 bool pool_take_slot(struct smb_pool *pool, struct smb_request *request);
 uint64_t pool_next_turn(struct smb_pool *pool);
 
-/* And by choice.c: whether request reads a whole directory; whether it may take a server long; whether it has to wait, with all that is behind it, for what
- * other workers do; whether link, which has nothing to do, got something from the worker for names. */
-bool choice_lists(const struct smb_request *request);
-bool choice_is_long(const struct smb_request *request);
+/* And by choice.c: whether request has to wait, with all that is behind it, for what other workers do; whether link, which has
+ * nothing to do, got something from the worker for names. */
 bool choice_holds_back(const struct smb_link *link, const struct smb_request *request);
 bool choice_take_over(struct smb_link *link);
 const struct smb_pool_config *pool_config(const struct smb_pool *pool);

@@ -11,7 +11,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +18,7 @@
 #include "core/log.h"
 #include "fuse/smb/link.h"
 #include "fuse/smb/pool-internal.h"
+#include "fuse/smb/request.h"
 
 #define ON_DEMAND_RETRY_USEC (1 * 1000000ULL) /* a request may start a new attempt this long after the last one failed */
 #define RETRY_MIN_USEC (1 * 1000000ULL)       /* without a request: attempts in these distances, doubled each time */
@@ -45,19 +45,13 @@ uint64_t pool_next_turn(struct smb_pool *pool)
         return ++pool->turns;
 }
 
-/* Whether the worker puts its answer into a slot, which is taken for it when it is dispatched. */
-static bool fills_slot(const struct smb_request *request)
-{
-        return request->op == SMB_OP_READ || request->op == SMB_OP_LIST_NEXT || request->op == SMB_OP_SHARES;
-}
-
 /* ---- ends of requests ---- */
 
 static void call_done(struct smb_pool *pool, struct smb_request *request)
 {
         struct smb_file *file = request->file;
 
-        if (fills_slot(request) && request->error < 0) {
+        if (request_fills_slot(request) && request->error < 0) {
                 smb_pool_give_slot(pool, request->slot);
                 request->slot = SMB_NO_SLOT;
         }
@@ -114,7 +108,7 @@ static void left_worker(struct smb_link *link, struct smb_request *request)
 {
         choice_left(link, request);
         file_left_worker(link->pool, request);
-        if (choice_lists(request))
+        if (request_lists(request))
                 route_behind_lists(link->pool);
 }
 
@@ -130,48 +124,16 @@ void pool_request_refused(struct smb_link *link, struct smb_request *request, in
         pool_finish(link->pool, request, error);
 }
 
-/* What a request ends with when its server is away: descriptors say that their data is out of reach, names that the host is. */
-static int unreachable_error(const struct smb_request *request)
-{
-        return request->file ? -EIO : -EHOSTDOWN;
-}
-
-static bool repeatable(const struct smb_request *request)
-{
-        switch (request->op) {
-        case SMB_OP_STAT:
-        case SMB_OP_LIST:
-        case SMB_OP_READ:
-        case SMB_OP_SETATTR:
-        case SMB_OP_STATFS:
-                return true;
-        case SMB_OP_WRITE: /* at an offset: once more does no harm */
-        case SMB_OP_COPY:
-                return !request->file->once;
-        case SMB_OP_OPEN:
-                return !(request->flags & (O_CREAT | O_TRUNC));
-        default:
-                return false;
-        }
-}
-
-/* What a CLOSE ends with when its process is gone: the server has closed the file with the connection. Of a print job that is
- * not enough: nobody knows whether it has arrived. */
-static int lost_close_error(const struct smb_request *request)
-{
-        return request->file && request->file->once ? -EIO : 0;
-}
-
 /* ---- slots ---- */
 
 bool pool_needs_slot(const struct smb_request *request)
 {
-        return fills_slot(request) && request->slot == SMB_NO_SLOT;
+        return request_fills_slot(request) && request->slot == SMB_NO_SLOT;
 }
 
 bool pool_take_slot(struct smb_pool *pool, struct smb_request *request)
 {
-        if (!fills_slot(request))
+        if (!request_fills_slot(request))
                 return true;
         if (request->slot == SMB_NO_SLOT)
                 request->slot = arena_take(&pool->arena);
@@ -263,7 +225,7 @@ void pool_route(struct smb_pool *pool, struct smb_request *request)
         }
         if (refers_to_gone_process(link, request)) {
                 if (request->op == SMB_OP_CLOSE || request->op == SMB_OP_LIST_CLOSE)
-                        pool_finish(pool, request, lost_close_error(request));
+                        pool_finish(pool, request, request_lost_close_error(request));
                 else if (request->op == SMB_OP_LIST_NEXT || request->file->once)
                         pool_finish(pool, request, -EIO);
                 else {
@@ -274,7 +236,7 @@ void pool_route(struct smb_pool *pool, struct smb_request *request)
                 return;
         }
         if (link->state == LINK_DOWN && (clock_now_usec(pool->config.event) < link->next_attempt_usec || link_start(link) < 0)) {
-                pool_finish(pool, request, unreachable_error(request));
+                pool_finish(pool, request, request_unreachable_error(request));
                 return;
         }
         TAILQ_INSERT_TAIL(&link->pending, request, queue);
@@ -378,12 +340,12 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err)
                 left_worker(link, request);
                 if (hung)
                         remember_hang(pool, request);
-                if (!hung && request->repeats < REPEATS_MAX && repeatable(request)) { /* the oldest is what it hung in */
+                if (!hung && request->repeats < REPEATS_MAX && request_is_repeatable(request)) { /* the oldest is what it hung in */
                         request->repeats++;
                         pool_route(pool, request);
                 } else
                         pool_finish(pool, request,
-                               request->op == SMB_OP_CLOSE || request->op == SMB_OP_LIST_CLOSE ? lost_close_error(request) : -EIO);
+                               request->op == SMB_OP_CLOSE || request->op == SMB_OP_LIST_CLOSE ? request_lost_close_error(request) : -EIO);
         }
         while ((request = TAILQ_FIRST(&pending))) {
                 TAILQ_REMOVE(&pending, request, queue);

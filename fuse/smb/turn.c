@@ -4,6 +4,7 @@
  */
 
 #include "fuse/smb/link.h"
+#include "fuse/smb/request.h"
 
 #define DEPTH 4u      /* handed over at once: enough to keep a worker busy, few enough to let urgent ones pass, */
 #define BULK_DEPTH 2u /* and of large transfers, where the worker has several files */
@@ -52,7 +53,7 @@ static bool has_room_for(const struct smb_link *link, const struct smb_request *
         unsigned n_bulk = is_bulk(next);
 
         TAILQ_FOREACH(request, &link->sent, queue) {
-                if (choice_is_long(request))
+                if (request_is_long(request))
                         return false;
                 n_bulk += is_bulk(request);
         }

@@ -38,6 +38,8 @@ int smbclient_errno(void)
 {
         int e = errno;
 
+        if (e == EINPROGRESS) /* left over from connecting to a DFS link's target, in vain */
+                return -EIO;
         return e > 0 && e <= ERRNO_MAX ? -e : -EIO;
 }
 

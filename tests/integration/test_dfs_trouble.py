@@ -135,6 +135,18 @@ def test_a_target_that_falls_silent(z, wnet, target):
     goes_on(wnet, z)
 
 
+def test_the_library_gives_up_by_itself(wnet, namespace, target):  # noqa: F811
+    """It stops connecting after 20 seconds, and what it says then is an error that a program may get."""
+    wnet.configure(operation_timeout=40)
+    wnet.add("Z:", namespace.name)
+    assert (wnet.folder() / "away").is_dir()
+    target.freeze()
+    begin = time.monotonic()
+    assert error_name(error_of(lambda: os.listdir(wnet.folder() / "away"))) in (*FAILURE, "ENOENT")
+    assert time.monotonic() - begin < 40
+    target.thaw()
+
+
 def writes(wnet, path):
     """A program that has written to a file and holds it; it writes a million bytes more when it is told to."""
     process = wnet.popen([sys.executable, "-c", WRITE, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

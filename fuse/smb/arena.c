@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -63,15 +64,58 @@ uint32_t arena_take(struct arena *arena)
                 return SMB_NO_SLOT;
         slot = arena->free[--arena->n_free];
         arena->used[slot] = true;
+        arena->run[slot] = 1;
         return slot;
 }
 
+/* Takes n slots from first on out of the stack, whose order stays. */
+static void take_out(struct arena *arena, uint32_t first, uint32_t n)
+{
+        uint32_t kept = 0;
+
+        for (uint32_t i = 0; i < arena->n_free; i++)
+                if (arena->free[i] < first || arena->free[i] - first >= n)
+                        arena->free[kept++] = arena->free[i];
+        arena->n_free = kept;
+}
+
+/* From the end on: single slots come from the begin, which stays warm. */
+uint32_t arena_take_run(struct arena *arena, uint32_t bytes)
+{
+        const uint32_t n = (bytes + SMB_SLOT_BYTES - 1) / SMB_SLOT_BYTES;
+        bool is_free[SMB_SLOTS] = { false };
+        uint32_t in_a_row = 0;
+
+        for (uint32_t i = 0; i < arena->n_free; i++)
+                is_free[arena->free[i]] = true;
+        for (uint32_t slot = SMB_SLOTS; slot-- > 0;) {
+                in_a_row = is_free[slot] ? in_a_row + 1 : 0;
+                if (in_a_row == n) {
+                        take_out(arena, slot, n);
+                        arena->run[slot] = n;
+                        memset(arena->used + slot, true, n);
+                        return slot;
+                }
+        }
+        return SMB_NO_SLOT;
+}
+
+/* A run goes below the single ones: these are not to be scattered all over the arena. */
 void arena_give(struct arena *arena, uint32_t slot)
 {
+        uint32_t n, at;
+
         if (slot == SMB_NO_SLOT)
                 return;
-        assert(slot < SMB_SLOTS && arena->n_free < SMB_SLOTS);
-        arena->free[arena->n_free++] = slot;
+        assert(slot < SMB_SLOTS);
+        n = arena->run[slot];
+        assert(n > 0 && arena->n_free + n <= SMB_SLOTS);
+        at = n == 1 ? arena->n_free : 0;
+        memmove(arena->free + at + n, arena->free + at, (arena->n_free - at) * sizeof(arena->free[0]));
+        for (uint32_t i = 0; i < n; i++)
+                arena->free[at + i] = slot + n - 1 - i;
+        arena->n_free += n;
+        arena->run[slot] = 0;
 }
 
 void arena_trim(struct arena *arena)

@@ -236,6 +236,7 @@ static bool copy_reply(struct smb_request *request, const struct smb_message *m)
                 return false;
         request->error = -checked_error(error);
         request->reply_length = *(const volatile uint32_t *) &m->reply_length;
+        request->took_usec = m->took_usec;
         request->created = m->created != 0;
         request->attr = m->attr;
         listing_limit_attr(&request->attr);

@@ -45,8 +45,9 @@ struct smb_request {
         struct smb_time atime, mtime;
         uint32_t dos_set, dos_clear;
         struct smb_file *file; /* READ, WRITE, CLOSE, SETATTR with a size; OPEN: the file that is being opened */
-        uint32_t slot;         /* WRITE: the submitter's, READ, LIST_NEXT, SHARES: taken for it when it is dispatched; afterwards
-                                  the submitter's, who gives it back. Else SMB_NO_SLOT */
+        uint32_t slot;         /* WRITE: the submitter's, READ, LIST_NEXT, SHARES: taken for it when it is dispatched (but for a READ
+                                  of more than a slot, which comes with its run); afterwards the submitter's, who gives it back. Else
+                                  SMB_NO_SLOT */
         uint32_t slot_offset;
         unsigned worker;       /* LIST: where it ran; LIST_NEXT, LIST_CLOSE: where it must run, */
         uint32_t generation;   /* and in which process */
@@ -56,6 +57,7 @@ struct smb_request {
 
         int error;             /* 0 or a negative errno */
         uint32_t reply_length; /* never more than length */
+        uint32_t took_usec;    /* READ: what the worker says that it took */
         bool created;          /* OPEN with O_CREAT: there was no such file */
         struct smb_attr attr;
         struct smb_time birth; /* STAT with SMB_WANT_BIRTH */
@@ -94,7 +96,7 @@ void smb_pool_free(struct smb_pool *pool);
 
 struct arena *smb_pool_arena(struct smb_pool *pool);
 
-/* Gives a slot back; a request that waits for one goes on soon, not from within. */
+/* Gives a slot, or a run of them, back; a request that waits for one goes on soon, not from within. */
 void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot);
 
 /* Takes a request in; done() is called later, never from within. */

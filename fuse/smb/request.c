@@ -62,10 +62,11 @@ bool request_is_repeatable(const struct smb_request *request)
         switch (request->op) {
         case SMB_OP_STAT:
         case SMB_OP_LIST:
-        case SMB_OP_READ:
         case SMB_OP_SETATTR:
         case SMB_OP_STATFS:
                 return true;
+        case SMB_OP_READ: /* of the long ones see stream.c */
+                return request->length <= SMB_SLOT_DATA_BYTES;
         case SMB_OP_WRITE: /* at an offset: once more does no harm */
         case SMB_OP_COPY:
                 return !request->file->once;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/fault.h"
 #include "fuse/smb/listing.h"
@@ -94,6 +95,17 @@ static void *transfer_memory(struct worker *w, const struct smb_message *m)
         if (m->slot >= SMB_SLOTS || m->slot_offset > SMB_SLOT_BYTES || m->length > SMB_SLOT_BYTES - m->slot_offset)
                 return NULL;
         return w->arena + (size_t) m->slot * SMB_SLOT_BYTES + m->slot_offset;
+}
+
+/* The same for what a READ may fill: a slot's part, or a run of slots from its begin on. */
+static void *read_memory(struct worker *w, const struct smb_message *m)
+{
+        if (m->length <= SMB_SLOT_DATA_BYTES)
+                return transfer_memory(w, m);
+        if (m->slot >= SMB_SLOTS || m->slot_offset != 0 || m->length > SMB_READ_MAX_BYTES ||
+            m->length > (size_t) (SMB_SLOTS - m->slot) * SMB_SLOT_BYTES)
+                return NULL;
+        return w->arena + (size_t) m->slot * SMB_SLOT_BYTES;
 }
 
 /* ---- attributes ---- */
@@ -271,19 +283,30 @@ static int do_close(struct worker *w, struct smb_message *m)
         return r;
 }
 
+static uint64_t now_usec(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
+}
+
 static int do_read(struct worker *w, struct smb_message *m)
 {
         struct smb_open_file *file = file_find(w, m->fh);
-        void *data = transfer_memory(w, m);
+        void *data = read_memory(w, m);
+        uint64_t began_usec;
         int64_t n;
 
         if (!file)
                 return -EBADF;
-        if (!data || m->length > SMB_SLOT_DATA_BYTES)
+        if (!data)
                 return -EINVAL;
+        began_usec = now_usec();
         n = w->backend->ops->read(w->backend, file, data, m->length, m->offset);
         if (n < 0)
                 return (int) n;
+        m->took_usec = (uint32_t) (now_usec() - began_usec);
         m->reply_length = (uint32_t) n;
         return 0;
 }

@@ -39,6 +39,39 @@ static void slots(void **state)
         assert_int_equal(arena.fd, -1);
 }
 
+static void runs(void **state)
+{
+        struct arena arena;
+        uint32_t one, run, another;
+
+        (void) state;
+        assert_int_equal(arena_init(&arena), 0);
+        one = arena_take(&arena);
+        run = arena_take_run(&arena, SMB_READ_MAX_BYTES);
+        assert_in_range(run, 0, SMB_SLOTS - 8);
+        assert_int_equal(arena.n_free, SMB_SLOTS - 9);
+        assert_int_equal(arena_take_run(&arena, SMB_SLOTS * SMB_SLOT_BYTES), SMB_NO_SLOT); /* there are not so many */
+        another = arena_take_run(&arena, SMB_SLOT_BYTES + 1);
+        assert_int_equal(arena.n_free, SMB_SLOTS - 11);
+        assert_true(another + 2 <= run || another >= run + 8);
+
+        /* Nobody else gets one of them. */
+        for (uint32_t slot; (slot = arena_take(&arena)) != SMB_NO_SLOT;) {
+                assert_true(slot != one && slot != another && slot != another + 1);
+                assert_true(slot < run || slot >= run + 8);
+        }
+        assert_int_equal(arena_take_run(&arena, 1), SMB_NO_SLOT);
+
+        arena_give(&arena, run);
+        assert_int_equal(arena.n_free, 8);
+        assert_int_equal(arena_take(&arena), run);
+        arena_give(&arena, another);
+        assert_int_equal(arena_take_run(&arena, SMB_READ_MAX_BYTES), SMB_NO_SLOT); /* nine, but not side by side */
+        assert_int_equal(arena_take_run(&arena, 7 * SMB_SLOT_BYTES), run + 1);
+        assert_int_equal(arena.n_free, 2);
+        arena_done(&arena);
+}
+
 static void memory(void **state)
 {
         struct arena arena;
@@ -84,6 +117,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(slots),
+                cmocka_unit_test(runs),
                 cmocka_unit_test(memory),
                 cmocka_unit_test(cannot_be_cut),
         };

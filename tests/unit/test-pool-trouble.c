@@ -447,6 +447,38 @@ static void hostile_lengths(void **state)
         assert_int_equal(fake_count(d->server, FAKE_READ, "f"), 6);
 }
 
+/* A READ into a run of slots: its answer is checked as any, and whoever asked is told when its worker dies of it, for a shorter one
+ * may be possible. */
+static void long_reads(void **state)
+{
+        struct driver *d = *state;
+        struct ask *read;
+
+        fake_add(d->server, "f", "text");
+        assert_int_equal(pool_start(d), NO_ERROR);
+        pool_open(d, "f", O_RDWR);
+        for (unsigned i = 0; i < 3; i++) {
+                uint32_t n_free = smb_pool_arena(d->pool)->n_free;
+
+                if (i == 1)
+                        fake_break(d->server, FAKE_READ, "f", FAKE_EXIT, 3, 1);
+                else if (i == 2)
+                        fake_break(d->server, FAKE_READ, "f", FAKE_RETURN, SMB_READ_MAX_BYTES + 1, 1);
+                read = pool_ask(d, SMB_OP_READ, NULL, d->file, SMB_READ_MAX_BYTES, 1);
+                read->request.slot = arena_take_run(smb_pool_arena(d->pool), SMB_READ_MAX_BYTES);
+                submit(read);
+                assert_int_equal(pool_wait(read), i == 0 ? 0 : -EIO);
+                if (i == 0) {
+                        assert_int_equal(read->request.reply_length, 3);
+                        assert_memory_equal(pool_slot(d, read->request.slot), "ext", 3);
+                        smb_pool_give_slot(d->pool, read->request.slot);
+                }
+                assert_int_equal(smb_pool_arena(d->pool)->n_free, n_free);
+        }
+        assert_int_equal(fake_count(d->server, FAKE_READ, "f"), 3);
+        pool_assert_text(d, "text");
+}
+
 static void hostile_while_connecting(void **state)
 {
         struct driver *d = *state;
@@ -522,6 +554,7 @@ int main(void)
                 TEST(hostile_workers),
                 TEST(hostile_wake_ups),
                 TEST(hostile_lengths),
+                TEST(long_reads),
                 TEST(hostile_while_connecting),
                 TEST(hostile_user),
                 TEST(hostile_cut),

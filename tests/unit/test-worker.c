@@ -144,6 +144,9 @@ static void reads_and_writes(void **state)
         assert_memory_equal(driver_slot(d, 3) + 100, "2345", 4);
         assert_int_equal(driver_transfer(d, SMB_OP_READ, fh, 3, 0, SMB_SLOT_DATA_BYTES, 0), 0);
         assert_int_equal(driver_reply(d)->reply_length, 10);
+        assert_int_equal(driver_transfer(d, SMB_OP_READ, fh, SMB_SLOTS - 8, 0, SMB_READ_MAX_BYTES, 1), 0); /* a run of slots */
+        assert_int_equal(driver_reply(d)->reply_length, 9);
+        assert_memory_equal(driver_slot(d, SMB_SLOTS - 8), "123456789", 9);
         assert_int_equal(driver_transfer(d, SMB_OP_READ, fh, 3, 0, 10, 10), 0);
         assert_int_equal(driver_reply(d)->reply_length, 0);
 

@@ -21,6 +21,7 @@
 #include "fuse/catalog.h"
 #include "fuse/helper.h"
 #include "fuse/node.h"
+#include "fuse/pace.h"
 #include "fuse/redirector.h"
 #include "fuse/smb/pool.h"
 
@@ -76,7 +77,7 @@ struct window {
         uint64_t offset;
         uint32_t length, served_bytes;
         bool ready;
-        uint64_t asked_usec, ready_usec;
+        uint64_t ready_usec;
 };
 
 TAILQ_HEAD(window_list, window);
@@ -84,10 +85,8 @@ TAILQ_HEAD(window_list, window);
 /* How a file is being read. */
 struct stream {
         struct window_list windows;
-        unsigned n_windows;
-        uint64_t next;         /* where sequential reading would go on */
-        uint32_t window_bytes; /* size of the next window ahead; 0: not reading sequentially */
-        uint32_t window_max_bytes; /* less than WINDOW_MAX_BYTES on a slow link */
+        unsigned n_windows, n_under_way; /* of these, being read */
+        struct pace pace;
         struct op_list waiting;
 };
 

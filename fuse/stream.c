@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Reading. The kernel asks for at most 128 KiB at a time; a worker is at its best with 1 MiB calls, several of them waiting. So
- * a file's contents are read in windows, each in a slot of its own, and the kernel is answered from there without a copy:
- * sequential readers get windows ahead of them, growing up to AHEAD_MAX of WINDOW_MAX_BYTES; any other read gets a window of
- * just its own size.
+ * Reading. The kernel asks for at most 128 KiB at a time; a worker is at its best with calls of 1 MiB, on a long line of 8 MiB, and
+ * one more of them waiting. So a file's contents are read in windows, each in a slot (a long one in a run of slots) of its own,
+ * and the kernel is answered from there without a copy. Who reads in order, or in pieces at equal distances, gets windows
+ * ahead, as pace.c says; any other read gets a window of just its own size.
  *
  * A window serves requests that arrive within WINDOW_LIFE_USEC, so that what others change on the server is seen as soon as the
  * attributes say so; one that waited for it is served whenever it comes. It goes as soon as all of it has been handed out, or the
@@ -17,11 +17,11 @@
 #include "core/cleanup.h"
 #include "fuse/internal.h"
 
-#define WINDOW_MIN_BYTES (128u << 10)
-#define WINDOW_MAX_BYTES MAX_TRANSFER_BYTES
 #define WINDOW_LIFE_USEC 1000000u
-#define SLOW_USEC 1000000u     /* a window that takes longer is too large for the link */
-#define AHEAD_MAX 4u           /* windows of one file, being read or waiting to be handed out */
+#define WINDOWS_MAX 8u         /* of one file, being read or waiting to be handed out, before others are read ahead; */
+#define AHEAD_MAX 4u           /* ahead of who reads in order, */
+#define UNDER_WAY_MAX 2u       /* one of them at the worker, one behind it; */
+#define PIECES_AHEAD 3u        /* ahead of who reads in pieces */
 #define SPARE_SLOTS 8u         /* not used for reading ahead */
 #define BEGINNING_BYTES (64u << 10) /* a file of so many comes with its open */
 #define BEHIND_BYTES (2u << 20) /* a window that lies so far behind the reader will not be asked for again */
@@ -29,7 +29,8 @@
 
 void stream_init(struct stream *stream)
 {
-        *stream = (struct stream){ .window_max_bytes = WINDOW_MAX_BYTES };
+        *stream = (struct stream){ 0 };
+        pace_init(&stream->pace);
         TAILQ_INIT(&stream->windows);
         TAILQ_INIT(&stream->waiting);
 }
@@ -53,6 +54,7 @@ static void window_drop(struct window *w)
 
         TAILQ_REMOVE(&file->stream.windows, w, entry);
         file->stream.n_windows--;
+        file->stream.n_under_way -= !w->ready;
         w->file = NULL;
         if (w->ready) {
                 TAILQ_REMOVE(&r->recent_windows, w, recent);
@@ -66,7 +68,15 @@ static void drop_all(struct open_file *file)
 
         while ((w = TAILQ_FIRST(&file->stream.windows)))
                 window_drop(w);
-        file->stream.window_bytes = 0;
+        file->stream.pace.window_bytes = 0;
+}
+
+/* The slots of a long window, or SMB_NO_SLOT: others need some, too. */
+static uint32_t take_run(struct redirector *r, uint32_t length)
+{
+        struct arena *arena = smb_pool_arena(r->pool);
+
+        return arena->n_free < length / SMB_SLOT_DATA_BYTES + SPARE_SLOTS ? SMB_NO_SLOT : arena_take_run(arena, length);
 }
 
 static void serve_waiting(struct open_file *file);
@@ -83,32 +93,47 @@ static void window_done(struct smb_request *request)
         }
         w->ready = true;
         w->ready_usec = redirector_now(r);
-        if (w->ready_usec - w->asked_usec > SLOW_USEC && file->stream.window_max_bytes > WINDOW_MIN_BYTES)
-                file->stream.window_max_bytes /= 2;
+        file->stream.n_under_way--;
         TAILQ_INSERT_TAIL(&r->recent_windows, w, recent);
+        if (request->error == 0)
+                pace_took(&file->stream.pace, w->length, request->took_usec, !TAILQ_EMPTY(&file->stream.waiting));
+        else if (w->length > SMB_SLOT_DATA_BYTES) { /* short ones tell which part it is, if any */
+                pace_no_long(&file->stream.pace);
+                window_drop(w);
+        }
         serve_waiting(file);
 }
 
-/* Begins to read a window at offset. 0 or -ENOMEM. */
+/* Begins to read a window at offset, of a slot's length when there is no run for a longer one. 0 or -ENOMEM. */
 static int window_start(struct open_file *file, uint64_t offset, uint32_t length)
 {
         struct redirector *r = file->redirector;
         struct window *w = calloc(1, sizeof(*w));
+        uint32_t slot = SMB_NO_SLOT;
 
         if (!w)
                 return -ENOMEM;
+        if (length > SMB_SLOT_DATA_BYTES)
+                slot = take_run(r, length);
+        if (length > SMB_SLOT_DATA_BYTES && slot == SMB_NO_SLOT)
+                length = SMB_SLOT_DATA_BYTES;
         w->file = file;
         w->offset = offset;
         w->length = length;
-        w->asked_usec = redirector_now(r);
         w->request = (struct smb_request){
-                .op = SMB_OP_READ, .file = file->smb, .offset = offset, .length = length, .slot = SMB_NO_SLOT,
+                .op = SMB_OP_READ, .file = file->smb, .offset = offset, .length = length, .slot = slot,
                 .done = window_done, .userdata = r,
         };
         TAILQ_INSERT_TAIL(&file->stream.windows, w, entry);
         file->stream.n_windows++;
+        file->stream.n_under_way++;
         smb_pool_submit(r->pool, &w->request);
         return 0;
+}
+
+static bool window_has(const struct window *w, uint64_t offset)
+{
+        return offset >= w->offset && offset - w->offset < w->length;
 }
 
 static struct window *window_at(struct open_file *file, uint64_t offset)
@@ -116,7 +141,7 @@ static struct window *window_at(struct open_file *file, uint64_t offset)
         struct window *w;
 
         TAILQ_FOREACH(w, &file->stream.windows, entry)
-                if (offset >= w->offset && offset - w->offset < w->length)
+                if (window_has(w, offset))
                         return w;
         return NULL;
 }
@@ -146,7 +171,6 @@ void stream_take_beginning(struct open_file *file, struct smb_request *open)
                 .request = { .op = SMB_OP_READ, .slot = open->slot, .length = open->length, .reply_length = open->reply_length },
                 .file = file, .length = whole ? open->length : open->reply_length, .ready = true, .ready_usec = redirector_now(r),
         };
-        w->asked_usec = w->ready_usec;
         open->slot = SMB_NO_SLOT;
         TAILQ_INSERT_TAIL(&file->stream.windows, w, entry);
         file->stream.n_windows++;
@@ -201,6 +225,24 @@ static void account(struct open_file *file, uint64_t begin, uint64_t end)
         }
 }
 
+/* Lets go of what had lain there for too long when op came. */
+static void drop_old(struct open_file *file, const struct op *op)
+{
+        uint64_t now_usec = redirector_now(op->redirector);
+        struct window *w, *next;
+        bool too_far = false;
+
+        for (w = TAILQ_FIRST(&file->stream.windows); w; w = next) {
+                next = TAILQ_NEXT(w, entry);
+                if (w->ready && w->ready_usec < op->arrived_usec && now_usec - w->ready_usec > WINDOW_LIFE_USEC) {
+                        too_far = too_far || window_has(w, op->offset);
+                        window_drop(w);
+                }
+        }
+        if (too_far)
+                pace_too_far(&file->stream.pace);
+}
+
 enum served { SERVED, MUST_WAIT };
 
 /* Answers op if all of its data (up to the end of the file) are there; else ret_missing is the first offset that no window is
@@ -215,15 +257,11 @@ static enum served try_serve(struct op *op, uint64_t *ret_missing)
         int n = 0;
 
         *ret_missing = UINT64_MAX;
+        drop_old(file, op);
         while (at < end && n < IOV_MAX_READ) {
                 struct window *w = window_at(file, at);
                 uint64_t skip, valid;
 
-                if (w && w->ready && w->ready_usec < op->arrived_usec &&
-                    redirector_now(r) - w->ready_usec > WINDOW_LIFE_USEC) {
-                        window_drop(w);
-                        w = NULL;
-                }
                 if (!w) {
                         *ret_missing = at;
                         return MUST_WAIT;
@@ -261,42 +299,60 @@ static enum served try_serve(struct op *op, uint64_t *ret_missing)
 
 /* ---- reading ahead ---- */
 
-static void read_ahead(struct open_file *file)
+/* The first byte from offset on that no window has, or is being read for; behind so many windows. */
+static uint64_t end_of_windows(struct open_file *file, uint64_t offset, unsigned *ret_n)
 {
-        struct stream *stream = &file->stream;
-        const struct window *last = TAILQ_LAST(&stream->windows, window_list);
-        uint64_t at = last ? last->offset + last->length : stream->next;
+        const struct window *w;
+        unsigned n = 0;
 
-        if (stream->window_bytes == 0 || at < stream->next)
-                return;
-        while (stream->n_windows < AHEAD_MAX && at < file->node->size_bytes &&
-               smb_pool_arena(file->redirector->pool)->n_free > SPARE_SLOTS) {
-                uint64_t left = file->node->size_bytes - at;
-                uint32_t length;
+        for (; (w = window_at(file, offset)); n++)
+                offset = w->offset + w->length;
+        *ret_n = n;
+        return offset;
+}
 
-                if (stream->window_bytes > stream->window_max_bytes)
-                        stream->window_bytes = stream->window_max_bytes;
-                length = left < stream->window_bytes ? (uint32_t) left : stream->window_bytes;
-                if (window_start(file, at, length) < 0)
+static bool may_start(const struct open_file *file)
+{
+        return file->stream.n_windows < WINDOWS_MAX && smb_pool_arena(file->redirector->pool)->n_free > SPARE_SLOTS;
+}
+
+static void read_pieces_ahead(struct open_file *file)
+{
+        const struct stream *stream = &file->stream;
+        uint64_t at;
+        uint32_t length;
+
+        for (unsigned i = 1; i <= PIECES_AHEAD && pace_piece(&stream->pace, i, &at, &length); i++) {
+                if (at >= file->node->size_bytes || !may_start(file))
                         return;
-                at += length;
-                if (stream->window_bytes < stream->window_max_bytes)
-                        stream->window_bytes *= 2;
+                if (length > file->node->size_bytes - at)
+                        length = (uint32_t) (file->node->size_bytes - at);
+                if (!window_at(file, at) && window_start(file, at, length) < 0)
+                        return;
         }
 }
 
-/* Sees whether op goes on where the last one ended. The kernel's own read-ahead may bring neighbours out of order. */
-static void follow(struct stream *stream, uint64_t offset, uint32_t size)
+static void read_ahead(struct open_file *file)
 {
-        bool sequential = offset == stream->next || (stream->window_bytes != 0 && offset < stream->next + WINDOW_MAX_BYTES &&
-                                                     offset + WINDOW_MAX_BYTES > stream->next);
+        struct stream *stream = &file->stream;
 
-        if (!sequential)
-                stream->window_bytes = 0;
-        else if (stream->window_bytes == 0)
-                stream->window_bytes = size > WINDOW_MIN_BYTES ? size : WINDOW_MIN_BYTES;
-        if (!sequential || offset + size > stream->next)
-                stream->next = offset + size;
+        if (stream->pace.window_bytes == 0) {
+                read_pieces_ahead(file);
+                return;
+        }
+        while (stream->n_under_way < UNDER_WAY_MAX && may_start(file)) {
+                unsigned n;
+                uint64_t at = end_of_windows(file, stream->pace.next, &n);
+                uint32_t length = pace_window(&stream->pace, at - stream->pace.next);
+
+                if (length == 0 || n >= AHEAD_MAX || at >= file->node->size_bytes)
+                        return;
+                if (length > file->node->size_bytes - at)
+                        length = (uint32_t) (file->node->size_bytes - at);
+                if (window_start(file, at, length) < 0)
+                        return;
+                pace_began(&stream->pace);
+        }
 }
 
 /* Starts what op needs and nobody is reading yet. */
@@ -304,13 +360,13 @@ static int start_missing(struct op *op, uint64_t missing)
 {
         struct open_file *file = op->file;
         uint64_t end = op->offset + op->size;
-        uint32_t length = (uint32_t) (end - missing);
+        uint32_t length = (uint32_t) (end - missing), ahead = pace_window(&file->stream.pace, 0);
 
-        if (file->stream.window_bytes > length && missing < file->node->size_bytes) {
+        if (ahead > length && missing < file->node->size_bytes) {
                 uint64_t left = file->node->size_bytes - missing;
 
                 if (left > length)
-                        length = left < file->stream.window_bytes ? (uint32_t) left : file->stream.window_bytes;
+                        length = left < ahead ? (uint32_t) left : ahead;
         }
         return window_start(file, missing, length);
 }
@@ -322,7 +378,7 @@ void stream_read(struct op *op)
 
         if (file->reads_waiting++ == 0)
                 TAILQ_INSERT_TAIL(&file->redirector->reading, file, reading);
-        follow(&file->stream, op->offset, op->size);
+        pace_follow(&file->stream.pace, op->offset, op->size);
         if (try_serve(op, &missing) == MUST_WAIT) {
                 if (missing != UINT64_MAX && start_missing(op, missing) < 0) {
                         answer_error(op, -ENOMEM);

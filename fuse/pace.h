@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FUSE_PACE_H
+#define FUSE_PACE_H
+
+/*
+ * How a file is being read, and so what of it should be read ahead: in order, in pieces at equal distances, or anyhow. Only looks
+ * at numbers; stream.c does the reading.
+ *
+ * The size of the windows ahead follows from what the earlier ones took. They double from one to the next up to a slot's, where the
+ * time on the line is nothing beside the server's. Where it is what counts they grow further, as long as the reader waits for
+ * them: libsmbclient has several requests on the line within one call only.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fuse/smb/protocol.h"
+
+#define WINDOW_MIN_BYTES (128u << 10)
+#define WINDOW_NEAR_BYTES SMB_SLOT_DATA_BYTES /* at most, but on a long line */
+#define WINDOW_FAR_BYTES SMB_READ_MAX_BYTES
+
+struct pace {
+        uint64_t next;         /* where reading in order would go on */
+        uint32_t window_bytes; /* size of the next window ahead; 0: not reading in order */
+        uint32_t max_bytes;    /* of a window: what has shown to be of use, */
+        uint32_t top_bytes;    /* and never more than this */
+        unsigned n_waits;      /* windows in a row that a READ had to wait for */
+        uint64_t round_usec;   /* the shortest time that a window took: about a round trip; UINT64_MAX: none yet */
+        uint64_t piece;        /* where the last READ began that did not go on where another one had ended, */
+        uint32_t piece_bytes;  /* how much was read from the one before on, */
+        uint64_t stride_bytes; /* and how far that one was ahead; 0: it was not */
+        unsigned n_strides;    /* so far in a row */
+};
+
+void pace_init(struct pace *pace);
+
+/* A READ has come. */
+void pace_follow(struct pace *pace, uint64_t offset, uint32_t size);
+
+/* A window of bytes took usec; waited: a READ had to wait for it. */
+void pace_took(struct pace *pace, uint32_t bytes, uint64_t usec, bool waited);
+
+/* What had been read ahead was asked for when it was too old. */
+void pace_too_far(struct pace *pace);
+
+/* A long window could not be read as a whole. */
+void pace_no_long(struct pace *pace);
+
+/* The size of the next window ahead, ahead_bytes behind where the reader is; 0: none yet. */
+uint32_t pace_window(const struct pace *pace, uint64_t ahead_bytes);
+
+/* It was begun. */
+void pace_began(struct pace *pace);
+
+/* The i-th piece ahead (from 1 on) of a file that is read at equal distances. False: it is not. */
+bool pace_piece(const struct pace *pace, unsigned i, uint64_t *ret_offset, uint32_t *ret_bytes);
+
+#endif

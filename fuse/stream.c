@@ -71,12 +71,27 @@ static void drop_all(struct open_file *file)
         file->stream.pace.window_bytes = 0;
 }
 
-/* The slots of a long window, or SMB_NO_SLOT: others need some, too. */
+/* How long a window may be: who shares the line and its slots with others has to leave them some. */
+static uint32_t longest_window(const struct open_file *file)
+{
+        struct redirector *r = file->redirector;
+        uint32_t n = 1 + !TAILQ_EMPTY(&r->behinds), longest;
+        struct open_file *other;
+
+        TAILQ_FOREACH(other, &r->reading, reading)
+                n += other != file;
+        longest = WINDOW_FAR_BYTES / n;
+        return longest < 2 * SMB_SLOT_DATA_BYTES ? SMB_SLOT_DATA_BYTES : longest;
+}
+
+/* The slots of a window, if it is a long one and there is such a run; or SMB_NO_SLOT. */
 static uint32_t take_run(struct redirector *r, uint32_t length)
 {
         struct arena *arena = smb_pool_arena(r->pool);
 
-        return arena->n_free < length / SMB_SLOT_DATA_BYTES + SPARE_SLOTS ? SMB_NO_SLOT : arena_take_run(arena, length);
+        if (length <= SMB_SLOT_DATA_BYTES || arena->n_free < length / SMB_SLOT_DATA_BYTES + SPARE_SLOTS)
+                return SMB_NO_SLOT;
+        return arena_take_run(arena, length);
 }
 
 static void serve_waiting(struct open_file *file);
@@ -104,17 +119,18 @@ static void window_done(struct smb_request *request)
         serve_waiting(file);
 }
 
-/* Begins to read a window at offset, of a slot's length when there is no run for a longer one. 0 or -ENOMEM. */
+/* Begins to read a window at offset; a long one may turn out shorter. 0 or -ENOMEM. */
 static int window_start(struct open_file *file, uint64_t offset, uint32_t length)
 {
         struct redirector *r = file->redirector;
         struct window *w = calloc(1, sizeof(*w));
-        uint32_t slot = SMB_NO_SLOT;
+        uint32_t slot;
 
         if (!w)
                 return -ENOMEM;
-        if (length > SMB_SLOT_DATA_BYTES)
-                slot = take_run(r, length);
+        if (length > SMB_SLOT_DATA_BYTES && length > longest_window(file))
+                length = longest_window(file);
+        slot = take_run(r, length);
         if (length > SMB_SLOT_DATA_BYTES && slot == SMB_NO_SLOT)
                 length = SMB_SLOT_DATA_BYTES;
         w->file = file;

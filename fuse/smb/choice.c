@@ -207,7 +207,7 @@ bool choice_take_over(struct smb_link *link)
 
 /* ---- files ---- */
 
-/* Whether the worker for names opens a file: it has nothing to do, and those for files have ended, unused. The others will be there
+/* Whether the worker for names opens a file: it does nothing that takes long, and those for files have ended, unused. The others will be there
  * for the next one. */
 static bool names_worker_opens(struct smb_pool *pool)
 {
@@ -216,8 +216,8 @@ static bool names_worker_opens(struct smb_pool *pool)
         for (unsigned i = 1; i < pool->n_links; i++)
                 if (pool->links[i].state == LINK_UP)
                         return false;
-        return pool->n_links > 1 && pool->links[1].ended_idle && names->state == LINK_UP && names->n_requests == 0 &&
-               names->n_files < pool->config.worker_files;
+        return pool->n_links > 1 && pool->links[1].ended_idle && names->state == LINK_UP &&
+               names->n_requests == names->n_closes && names->n_files < pool->config.worker_files;
 }
 
 /* What an open has to wait for at a worker, the least first: nothing, the end of closes, the worker's own start, what others do. */

@@ -6,8 +6,8 @@
 #include "fuse/smb/link.h"
 #include "fuse/smb/request.h"
 
-#define DEPTH 4u      /* handed over at once: enough to keep a worker busy, few enough to let urgent ones pass, */
-#define BULK_DEPTH 2u /* and of large transfers, where the worker has several files */
+#define DEPTH 4u                    /* handed over at once: enough to keep a worker busy, few enough to let urgent ones pass, */
+#define BULK_AHEAD_BYTES (2u << 20) /* and so much of large transfers, or one that is larger, where the worker has several files */
 #define BULK_BYTES (256u << 10)
 
 /* What remembers when the like of request was last handed over. */
@@ -50,14 +50,15 @@ static struct smb_request *longest_waiting(struct smb_link *link, bool without_s
 static bool has_room_for(const struct smb_link *link, const struct smb_request *next)
 {
         const struct smb_request *request;
-        unsigned n_bulk = is_bulk(next);
+        uint64_t bulk_bytes = 0;
 
         TAILQ_FOREACH(request, &link->sent, queue) {
                 if (request_is_long(request))
                         return false;
-                n_bulk += is_bulk(request);
+                bulk_bytes += is_bulk(request) ? request->length : 0;
         }
-        return link->n_under_way < DEPTH && (n_bulk <= BULK_DEPTH || !is_bulk(next) || link->n_files <= 1);
+        return link->n_under_way < DEPTH &&
+               (bulk_bytes == 0 || bulk_bytes + next->length <= BULK_AHEAD_BYTES || !is_bulk(next) || link->n_files <= 1);
 }
 
 struct smb_request *turn_next(struct smb_link *link)

@@ -179,6 +179,15 @@ struct redirector {
         TAILQ_HEAD(, snapshot) snapshots;
         sd_event_source *snapshot_source; /* lets go of those that are too old */
         uint64_t lookup_usec;       /* what one at the server takes; 0: not known */
+        struct {
+                struct node *node;      /* referred to; NULL: none */
+                struct op *asking;      /* the question that is under way; NULL: it is answered */
+                struct op_list waiting; /* for it */
+                struct smb_attr attr;
+                uint32_t attr_changes;  /* the node's when it was asked for, */
+                uint64_t asked_usec;    /* and when that was */
+                uint64_t made_ino, made_usec; /* in which directory something was made last, and when */
+        } ahead;
         struct op_list ops;
         struct op_list parked;      /* opens that arrived while frozen */
         struct op_list close_waiters;
@@ -369,6 +378,15 @@ void snapshot_name_changed(struct node *dir, const char *name);
 void snapshot_attr_changed(struct node *node);
 
 void snapshots_forget(struct redirector *r); /* and the directories that show them */
+
+/* ---- ahead.c: attributes that the kernel is going to ask for ---- */
+
+/* In dir a name was just made, and the program told. */
+void ahead_made(struct redirector *r, struct node *dir);
+
+/* Whether op, a look at a node's attributes, is answered by what was asked for: by *ret_attr, or (NULL) when it has come: then it
+ * begins anew. */
+bool ahead_answers(struct op *op, const struct smb_attr **ret_attr);
 
 /* ---- change.c: deleting and renaming what is open, and replacing ---- */
 

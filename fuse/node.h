@@ -43,6 +43,7 @@ struct node {
         uint64_t seen_usec;   /* and when that was */
         struct folder *folder; /* a directory: what is known of its listings (snapshot.c); NULL: nothing */
         uint64_t changed_usec; /* when it was last changed from here; 0: not */
+        uint32_t attr_changes; /* counts what was done from here that its attributes may show */
         bool mtime_pinned;    /* set explicitly while it is open for writing: the server's close would overwrite it */
         struct smb_time pinned_mtime;
         size_t unsettled;     /* open files that were written to: the server's modification time is not what it will be */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,10 +90,10 @@ static void looked_up(struct smb_request *request)
                 op_fail(op, request->error);
 }
 
-/* While a name is being changed, nothing is answered before. */
+/* While a name is being changed, nothing is answered before. Of one that may be too long only the server knows what to say. */
 static enum catalog_found find_here(struct op *op, struct node *dir, const char *name, struct smb_attr *ret_attr)
 {
-        return op->redirector->change || !op->fuse ? CATALOG_UNKNOWN : snapshot_find(op, dir, name, ret_attr);
+        return op->redirector->change || !op->fuse || strlen(name) > NAME_MAX ? CATALOG_UNKNOWN : snapshot_find(op, dir, name, ret_attr);
 }
 
 static void start_lookup(struct op *op)
@@ -162,6 +163,8 @@ static void start_getattr(struct op *op)
                                       : file_known_attr(op->redirector, node, &op->seen_usec);
         struct smb_attr listed;
 
+        if (!attr && ahead_answers(op, &attr) && !attr)
+                return; /* soon */
         if (!attr && node->linked && node->parent && find_here(op, node->parent, node->name, &listed) == CATALOG_PRESENT)
                 attr = &listed;
         if (attr) {

@@ -312,7 +312,8 @@ static void created(struct smb_request *request)
         if (fuse_reply_create(fuse, &entry, &info) != 0) {
                 file_close(file);
                 node_forget(&r->nodes, entry.ino, 1);
-        }
+        } else if (request->created)
+                ahead_made(r, op->node);
         op_free(op);
 }
 

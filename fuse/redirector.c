@@ -216,6 +216,7 @@ static struct redirector *redirector_new(struct connection *c)
         TAILQ_INIT(&r->dirs);
         TAILQ_INIT(&r->snapshots);
         TAILQ_INIT(&r->ops);
+        TAILQ_INIT(&r->ahead.waiting);
         TAILQ_INIT(&r->parked);
         TAILQ_INIT(&r->close_waiters);
         TAILQ_INIT(&r->change_waiters);

@@ -352,6 +352,7 @@ static void doubt(struct node *dir, const char *name, bool changes_names)
 
 void snapshot_attr_changed(struct node *node)
 {
+        node->attr_changes++;
         if (node->linked && node->parent)
                 doubt(node->parent, node->name, false);
 }

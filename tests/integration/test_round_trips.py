@@ -129,3 +129,32 @@ def test_what_is_no_file_is_not_unlinked(line, wnet, server, mode):
     time.sleep(1.1)  # until it is seen here
     os.unlink(wnet.folder() / "g")
     assert sorted(os.listdir(server.data)) == sorted(["d", "f", *map(str, SIZES)])
+
+
+def test_a_directory_is_looked_at_ahead(line, wnet):
+    """Where one name is made behind the other, nobody waits for the directory's attributes, for which the kernel asks each time."""
+    folder = wnet.folder() / "d"
+    folder.mkdir()
+
+    def make(name):
+        (folder / name).touch()
+        settle(line)
+        return asked(line, lambda: os.stat(folder))
+
+    assert [] in [make(f"{i}") for i in range(5)]  # once at least it was not too old when it was looked at
+
+
+def test_what_was_asked_ahead_is_true(line, wnet, server):
+    folder = wnet.folder() / "d"
+    folder.mkdir()
+    changes = [lambda: (folder / "other").mkdir(), lambda: os.unlink(folder / "b"), lambda: os.utime(folder, (1e9, 1e9)),
+               lambda: os.rename(folder / "a", folder / "new"), lambda: os.rename(folder / "new", wnet.folder() / "new"),
+               lambda: os.rmdir(folder / "other"), lambda: (folder / "c").touch()]
+    for change in changes:
+        for name in "ab":
+            (folder / name).touch()
+            assert os.stat(folder).st_mtime_ns // 1000 == os.stat(server.data / "d").st_mtime_ns // 1000
+            (folder / name).unlink()
+            (folder / name).touch()
+        change()
+        assert os.stat(folder).st_mtime_ns // 1000 == os.stat(server.data / "d").st_mtime_ns // 1000

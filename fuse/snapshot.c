@@ -371,6 +371,14 @@ static bool is_unsettled(const struct node *node)
         return node->behind || node->writers > 0 || node->unsettled > 0 || node->closing > 0;
 }
 
+/* Whether something newer was seen of it since. */
+static bool is_behind(const struct snapshot *s, const struct node *node, const struct smb_attr *attr)
+{
+        return node->seen_usec > s->asked_usec &&
+               ((!node->directory && node->size_bytes != attr->size_bytes) || node->mtime.sec != attr->mtime.sec ||
+                node->mtime.nsec != attr->mtime.nsec);
+}
+
 /* A directory that takes long to read is read for long, too. */
 uint64_t snapshot_life_usec(const struct snapshot *s)
 {
@@ -384,7 +392,7 @@ uint64_t snapshot_life_usec(const struct snapshot *s)
 
 bool snapshot_believes(const struct snapshot *s, const struct catalog_entry *entry, const struct node *known)
 {
-        return !(known && is_unsettled(known)) && !(entry->attr.dos & ATTR_REPARSE_POINT) &&
+        return !(known && (is_unsettled(known) || is_behind(s, known, &entry->attr))) && !(entry->attr.dos & ATTR_REPARSE_POINT) &&
                !catalog_doubts(&s->catalog, catalog_name(&s->catalog, entry));
 }
 
@@ -448,11 +456,6 @@ static void note_hit(struct snapshot *s)
                 list_if_cheaper(s->redirector, s->node, s->hits);
 }
 
-static bool is_same(const struct node *known, const struct smb_attr *attr)
-{
-        return (known->directory || known->size_bytes == attr->size_bytes) && known->mtime.sec == attr->mtime.sec && known->mtime.nsec == attr->mtime.nsec;
-}
-
 /* What s says. */
 static enum catalog_found look_into(struct snapshot *s, const char *name, const struct node *known, struct smb_attr *ret_attr)
 {
@@ -468,8 +471,8 @@ static enum catalog_found look_into(struct snapshot *s, const char *name, const 
         if (known && ((known->file_id != 0 && known->file_id != entry->attr.file_id) ||
                       known->directory != (bool) (entry->attr.dos & SMB_ATTR_DIRECTORY)))
                 return CATALOG_UNKNOWN; /* something else has the name now: let the server say so */
-        if (known && known->seen_usec > s->asked_usec && !is_same(known, &entry->attr))
-                return CATALOG_UNKNOWN; /* something newer has been seen since */
+        if (known && is_behind(s, known, &entry->attr))
+                return CATALOG_UNKNOWN;
         *ret_attr = entry->attr;
         return CATALOG_PRESENT;
 }

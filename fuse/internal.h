@@ -245,8 +245,9 @@ void op_reply_error(struct op *op, int error);
 /* The same, and frees. */
 void op_fail(struct op *op, int error);
 
-/* What to say of a node: that its name is gone means that the kernel's idea of it is out of date, and it looks it up anew. */
-int op_stale_error(int error);
+/* What to say of a node: that its name is gone means that the kernel's idea of it is out of date, and it looks it up anew:
+ * at the server, whatever has been listed. */
+int op_stale_error(const struct op *op, int error);
 
 /* Answers; both return whether the kernel took it (it does not when the request was interrupted). */
 bool op_reply_none(struct op *op);

@@ -107,9 +107,13 @@ void op_fail(struct op *op, int error)
         op_free(op);
 }
 
-int op_stale_error(int error)
+int op_stale_error(const struct op *op, int error)
 {
-        return error == -ENOENT ? -ESTALE : error;
+        if (error != -ENOENT)
+                return error;
+        if (op->node->linked && op->node->parent)
+                snapshot_name_changed(op->node->parent, op->node->name);
+        return -ESTALE;
 }
 
 bool op_reply_none(struct op *op)

@@ -148,7 +148,7 @@ static void got_attr(struct smb_request *request)
 
         snapshot_note_lookup(op);
         if (request->error < 0) {
-                op_fail(op, op_stale_error(request->error));
+                op_fail(op, op_stale_error(op, request->error));
                 return;
         }
         op_reply_attr(op, op->node, &request->attr);

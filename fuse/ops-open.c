@@ -135,7 +135,7 @@ static void looked_for(struct smb_request *request)
         } else if (request->error == 0)
                 op_fail(op, -ENFILE);
         else /* of a file that the kernel knows: it looks the name up anew, and creates it where that was asked for */
-                op_fail(op, op->name ? op->error : op_stale_error(op->error));
+                op_fail(op, op->name ? op->error : op_stale_error(op, op->error));
 }
 
 /* The server did not open what path names, or did not make something in it, and says that there is no such thing. It says so, too,
@@ -199,7 +199,7 @@ static void opened(struct smb_request *request)
         }
         if (request->error < 0) {
                 file_free(file);
-                op_fail(op, op_stale_error(request->error));
+                op_fail(op, op_stale_error(op, request->error));
                 return;
         }
         if (op->flags & O_TRUNC) {

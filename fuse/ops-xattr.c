@@ -100,7 +100,7 @@ static bool note_attr(struct op *op)
         struct stat st;
 
         if (op->request.error < 0) {
-                op_fail(op, op_stale_error(op->request.error));
+                op_fail(op, op_stale_error(op, op->request.error));
                 return false;
         }
         fill_stat(op->redirector, op->node, &op->request.attr, &st);
@@ -192,7 +192,7 @@ static void set_done(struct smb_request *request)
         struct op *op = op_of(request);
 
         if (request->error < 0) {
-                op_fail(op, op_stale_error(request->error));
+                op_fail(op, op_stale_error(op, request->error));
                 return;
         }
         node_changed(op->redirector, op->node);

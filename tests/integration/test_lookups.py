@@ -168,3 +168,16 @@ def test_what_is_opened_shows_what_was_closed_elsewhere(line, d, server):
             with opened(d / f"f{n}", "rb") as f:
                 assert f.read() == b"closed" * 2000
             assert os.stat(d / f"f{n}").st_size == 12_000
+
+
+def test_what_another_machine_has_deleted(line, d, server):
+    """Whatever a listing says of it: opening it for reading is ENOENT, for writing makes it anew."""
+    with hammering(d):
+        for n in range(30):
+            os.stat(d / f"f{n}")
+            os.unlink(server.data / "d" / f"f{n}")
+            if n % 2:
+                (d / f"f{n}").write_text("anew")
+                assert (server.data / "d" / f"f{n}").read_text() == "anew"
+            else:
+                assert error_name(error_of(lambda n=n: (d / f"f{n}").read_bytes())) == "ENOENT"

@@ -78,6 +78,7 @@ static void change_free(struct change *c)
         for (size_t i = 0; i < c->n_pieces; i++)
                 free(c->pieces[i]);
         forget_files(c);
+        free(c->target);
         free(c->parked);
         free(c);
 }
@@ -320,6 +321,8 @@ static int find_paths(struct op *op)
         free(TAKE_PTR(op->request.path));
         free(TAKE_PTR(op->request.path2));
         r = node_path(op->node, op->name, &op->request.path);
+        if (r == 0)
+                r = spelling_own(op);
         return r == 0 && op->new_name ? node_path(op->new_parent, op->new_name, &op->request.path2) : r;
 }
 

@@ -14,6 +14,7 @@ struct change {
         struct smb_request request; /* the step that is under way */
         struct smb_file **files;    /* held */
         size_t n_files, n_to_close;
+        char *target;               /* of a rename: the path of what has the new name, in that node's own spelling */
         char *parked;               /* where the target is moved to, or what is deleted; NULL: nowhere (yet) */
         char *pieces[PARKED_PIECES_MAX]; /* the folders that tell its path, if need be; */
         size_t n_pieces, n_pieces_made;  /* so many are there */

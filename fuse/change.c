@@ -95,7 +95,7 @@ static bool park_again(struct change *c)
 static bool target_is_open(const struct change *c)
 {
         for (size_t i = 0; i < c->n_files; i++)
-                if (strcmp(c->files[i]->path, c->op->request.path2) == 0)
+                if (strcmp(c->files[i]->path, c->target) == 0)
                         return true;
         return false;
 }
@@ -162,7 +162,7 @@ static void park_made(struct smb_request *request)
 /* The next step of it. */
 static void park_target(struct change *c)
 {
-        char *replaced = change_is_rename(c) ? c->op->request.path2 : NULL;
+        char *replaced = c->target;
 
         if (!c->parked && park_plan(c->redirector, replaced, &c->parked, c->pieces, &c->n_pieces) < 0)
                 change_finish(c, -ENOMEM);
@@ -263,17 +263,33 @@ static bool in_the_way(const struct change *c, const struct open_file *file)
         if (!file->smb || file->smb->hold)
                 return false;
         return path_behind(file->smb->path, op->request.path) ||
-               (change_is_rename(c) && strcmp(file->smb->path, op->request.path2) == 0);
+               (c->target && strcmp(file->smb->path, c->target) == 0);
+}
+
+/* 0 or a negative errno. */
+static int find_target(struct change *c)
+{
+        const struct op *op = c->op;
+        const struct node *target;
+
+        free(TAKE_PTR(c->target));
+        if (!change_is_rename(c))
+                return 0;
+        target = node_child(&c->redirector->nodes, op->new_parent, op->new_name);
+        return target ? node_path(target, NULL, &c->target) : node_path(op->new_parent, op->new_name, &c->target);
 }
 
 void change_hold(struct change *c)
 {
         struct redirector *r = c->redirector;
         struct open_file *file;
+        int error = find_target(c);
 
         assert(!r->change);
         r->change = c;
         c->n_to_close = 1;
+        if (error < 0 && !c->repairs)
+                c->error = error;
         TAILQ_FOREACH(file, &r->files, entry) {
                 struct smb_file **grown;
 

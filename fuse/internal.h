@@ -28,6 +28,7 @@
 #define ATTR_TIMEOUT_SEC 1.0  /* how long the kernel may answer from what it knows */
 #define ATTR_TIMEOUT_USEC ((uint64_t) (ATTR_TIMEOUT_SEC * 1000000))
 #define MAX_TRANSFER_BYTES SMB_SLOT_DATA_BYTES
+#define SENT_BACK_MAX 32u
 
 struct redirector;
 struct printer;
@@ -51,6 +52,7 @@ struct op {
         void (*start)(struct op *op); /* for an op that waits before it begins */
         struct node *node;          /* referred to */
         struct node *new_parent;    /* RENAME; referred to */
+        struct node *asked, *new_asked; /* these two as the kernel calls them: maybe by another spelling; referred to */
         char *name, *new_name;
         struct open_file *file;
         struct open_dir *dir;
@@ -64,9 +66,19 @@ struct op {
         struct node *wait_node;     /* a mutation waits for this node's closes, */
         uint64_t wait_close;        /* or for all closes up to this number */
         bool after_all_closes;
+        struct node *other;         /* LOOKUP: what may have this name by another spelling; referred to. */
+        bool spelt;                 /* That was found out */
+        uint64_t wait_usec;         /* a change through another spelling waits until then */
 };
 
 TAILQ_HEAD(op_list, op);
+
+/* A thread that was sent back to look a name up once more. */
+struct sent_back {
+        uint64_t ino; /* the spelling; 0: any */
+        pid_t pid;
+        uint64_t usec; /* when; 0: none */
+};
 
 /* One piece of a file's contents, read or being read. */
 struct window {
@@ -140,6 +152,7 @@ struct open_dir {
         char *path;
         struct snapshot *snapshot;  /* that it shows; */
         bool used;                  /* not only from its beginning */
+        bool spelt;                 /* it was opened by another spelling than the node's */
         struct op *opening;         /* the OPENDIR, until it is answered */
         struct op_list waiting;     /* READDIRs */
 };
@@ -191,6 +204,11 @@ struct redirector {
         struct op_list ops;
         struct op_list parked;      /* opens that arrived while frozen */
         struct op_list close_waiters;
+        struct op_list spelling_waiters; /* until the kernel has forgotten what it was told by another spelling */
+        sd_event_source *spelling_source;
+        struct sent_back sent_back[SENT_BACK_MAX]; /* the next one goes to next_sent_back */
+        unsigned next_sent_back;
+        struct absent *absent;      /* names that the kernel may take for free */
         struct window_list recent_windows;
         TAILQ_HEAD(, behind) behinds; /* files with data that the server does not have yet */
         sd_event_source *behind_source; /* sends them soon */
@@ -313,6 +331,7 @@ void name_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const 
 void name_mknod(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, dev_t device);
 /* Answers with the child op->name, which the server has just shown; frees. */
 void name_reply_entry(struct op *op, const struct smb_attr *attr);
+void name_look_up(struct op *op); /* once more */
 void name_statfs(fuse_req_t fuse, fuse_ino_t ino);
 
 void xattr_get(fuse_req_t fuse, fuse_ino_t ino, const char *name, size_t size);
@@ -388,6 +407,46 @@ void ahead_made(struct redirector *r, struct node *dir);
 /* Whether op, a look at a node's attributes, is answered by what was asked for: by *ret_attr, or (NULL) when it has come: then it
  * begins anew. */
 bool ahead_answers(struct op *op, const struct smb_attr **ret_attr);
+
+/* ---- spelling.c: names that differ in case, on servers that fold it ---- */
+
+/* Answers a LOOKUP for which the server has shown op->request.attr, when it is known whether the name is another spelling of what
+ * is known already. */
+void spelling_answer(struct op *op);
+
+/* The server has made op->name: what was known by it is something else, or gone. */
+void spelling_made(struct op *op);
+
+/* Fills in how the kernel calls node, which it asked for as op->name in op->asked, and for how long. Returns the node or spelling that
+ * has the number, or NULL without memory; the caller refers to it at once. node->directory is right. */
+struct node *spelling_entry(struct op *op, struct node *node, struct fuse_entry_param *entry);
+
+/* The same of op->name, which is not there. */
+double spelling_absent_timeout(struct op *op);
+
+/* Whether the kernel may answer from what it is told of node for so many seconds, which is remembered: returns these, or 0. */
+double spelling_timeout(struct redirector *r, struct node *node, double seconds);
+
+/* Whether name in directory may be another spelling of something that is known. */
+bool spelling_possible(struct redirector *r, const struct node *directory, const char *name);
+
+/* In the place of op_ready(), for changes: whether op may go on, with the path that the node itself has, whatever it is called by. What
+ * makes something (op->mode is not 0) has the path that was asked for. It waits as long as the kernel may answer from what it was told
+ * by another spelling than op's. */
+bool spelling_ready(struct op *op);
+
+/* Gives op->request.path, which is op->name's, the node's own spelling. 0 or a negative errno. */
+int spelling_own(struct op *op);
+
+/* What is opened or changed by another spelling is opened or changed by the node's own number: the caller is answered with ESTALE, and
+ * the kernel looks the name up again. Returns whether it was. */
+bool spelling_sends_back(struct redirector *r, fuse_req_t fuse, fuse_ino_t ino);
+
+/* The same, where it is not known yet which one it is. The caller answers. */
+void spelling_send_back(struct redirector *r, fuse_req_t fuse);
+
+int spelling_init(struct redirector *r); /* 0 or -ENOMEM */
+void spelling_done(struct redirector *r);
 
 /* ---- change.c: deleting and renaming what is open, and replacing ---- */
 

@@ -25,10 +25,6 @@ static uint64_t hash_text(uint64_t hash, const char *text)
         return hash;
 }
 
-static uint64_t hash_name(uint64_t parent_ino, const char *name)
-{
-        return hash_text((FNV_OFFSET ^ parent_ino) * FNV_PRIME, name);
-}
 
 static struct node **ino_bucket(struct node_table *table, uint64_t ino)
 {
@@ -37,7 +33,7 @@ static struct node **ino_bucket(struct node_table *table, uint64_t ino)
 
 static struct node **name_bucket(struct node_table *table, uint64_t parent_ino, const char *name)
 {
-        uint64_t hash = hash_name(parent_ino, name);
+        uint64_t hash = fold_hash(table->fold, (FNV_OFFSET ^ parent_ino) * FNV_PRIME, name);
 
         return &table->by_name[(hash ^ hash >> 32) & (table->n_buckets - 1)];
 }
@@ -116,6 +112,7 @@ int node_table_init(struct node_table *table)
         struct node *root = calloc(1, sizeof(*root));
 
         *table = (struct node_table){
+                .fold = fold_new(),
                 .by_ino = calloc(BUCKETS_MIN, sizeof(struct node *)),
                 .by_name = calloc(BUCKETS_MIN, sizeof(struct node *)),
                 .modes = calloc(MODES, sizeof(struct node_mode)),
@@ -146,10 +143,12 @@ void node_table_done(struct node_table *table)
         free(table->by_ino);
         free(table->by_name);
         free(table->modes);
+        if (table->fold)
+                freelocale(table->fold);
         *table = (struct node_table){ 0 };
 }
 
-struct node *node_find(struct node_table *table, uint64_t ino)
+struct node *node_known(struct node_table *table, uint64_t ino)
 {
         struct node *node = find(table, ino);
 
@@ -157,18 +156,51 @@ struct node *node_find(struct node_table *table, uint64_t ino)
         return node;
 }
 
+struct node *node_meant(struct node *node)
+{
+        while (node->of)
+                node = node->of;
+        return node;
+}
+
+struct node *node_find(struct node_table *table, uint64_t ino)
+{
+        return node_meant(node_known(table, ino));
+}
+
 uint64_t node_shown_ino(const struct node *node)
 {
         return node->file_id != 0 ? node->file_id : node->ino;
 }
 
-struct node *node_child(struct node_table *table, struct node *parent, const char *name)
+struct node *node_named(struct node_table *table, const struct node *parent, const char *name)
 {
         struct node *node = *name_bucket(table, parent->ino, name);
 
         while (node && (node->parent != parent || strcmp(node->name, name) != 0))
                 node = node->next_by_name;
         return node;
+}
+
+struct node *node_child(struct node_table *table, struct node *parent, const char *name)
+{
+        struct node *node = node_named(table, parent, name);
+
+        return node ? node_meant(node) : NULL;
+}
+
+struct node *node_other_case(struct node_table *table, const struct node *parent, const char *name, uint64_t file_id)
+{
+        struct node *found = NULL;
+
+        for (struct node *node = *name_bucket(table, parent->ino, name); node; node = node->next_by_name) {
+                if (node->parent != parent || node->of || strcmp(node->name, name) == 0 || !fold_equal(table->fold, node->name, name))
+                        continue;
+                if (file_id != 0 && node->file_id == file_id)
+                        return node;
+                found = node;
+        }
+        return found;
 }
 
 static uint64_t hash_path(const struct node *parent)
@@ -216,13 +248,11 @@ static void forget_mode(struct node_table *table, const struct node *node)
 
 /* ---- nodes ---- */
 
-struct node *node_child_or_new(struct node_table *table, struct node *parent, const char *name)
+/* of: NULL, or what it is a spelling of. NULL: out of memory. */
+static struct node *node_new(struct node_table *table, struct node *parent, const char *name, struct node *of)
 {
-        struct node *node = node_child(table, parent, name);
+        struct node *node = calloc(1, sizeof(*node));
 
-        if (node)
-                return node;
-        node = calloc(1, sizeof(*node));
         if (node)
                 node->name = strdup(name);
         if (!node || !node->name) {
@@ -232,7 +262,12 @@ struct node *node_child_or_new(struct node_table *table, struct node *parent, co
         node->parent = node_ref(parent);
         node->linked = true;
         LIST_INIT(&node->files);
-        recall_mode(table, node);
+        LIST_INIT(&node->spellings);
+        if (of) {
+                node->of = node_ref(of);
+                LIST_INSERT_HEAD(&of->spellings, node, of_spellings);
+        } else
+                recall_mode(table, node);
         for (node->ino = hash_path(node); node->ino <= NODE_ROOT || find(table, node->ino); node->ino++)
                 ;
         if (table->n >= table->n_buckets)
@@ -241,6 +276,43 @@ struct node *node_child_or_new(struct node_table *table, struct node *parent, co
         insert_by_ino(table, node);
         insert_by_name(table, node);
         return node;
+}
+
+struct node *node_child_or_new(struct node_table *table, struct node *parent, const char *name)
+{
+        struct node *node = node_child(table, parent, name);
+
+        return node ? node : node_new(table, parent, name, NULL);
+}
+
+static struct node *spelling_of(struct node_table *table, struct node *parent, const char *name, struct node *of)
+{
+        struct node *known = node_named(table, parent, name);
+
+        if (known && known->of == of)
+                return known;
+        if (known)
+                node_unlink(table, known);
+        return node_new(table, parent, name, of);
+}
+
+struct node *node_spelling(struct node_table *table, struct node *directory, const char *name, struct node *node)
+{
+        struct node *parent = node_meant(directory), *known = node, *below;
+
+        assert(node->parent == parent);
+        if (strcmp(node->name, name) != 0)
+                known = spelling_of(table, parent, name, node);
+        if (!known || directory == parent || !node->directory) /* a file may have several folders, to the kernel */
+                return known;
+        node_ref(known);
+        below = spelling_of(table, directory, name, known);
+        if (below)
+                node_ref(below);
+        node_unref(table, known);
+        if (below)
+                below->refs--;
+        return below;
 }
 
 struct node *node_ref(struct node *node)
@@ -252,9 +324,12 @@ struct node *node_ref(struct node *node)
 static void free_if_unused(struct node_table *table, struct node *node)
 {
         while (node && node->refs == 0 && node->lookups == 0) {
-                struct node *parent = node->parent;
+                struct node *parent = node->parent, *of = node->of;
 
-                remember_mode(table, node);
+                if (of)
+                        LIST_REMOVE(node, of_spellings);
+                else
+                        remember_mode(table, node);
                 if (node->linked)
                         remove_by_name(table, node);
                 remove_by_ino(table, node);
@@ -263,6 +338,7 @@ static void free_if_unused(struct node_table *table, struct node *node)
                 free(node->parked);
                 free(node->folder);
                 free(node);
+                node_unref(table, of);
                 node = parent;
                 if (node)
                         node->refs--;
@@ -318,13 +394,23 @@ void node_forget_all(struct node_table *table)
                 }
 }
 
+static void unlink_spellings(struct node_table *table, struct node *node)
+{
+        struct node *spelling;
+
+        LIST_FOREACH(spelling, &node->spellings, of_spellings)
+                node_unlink(table, spelling);
+}
+
 void node_unlink(struct node_table *table, struct node *node)
 {
         if (!node->linked || !node->parent)
                 return;
-        forget_mode(table, node);
+        if (!node->of)
+                forget_mode(table, node);
         remove_by_name(table, node);
         node->linked = false;
+        unlink_spellings(table, node);
 }
 
 int node_rename(struct node_table *table, struct node *node, struct node *parent, const char *name)
@@ -340,6 +426,7 @@ int node_rename(struct node_table *table, struct node *node, struct node *parent
                 forget_mode(table, node);
                 remove_by_name(table, node);
         }
+        unlink_spellings(table, node);
         free(node->name);
         node->name = copy;
         node->parent = node_ref(parent);

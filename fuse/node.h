@@ -8,6 +8,10 @@
  *
  * The node's number is what the kernel calls it: made from the path at first sight, and changed when another living node has it
  * already. Programs see the server's number of the file as st_ino: it is the same for every name of a file, and the next time.
+ *
+ * To a server that folds case, names that differ in case alone are one, to the kernel they are not. So of one thing there is one
+ * node, which has the spelling that was seen first, and its other spellings are entries of their own in the table: a number, a name
+ * and what they mean (of). Whatever is done is done to the node: only what answers the kernel meets spellings (spelling.h).
  */
 
 #include <stdbool.h>
@@ -16,6 +20,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "fuse/fold.h"
 #include "fuse/smb/protocol.h"
 
 #define NODE_ROOT 1u
@@ -24,7 +29,15 @@ struct open_file;
 struct behind;
 struct folder;
 
+enum node_folds { FOLDS_UNKNOWN, FOLDS_NO, FOLDS_YES };
+
 struct node {
+        struct node *of;      /* this is only another spelling of that one, which may be one itself; referred to. NULL: a node */
+        LIST_HEAD(, node) spellings; /* of this one */
+        LIST_ENTRY(node) of_spellings;
+        uint64_t spelt_usec;  /* when it was last looked up by another spelling; 0: not */
+        uint64_t cached_usec; /* until when the kernel may answer from what it was told of it */
+        enum node_folds folds; /* a directory: whether names that differ in case are one to the server */
         uint64_t ino;
         uint64_t file_id;     /* the server's; 0: not known */
         struct node *parent;  /* NULL: the root */
@@ -63,7 +76,8 @@ struct node_mode {
 };
 
 struct node_table {
-        struct node **by_ino, **by_name;
+        locale_t fold;
+        struct node **by_ino, **by_name; /* all spellings of a name are in one bucket */
         size_t n_buckets; /* a power of two */
         size_t n;
         struct node *root;
@@ -77,14 +91,31 @@ void node_table_done(struct node_table *table); /* frees every node, whoever ref
 /* The node the kernel means. Asserts that there is one: the kernel never names a forgotten node. */
 struct node *node_find(struct node_table *table, uint64_t ino);
 
+/* The same as the kernel calls it: the node, or a spelling of it. */
+struct node *node_known(struct node_table *table, uint64_t ino);
+
+/* What a spelling means in the end: itself, when it is a node. */
+struct node *node_meant(struct node *node);
+
 /* What programs see as st_ino. */
 uint64_t node_shown_ino(const struct node *node);
 
-/* The linked child of that name that is known, or NULL. Takes no reference. */
+/* The linked child that is known by that name, or NULL. Takes no reference. */
 struct node *node_child(struct node_table *table, struct node *parent, const char *name);
 
 /* The same, made when it is not known. NULL: out of memory. The caller refers to it at once, by ref or lookup. */
 struct node *node_child_or_new(struct node_table *table, struct node *parent, const char *name);
+
+/* What is known by exactly that name, a node or a spelling, or NULL. */
+struct node *node_named(struct node_table *table, const struct node *parent, const char *name);
+
+/* A linked child whose name differs from name in case alone, as far as is known here; that with the server's number file_id, if there is
+ * one. NULL: none. */
+struct node *node_other_case(struct node_table *table, const struct node *parent, const char *name, uint64_t file_id);
+
+/* What the kernel calls node where it is called name in directory, which is node's parent or a spelling of that: the node, or a
+ * spelling of it, made when it is not known. NULL: out of memory. The caller refers to it at once. */
+struct node *node_spelling(struct node_table *table, struct node *directory, const char *name, struct node *node);
 
 struct node *node_ref(struct node *node);
 void node_unref(struct node_table *table, struct node *node); /* accepts NULL */
@@ -99,7 +130,7 @@ void node_drop_privileges(struct node *node);
 /* The kernel has forgotten everything: nodes that nothing refers to go. */
 void node_forget_all(struct node_table *table);
 
-/* Its name is no longer its own: deleted, or about to be replaced. */
+/* Its name is no longer its own, by any spelling: deleted, or about to be replaced. Of a spelling: that alone. */
 void node_unlink(struct node_table *table, struct node *node);
 
 /* Moves a node to another name, taking the place of what had it. 0 or -ENOMEM (then nothing has changed but the target's

@@ -67,6 +67,9 @@ void op_free(struct op *op)
                 op->node->unsettled--;
         node_unref(&r->nodes, op->node);
         node_unref(&r->nodes, op->new_parent);
+        node_unref(&r->nodes, op->asked);
+        node_unref(&r->nodes, op->new_asked);
+        node_unref(&r->nodes, op->other);
         node_unref(&r->nodes, op->wait_node);
         free(op->request.path);
         free(op->request.path2);
@@ -138,7 +141,7 @@ bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr
         fill_stat(op->redirector, node, attr, &st);
         if (op->seen_usec != 0)
                 node->seen_usec = op->seen_usec;
-        return fuse && fuse_reply_attr(fuse, &st, op_timeout_sec(op)) == 0;
+        return fuse && fuse_reply_attr(fuse, &st, op->asked == node ? spelling_timeout(op->redirector, node, op_timeout_sec(op)) : 0) == 0;
 }
 
 void op_begin(struct op *op, void (*start)(struct op *op))

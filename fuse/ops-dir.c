@@ -95,6 +95,7 @@ static struct open_dir *dir_new(struct op *op)
         }
         dir->redirector = r;
         dir->node = node_ref(op->node);
+        dir->spelt = op->asked != op->node;
         dir->opening = op;
         TAILQ_INIT(&dir->waiting);
         TAILQ_INSERT_TAIL(&r->dirs, dir, entry);
@@ -124,6 +125,7 @@ void dir_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
         if (!op)
                 return;
         op->node = node_ref(node_find(&r->nodes, ino));
+        op->asked = node_ref(node_known(&r->nodes, ino));
         op->opens = true;
         op_harmless(op);
         op_begin(op, start_opendir);
@@ -156,12 +158,12 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, size_t n, uint
         const struct catalog_entry *found = &s->catalog.entries[n];
         const char *name = catalog_name(&s->catalog, found);
         struct redirector *r = s->redirector;
-        struct fuse_entry_param entry = { .attr_timeout = (double) life_usec / 1e6, .entry_timeout = (double) life_usec / 1e6 };
+        struct fuse_entry_param entry = { 0 };
         off_t offset = (off_t) (n + DOTS + 1);
         struct node *node;
 
         node = node_child(&r->nodes, op->dir->node, name);
-        if (life_usec == 0 || !snapshot_believes(s, found, node)) { /* by name only: the kernel looks it up when asked */
+        if (life_usec == 0 || !snapshot_believes(s, found, node) || op->dir->spelt || spelling_possible(r, op->dir->node, name)) { /* by name only: the kernel looks it up when asked */
                 entry.attr.st_ino = found->attr.file_id != 0 ? found->attr.file_id : UINT64_MAX;
                 entry.attr.st_mode = found->attr.dos & SMB_ATTR_DIRECTORY ? S_IFDIR : S_IFREG;
                 return fuse_add_direntry_plus(op->fuse, buffer, room, name, &entry, offset);
@@ -176,6 +178,7 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, size_t n, uint
         fill_stat(r, node, &found->attr, &entry.attr);
         node->seen_usec = s->asked_usec;
         entry.ino = node->ino;
+        entry.attr_timeout = entry.entry_timeout = spelling_timeout(r, node, (double) life_usec / 1e6);
         *ret_node = node;
         return fuse_add_direntry_plus(op->fuse, buffer, room, name, &entry, offset);
 }

@@ -23,6 +23,7 @@ static struct op *op_on(fuse_req_t fuse, fuse_ino_t ino, const char *name)
         if (!op)
                 return NULL;
         op->node = node_ref(node_find(&r->nodes, ino));
+        op->asked = node_ref(node_known(&r->nodes, ino));
         if (name && !(op->name = strdup(name))) {
                 op_fail(op, -ENOMEM);
                 return NULL;
@@ -35,10 +36,13 @@ static struct op *op_on(fuse_req_t fuse, fuse_ino_t ino, const char *name)
 void name_reply_entry(struct op *op, const struct smb_attr *attr)
 {
         struct redirector *r = op->redirector;
-        struct node *node = node_child_or_new(&r->nodes, op->node, op->name);
-        struct fuse_entry_param entry = { .attr_timeout = op_timeout_sec(op), .entry_timeout = op_timeout_sec(op) };
+        struct fuse_entry_param entry = { 0 };
+        struct node *node, *known;
         fuse_req_t fuse = op->fuse;
 
+        if (op->mode != 0)
+                spelling_made(op);
+        node = node_child_or_new(&r->nodes, op->node, op->name);
         if (!node) {
                 op_fail(op, -ENOMEM);
                 return;
@@ -51,14 +55,21 @@ void name_reply_entry(struct op *op, const struct smb_attr *attr)
         fill_stat(r, node, attr, &entry.attr);
         if (op->seen_usec != 0)
                 node->seen_usec = op->seen_usec;
-        entry.ino = node->ino;
+        known = spelling_entry(op, node, &entry);
+        if (!known) {
+                node_unref(&r->nodes, node);
+                op_fail(op, -ENOMEM);
+                return;
+        }
+        node_ref(known);
         op->fuse = NULL;
         if (fuse) {
                 fuse_req_interrupt_func(fuse, NULL, NULL);
-                node_looked_up(node);
+                node_looked_up(known);
                 if (fuse_reply_entry(fuse, &entry) != 0)
-                        node_forget(&r->nodes, node->ino, 1);
+                        node_forget(&r->nodes, known->ino, 1);
         }
+        node_unref(&r->nodes, known);
         node_unref(&r->nodes, node);
         op_free(op);
 }
@@ -66,7 +77,7 @@ void name_reply_entry(struct op *op, const struct smb_attr *attr)
 /* There is no such name, as the kernel may remember for a while. */
 static void reply_absent(struct op *op)
 {
-        struct fuse_entry_param negative = { .entry_timeout = op_timeout_sec(op) };
+        struct fuse_entry_param negative = { .entry_timeout = op->fuse ? spelling_absent_timeout(op) : 0 };
         fuse_req_t fuse = op->fuse;
 
         op->fuse = NULL;
@@ -83,7 +94,7 @@ static void looked_up(struct smb_request *request)
 
         snapshot_note_lookup(op);
         if (request->error == 0)
-                name_reply_entry(op, &request->attr);
+                spelling_answer(op);
         else if (request->error == -ENOENT)
                 reply_absent(op);
         else
@@ -101,14 +112,21 @@ static void start_lookup(struct op *op)
         struct smb_attr attr;
         enum catalog_found found = find_here(op, op->node, op->name, &attr);
 
-        if (found == CATALOG_PRESENT)
-                name_reply_entry(op, &attr);
-        else if (found == CATALOG_ABSENT)
+        if (found == CATALOG_PRESENT) {
+                op->request.attr = attr;
+                spelling_answer(op);
+        } else if (found == CATALOG_ABSENT)
                 reply_absent(op);
         else if (op_ready(op)) {
                 op->arrived_usec = redirector_now(op->redirector);
                 op_submit(op, SMB_OP_STAT, looked_up);
         }
+}
+
+void name_look_up(struct op *op)
+{
+        op->seen_usec = 0;
+        op_begin(op, start_lookup);
 }
 
 void name_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
@@ -124,7 +142,7 @@ void name_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
         if (parent == NODE_ROOT && strcmp(name, PARK_FOLDER) == 0)
                 reply_absent(op);
         else
-                op_begin(op, start_lookup);
+                name_look_up(op);
 }
 
 void name_forget(fuse_req_t fuse, fuse_ino_t ino, uint64_t n)
@@ -216,7 +234,7 @@ static void set_attr(struct smb_request *request)
 
 static void start_setattr(struct op *op)
 {
-        if (op_ready(op))
+        if (spelling_ready(op))
                 op_submit(op, SMB_OP_SETATTR, set_attr);
 }
 
@@ -236,6 +254,8 @@ void name_setattr(fuse_req_t fuse, fuse_ino_t ino, struct stat *attr, int to_set
                 fuse_reply_err(fuse, EPERM);
                 return;
         }
+        if (!fi && spelling_sends_back(redirector_of(fuse), fuse, ino))
+                return;
         op = op_on(fuse, ino, NULL);
         if (!op)
                 return;
@@ -286,7 +306,7 @@ static void made(struct smb_request *request)
 
 static void start_mkdir(struct op *op)
 {
-        if (op_ready(op))
+        if (spelling_ready(op))
                 op_submit(op, SMB_OP_MKDIR, made);
 }
 
@@ -324,7 +344,7 @@ static void start_unlink(struct op *op)
 {
         struct node *node;
 
-        if (!op_ready(op))
+        if (!spelling_ready(op))
                 return;
         node = node_child(&op->redirector->nodes, op->node, op->name);
         if (node && node->closing > 0) /* since it waited for something else */
@@ -337,7 +357,7 @@ static void start_unlink(struct op *op)
 
 static void start_rmdir(struct op *op)
 {
-        if (op_ready(op))
+        if (spelling_ready(op))
                 op_submit(op, SMB_OP_RMDIR, removed);
 }
 
@@ -363,7 +383,7 @@ void name_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 
 static void start_rename(struct op *op)
 {
-        if (op_ready(op))
+        if (spelling_ready(op))
                 change_rename(op);
 }
 
@@ -382,6 +402,7 @@ void name_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_
         if (!op)
                 return;
         op->new_parent = node_ref(node_find(&op->redirector->nodes, new_parent));
+        op->new_asked = node_ref(node_known(&op->redirector->nodes, new_parent));
         op->new_name = strdup(new_name);
         if (!op->new_name) {
                 op_fail(op, -ENOMEM);

@@ -242,8 +242,11 @@ static void start_open(struct op *op)
 void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
         struct redirector *r = redirector_of(fuse);
-        struct op *op = op_new(r, fuse);
+        struct op *op;
 
+        if (spelling_sends_back(r, fuse, ino))
+                return;
+        op = op_new(r, fuse);
         if (!op)
                 return;
         op->node = node_ref(node_find(&r->nodes, ino));
@@ -278,7 +281,7 @@ static void created(struct smb_request *request)
         struct op *op = op_of(request);
         struct redirector *r = op->redirector;
         struct open_file *file = op->file;
-        struct fuse_entry_param entry = { .attr_timeout = ATTR_TIMEOUT_SEC, .entry_timeout = ATTR_TIMEOUT_SEC };
+        struct fuse_entry_param entry = { 0 };
         struct fuse_file_info info;
         struct node *node;
         fuse_req_t fuse = op->fuse;
@@ -287,6 +290,14 @@ static void created(struct smb_request *request)
                 snapshot_name_changed(op->node, op->name);
         if (!is_created(op))
                 return;
+        if (!request->created && fuse && spelling_possible(r, op->node, op->name)) {
+                spelling_send_back(r, fuse); /* the kernel did not know that it is there */
+                file_close(file);
+                op_fail(op, -ESTALE);
+                return;
+        }
+        if (request->created)
+                spelling_made(op);
         node = node_child_or_new(&r->nodes, op->node, op->name);
         if (!fuse || !node || enter_handle(file, op) < 0) {
                 file_close(file);
@@ -305,7 +316,7 @@ static void created(struct smb_request *request)
         fill_stat(r, node, &request->attr, &entry.attr);
         file->smb->file_id = request->attr.file_id;
         node_changed(r, node);
-        entry.ino = node->ino;
+        (void) spelling_entry(op, node, &entry); /* by its own name: no other spelling is needed */
         fill_info(file, &info);
         node_looked_up(node);
         op->fuse = NULL;
@@ -328,6 +339,7 @@ static void made(struct smb_request *request)
         snapshot_name_changed(op->node, op->name);
         if (!is_created(op))
                 return;
+        spelling_made(op);
         node = node_child_or_new(&op->redirector->nodes, op->node, op->name);
         if (node) {
                 file->node = node_ref(node);
@@ -342,7 +354,7 @@ static void made(struct smb_request *request)
 
 static void start_create_then(struct op *op, smb_done_fn done)
 {
-        if (!op_ready(op))
+        if (!spelling_ready(op))
                 return;
         op->file = file_new(op, NULL);
         if (!op->file) {
@@ -375,6 +387,7 @@ static struct op *op_creating(fuse_req_t fuse, fuse_ino_t parent, const char *na
         if (!op)
                 return NULL;
         op->node = node_ref(node_find(&r->nodes, parent));
+        op->asked = node_ref(node_known(&r->nodes, parent));
         op->name = strdup(name);
         op->flags = flags;
         op->mode = mode;

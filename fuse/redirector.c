@@ -218,6 +218,7 @@ static struct redirector *redirector_new(struct connection *c)
         TAILQ_INIT(&r->ops);
         TAILQ_INIT(&r->ahead.waiting);
         TAILQ_INIT(&r->parked);
+        TAILQ_INIT(&r->spelling_waiters);
         TAILQ_INIT(&r->close_waiters);
         TAILQ_INIT(&r->change_waiters);
         TAILQ_INIT(&r->unsettled);
@@ -254,6 +255,8 @@ static int redirector_start(struct connection *c, struct completion done)
         c->redirector = r;
         config.userdata = r;
         error = node_table_init(&r->nodes);
+        if (error == 0)
+                error = spelling_init(r);
         if (error == 0)
                 error = !r->options ? -ENOMEM
                                     : setup_fill(&config.setup, &c->remote, &c->credentials, c->credentials_file,
@@ -478,6 +481,7 @@ static void redirector_free(struct connection *c)
         protect_mount_point(r);
         r->step_source = sd_event_source_disable_unref(r->step_source);
         r->tidy_source = sd_event_source_disable_unref(r->tidy_source);
+        spelling_done(r);
         if (r->session) {
                 revoke_answer(r, true);
                 helper_detach(r->event, c->mountpoint);

@@ -63,6 +63,8 @@ enum smb_op {
         SMB_OP_STATFS,      /* → space */
         SMB_OP_SHARES,      /* offset (how many came before), slot → length bytes of struct smb_share; 0: these were all.
                                Only of a worker that is connected to a server alone */
+        SMB_OP_SPELT,       /* path, second path: names in one folder that differ in case; flags (SMB_SPELT_FOLDS) → error: 0: they are
+                               one file's only name; ENOTUNIQ: they are two names, be it of one file; ENOENT: they are two files' */
         SMB_OP_MAX
 };
 
@@ -81,6 +83,9 @@ enum smb_op {
 
 /* smb_message.flags of MKDIR */
 #define SMB_MKDIR_HIDDEN 0x1u
+
+/* smb_message.flags of SPELT */
+#define SMB_SPELT_FOLDS 0x1u /* the folder is known to fold case: its listing is not needed */
 
 /* DOS attributes, as the protocol numbers them. */
 #define SMB_ATTR_READONLY 0x01u

@@ -15,7 +15,7 @@ bool request_fills_slot(const struct smb_request *request)
 
 bool request_lists(const struct smb_request *request)
 {
-        return request->op == SMB_OP_LIST || (request->valid & SMB_WANT_DOS);
+        return request->op == SMB_OP_LIST || request->op == SMB_OP_SPELT || (request->valid & SMB_WANT_DOS);
 }
 
 bool request_is_long(const struct smb_request *request)
@@ -64,6 +64,7 @@ bool request_is_repeatable(const struct smb_request *request)
         case SMB_OP_LIST:
         case SMB_OP_SETATTR:
         case SMB_OP_STATFS:
+        case SMB_OP_SPELT:
                 return true;
         case SMB_OP_READ: /* of the long ones see stream.c */
                 return request->length <= SMB_SLOT_DATA_BYTES;

@@ -549,6 +549,44 @@ static int do_rename(struct worker *w, struct smb_message *m, const char *to)
         return r;
 }
 
+/* How many of two names the listing of their folder has, or a negative errno. */
+static int count_listed(struct worker *w, const char *path, const char *path2)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        const char *slash = strrchr(path, '/'), *slash2 = strrchr(path2, '/'), *name;
+        char *folder = strndup(path, slash ? (size_t) (slash - path) : 0);
+        struct smb_open_list *list;
+        struct smb_attr attr;
+        int r, n = 0;
+
+        r = folder ? ops->list(w->backend, folder, &list) : -ENOMEM;
+        free(folder);
+        if (r < 0)
+                return r;
+        while ((r = ops->list_next(w->backend, list, false, &name, &attr)) == 1)
+                n += strcmp(name, slash ? slash + 1 : path) == 0 || strcmp(name, slash2 ? slash2 + 1 : path2) == 0;
+        ops->list_close(w->backend, list);
+        return r < 0 ? r : n;
+}
+
+static int do_spelt(struct worker *w, struct smb_message *m, const char *other)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        struct smb_attr attr;
+        int r = other ? ops->stat(w->backend, m->text, &attr) : -EINVAL;
+
+        if (r == 0)
+                r = ops->stat(w->backend, other, &m->attr);
+        if (r < 0)
+                return r;
+        if (attr.file_id == 0 || attr.file_id != m->attr.file_id)
+                return -ENOENT;
+        if (m->flags & SMB_SPELT_FOLDS)
+                return 0;
+        r = count_listed(w, m->text, other);
+        return r < 0 ? r : r == 2 ? -ENOTUNIQ : 0;
+}
+
 static int do_rmdir(struct worker *w, struct smb_message *m)
 {
         int r = w->backend->ops->rmdir(w->backend, m->text);
@@ -602,6 +640,7 @@ int worker_perform(struct worker *w, struct smb_message *m)
         case SMB_OP_COPY: return do_copy(w, m);
         case SMB_OP_STATFS: return ops->statfs(w->backend, &m->space);
         case SMB_OP_SHARES: return do_shares(w, m);
+        case SMB_OP_SPELT: return do_spelt(w, m, second);
         default: return -ENOSYS;
         }
 }

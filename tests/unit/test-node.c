@@ -322,6 +322,113 @@ static void privileges(void **state)
         node_forget(t, node->ino, 1);
 }
 
+static struct node *spell(struct node_table *t, struct node *directory, const char *name, struct node *node)
+{
+        struct node *spelling = node_spelling(t, directory, name, node);
+
+        assert_non_null(spelling);
+        node_looked_up(spelling);
+        return spelling;
+}
+
+static void spellings_of_a_file(void **state)
+{
+        struct node_table *t = *state;
+        struct node *f = lookup(t, t->root, "Readme"), *g = lookup(t, t->root, "other"), *up, *low;
+
+        assert_ptr_equal(spell(t, t->root, "Readme", f), f);
+        up = spell(t, t->root, "README", f);
+        low = spell(t, t->root, "readme", f);
+        assert_ptr_equal(node_spelling(t, t->root, "README", f), up);
+        assert_true(up != f && low != f && up != low && up->ino != f->ino && low->ino != f->ino && up->ino != low->ino);
+        assert_ptr_equal(node_find(t, up->ino), f);
+        assert_ptr_equal(node_known(t, up->ino), up);
+        assert_ptr_equal(node_child(t, t->root, "README"), f);
+        assert_ptr_equal(node_named(t, t->root, "README"), up);
+        assert_ptr_equal(node_child_or_new(t, t->root, "readme"), f);
+
+        /* the kernel forgets the node's own name first */
+        node_forget(t, f->ino, 2);
+        assert_ptr_equal(node_find(t, up->ino), f);
+        assert_path(f, NULL, "Readme");
+        node_forget(t, low->ino, 1);
+        assert_null(node_named(t, t->root, "readme"));
+
+        /* a new name is the only one */
+        assert_int_equal(node_rename(t, f, t->root, "README"), 0);
+        assert_ptr_equal(node_named(t, t->root, "README"), f);
+        assert_null(node_named(t, t->root, "Readme"));
+        assert_ptr_equal(node_find(t, up->ino), f);
+        low = spell(t, t->root, "readme", f);
+
+        /* what replaces it by another spelling replaces it */
+        assert_int_equal(node_rename(t, g, t->root, "readme"), 0);
+        assert_false(f->linked);
+        assert_false(low->linked);
+        assert_null(node_named(t, t->root, "README"));
+        assert_ptr_equal(node_named(t, t->root, "readme"), g);
+        node_forget(t, low->ino, 1);
+        node_forget(t, up->ino, 1);
+        assert_int_equal(t->n, 2);
+}
+
+static void spellings_of_a_folder(void **state)
+{
+        struct node_table *t = *state;
+        struct node *dir = lookup(t, t->root, "Dir"), *sub = lookup(t, dir, "Sub"), *f = lookup(t, dir, "f"), *up, *below, *above;
+
+        dir->directory = sub->directory = true;
+        up = spell(t, t->root, "DIR", dir);
+        assert_ptr_equal(spell(t, up, "f", f), f);
+        below = spell(t, up, "Sub", sub);
+        assert_true(below != sub);
+        assert_ptr_equal(node_find(t, below->ino), sub);
+        above = spell(t, up, "SUB", sub);
+        assert_ptr_equal(node_find(t, above->ino), sub);
+        assert_ptr_equal(node_child(t, dir, "SUB"), sub); /* though the kernel knows it below another spelling only */
+        assert_true(spell(t, dir, "SUB", sub) != above);
+        node_unlink(t, sub);
+        assert_null(node_named(t, up, "SUB"));
+        assert_null(node_named(t, up, "Sub"));
+        assert_null(node_named(t, dir, "SUB"));
+        assert_path(f, NULL, "Dir/f");
+        node_forget_all(t);
+        assert_int_equal(t->n, 1);
+}
+
+static void names_that_differ_in_case(void **state)
+{
+        static const char *const same[][2] = { { "a", "A" }, { "\u00c4rger", "\u00e4RGER" }, { "\u03a3\u03b1\u03c2", "\u03c3\u0391\u03a3" },
+                                               { "1z", "1Z" } };
+        static const char *const different[][2] = { { "a", "b" }, { "a", "Aa" }, { "\u00e4", "a" }, { "\u4e2d", "\u4e2e" }, { "[", "{" } };
+        struct node_table *t = *state;
+
+        for (unsigned i = 0; i < N_ELEMENTS(same); i++) {
+                struct node *node = lookup(t, t->root, same[i][0]);
+
+                assert_ptr_equal(node_other_case(t, t->root, same[i][1], 0), node);
+                assert_null(node_other_case(t, t->root, same[i][0], 0));
+                assert_null(node_other_case(t, node, same[i][1], 0));
+                (void) spell(t, t->root, same[i][1], node);
+                assert_null(node_other_case(t, t->root, same[i][0], 0)); /* no node of its own */
+                node_unlink(t, node);
+                assert_null(node_other_case(t, t->root, same[i][1], 0));
+        }
+        for (unsigned i = 0; i < N_ELEMENTS(different); i++) {
+                struct node *node = lookup(t, t->root, different[i][0]);
+
+                assert_null(node_other_case(t, t->root, different[i][1], 0));
+                node_unlink(t, node);
+        }
+        lookup(t, t->root, "x")->file_id = 1;
+        lookup(t, t->root, "X")->file_id = 2;
+        lookup(t, t->root, "xy")->file_id = 1;
+        lookup(t, t->root, "xY")->file_id = 2;
+        assert_int_equal(node_other_case(t, t->root, "XY", 1)->file_id, 1);
+        assert_int_equal(node_other_case(t, t->root, "XY", 2)->file_id, 2);
+        assert_int_equal(node_other_case(t, t->root, "X", 2)->file_id, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -330,6 +437,7 @@ int main(void)
                 TEST(root),      TEST(counts),  TEST(child_keeps_parents), TEST(same_number_again),
                 TEST(unlinked),  TEST(renamed), TEST(renamed_over),        TEST(long_paths),
                 TEST(many),      TEST(mode_outlives_its_node), TEST(privileges),
+                TEST(spellings_of_a_file), TEST(spellings_of_a_folder), TEST(names_that_differ_in_case),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

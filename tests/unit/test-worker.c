@@ -455,6 +455,41 @@ static void shares(void **state)
         assert_int_equal(ask_shares(d, SMB_SLOT_DATA_BYTES, 3), EIO);
 }
 
+static int ask_spelt(struct driver *d, const char *path, const char *path2, uint32_t flags)
+{
+        driver_message(d, 0, SMB_OP_SPELT, path, path2)->flags = flags;
+        return driver_send(d);
+}
+
+/* One file by two names is one by two spellings, unless its folder has both. */
+static void spellings(void **state)
+{
+        struct driver *d = *state;
+        struct fake_node *link;
+
+        fake_add(d->server, "dir", NULL);
+        fake_add(d->server, "dir/name", "");
+        fake_add(d->server, "dir/other", "");
+        link = fake_add(d->server, "dir/NAME", "");
+        link->file_id = fake_find(d->server, "dir/name")->file_id;
+        driver_connect(d);
+        assert_int_equal(ask_spelt(d, "dir/name", "dir/other", 0), ENOENT);
+        assert_int_equal(ask_spelt(d, "dir/name", "dir/other", SMB_SPELT_FOLDS), ENOENT);
+        assert_int_equal(ask_spelt(d, "dir/name", "dir/none", 0), ENOENT);
+        assert_int_equal(ask_spelt(d, "dir/none", "dir/name", 0), ENOENT);
+        assert_int_equal(ask_spelt(d, "dir/name", "dir/NAME", 0), ENOTUNIQ);
+        assert_int_equal(ask_spelt(d, "dir/name", "dir/NAME", SMB_SPELT_FOLDS), 0);
+        assert_int_equal(ask_spelt(d, "dir/name", "dir/name", 0), 0);
+        assert_int_equal(driver_reply(d)->attr.file_id, link->file_id);
+        link->file_id = fake_find(d->server, "dir/name")->file_id = 0; /* a server that does not number its files */
+        assert_int_equal(ask_spelt(d, "dir/name", "dir/NAME", SMB_SPELT_FOLDS), ENOENT);
+        assert_int_equal(ask_spelt(d, "dir/name", NULL, 0), EINVAL);
+        fake_break(d->server, FAKE_LIST, "*", FAKE_FAIL, EIO, 1);
+        fake_add(d->server, "f", "");
+        assert_int_equal(ask_spelt(d, "f", "f", 0), EIO);
+        assert_int_equal(ask_spelt(d, "f", "f", 0), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driver_setup, driver_teardown)
 
 int main(void)
@@ -472,6 +507,7 @@ int main(void)
                 TEST(lists),
                 TEST(list_without_room),
                 TEST(shares),
+                TEST(spellings),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 
 #define CATALOG_MAX_BYTES (256u << 20) /* of names and attributes, two million of them: more is a broken server */
 #define DOUBTS_MAX 65536u
+#define PLAIN_MAX_BYTES 143u /* a longer name may be too long for the server, which is another answer */
 #define INDEX_MIN 64u
 #define DOUBTS_MIN 16u
 
@@ -82,7 +83,7 @@ static bool is_plain(const char *name)
         for (size_t i = 0; i < length; i++)
                 if (!isalnum((unsigned char) name[i]) && !strchr("._-+,=@#()[]{}!$&'; ", name[i]))
                         return false;
-        return is_ascii(name) && name[length - 1] != '.' && name[length - 1] != ' ' && !is_device(name);
+        return length <= PLAIN_MAX_BYTES && is_ascii(name) && name[length - 1] != '.' && name[length - 1] != ' ' && !is_device(name);
 }
 
 /* ---- entries ---- */

@@ -73,6 +73,11 @@ static void absence(void **state)
                                            "a\\b", "tab\t" };
         struct catalog *c = *state;
 
+        char long_name[300];
+
+        memset(long_name, 'x', sizeof long_name);
+        long_name[256] = '\0';
+        assert_int_equal(find(c, long_name), UINT64_MAX);
         add(c, "a", 1);
         for (unsigned i = 0; i < N_ELEMENTS(plain); i++)
                 assert_int_equal(find(c, plain[i]), 0);

@@ -163,10 +163,13 @@ void name_forget_multi(fuse_req_t fuse, size_t count, struct fuse_forget_data *f
 static void got_attr(struct smb_request *request)
 {
         struct op *op = op_of(request);
+        int error = request->error;
 
         snapshot_note_lookup(op);
-        if (request->error < 0) {
-                op_fail(op, op_stale_error(op, request->error));
+        if (error == 0 && op->node->directory != (bool) (request->attr.dos & SMB_ATTR_DIRECTORY))
+                error = -ENOENT; /* something else is called so now */
+        if (error < 0) {
+                op_fail(op, op_stale_error(op, error));
                 return;
         }
         op_reply_attr(op, op->node, &request->attr);

@@ -2,7 +2,8 @@
 #ifndef FUSE_SMB_WORKER_INTERNAL_H
 #define FUSE_SMB_WORKER_INTERNAL_H
 
-/* A worker's two parts: its life (worker.c), and what it does for a request (worker-ops.c). */
+/* A worker's parts: its life (worker.c), and what it does for a request (worker-ops.c, of files worker-files.c, of listings
+ * worker-lists.c). */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,7 +11,18 @@
 #include "fuse/smb/backend.h"
 #include "fuse/smb/protocol.h"
 
-struct open_handle;
+/* An open file or listing. */
+struct open_handle {
+        struct smb_open_file *file;
+        struct smb_open_list *list;
+        uint64_t n_listed;
+        uint32_t counter;
+        uint32_t next_free;
+        /* An entry that did not fit into the last slot. */
+        bool has_pending;
+        char pending_name[SMB_NAME_MAX_BYTES + 1];
+        struct smb_attr pending_attr;
+};
 
 struct worker {
         struct smb_backend *backend;
@@ -31,5 +43,34 @@ bool worker_lost_connection(int error);
 
 /* Does what m asks, anything but CONNECT, and fills in its reply. 0 or a negative errno. */
 int worker_perform(struct worker *w, struct smb_message *m);
+
+/* ---- worker-ops.c: handles, and checks on what wnetd asks ---- */
+
+/* A new handle, and its number on the wire: 0, -EMFILE or -ENOMEM. */
+int worker_handle_new(struct worker *w, struct open_handle **ret_handle, uint64_t *ret_fh);
+void worker_handle_free(struct worker *w, struct open_handle *h, uint64_t fh);
+
+/* The handle, or its file, of a number that wnetd has sent; NULL: there is none. */
+struct open_handle *worker_handle_find(struct worker *w, uint64_t fh);
+struct smb_open_file *worker_file_find(struct worker *w, uint64_t fh);
+
+/* A transfer's memory; NULL when the request leaves its slot, or of a READ its run of slots. */
+void *worker_transfer_memory(struct worker *w, const struct smb_message *m);
+void *worker_read_memory(struct worker *w, const struct smb_message *m);
+
+/* Sets DOS attributes of which some are as they were found. */
+int worker_set_found_dos(struct worker *w, const char *path, uint32_t dos);
+
+/* ---- worker-files.c, worker-lists.c: as worker_perform(), for one kind of request each ---- */
+
+int worker_open(struct worker *w, struct smb_message *m);
+int worker_close(struct worker *w, struct smb_message *m);
+int worker_read(struct worker *w, struct smb_message *m);
+int worker_write(struct worker *w, struct smb_message *m);
+int worker_copy(struct worker *w, struct smb_message *m);
+int worker_list(struct worker *w, struct smb_message *m);
+int worker_list_next(struct worker *w, struct smb_message *m);
+int worker_list_close(struct worker *w, struct smb_message *m);
+int worker_shares(struct worker *w, struct smb_message *m);
 
 #endif

@@ -15,6 +15,8 @@
 #include "core/cleanup.h"
 #include "core/log.h"
 #include "fuse/change-internal.h"
+#include "fuse/snapshot.h"
+#include "fuse/spelling.h"
 
 #define SETTLE_TRIES 3u
 

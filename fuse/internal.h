@@ -370,35 +370,6 @@ void dir_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void dir_free(struct open_dir *dir);
 void dir_progress(struct open_dir *dir); /* its snapshot has more, or is complete */
 
-/* ---- snapshot.c: what the server has said of a directory's names ---- */
-
-/* The one to be shown to who opens node now: of the last second if nothing from here contradicts it, else one that is asked for.
- * NULL: no memory. The caller uses it at once. */
-struct snapshot *snapshot_for_opening(struct redirector *r, struct node *node);
-
-/* Asks for a new one; as above. */
-struct snapshot *snapshot_load(struct redirector *r, struct node *node);
-
-void snapshot_use(struct snapshot *s, struct open_dir *dir);
-void snapshot_leave(struct open_dir *dir);
-
-/* How long from now on its attributes may be given out: 0, not at all. And whether those of an entry may. */
-uint64_t snapshot_life_usec(const struct snapshot *s);
-bool snapshot_believes(const struct snapshot *s, const struct catalog_entry *entry, const struct node *known);
-
-/* Answers a look at dir's name without the server, if that is not staler than the kernel's own memory may be: op->seen_usec says of
- * when it is. */
-enum catalog_found snapshot_find(struct op *op, struct node *dir, const char *name, struct smb_attr *ret_attr);
-
-/* op has got its answer from the server. */
-void snapshot_note_lookup(const struct op *op);
-
-/* Something was done from here to a name of dir (it may have been), or to a node's attributes. */
-void snapshot_name_changed(struct node *dir, const char *name);
-void snapshot_attr_changed(struct node *node);
-
-void snapshots_forget(struct redirector *r); /* and the directories that show them */
-
 /* ---- ahead.c: attributes that the kernel is going to ask for ---- */
 
 /* In dir a name was just made, and the program told. */
@@ -407,46 +378,6 @@ void ahead_made(struct redirector *r, struct node *dir);
 /* Whether op, a look at a node's attributes, is answered by what was asked for: by *ret_attr, or (NULL) when it has come: then it
  * begins anew. */
 bool ahead_answers(struct op *op, const struct smb_attr **ret_attr);
-
-/* ---- spelling.c: names that differ in case, on servers that fold it ---- */
-
-/* Answers a LOOKUP for which the server has shown op->request.attr, when it is known whether the name is another spelling of what
- * is known already. */
-void spelling_answer(struct op *op);
-
-/* The server has made op->name: what was known by it is something else, or gone. */
-void spelling_made(struct op *op);
-
-/* Fills in how the kernel calls node, which it asked for as op->name in op->asked, and for how long. Returns the node or spelling that
- * has the number, or NULL without memory; the caller refers to it at once. node->directory is right. */
-struct node *spelling_entry(struct op *op, struct node *node, struct fuse_entry_param *entry);
-
-/* The same of op->name, which is not there. */
-double spelling_absent_timeout(struct op *op);
-
-/* Whether the kernel may answer from what it is told of node for so many seconds, which is remembered: returns these, or 0. */
-double spelling_timeout(struct redirector *r, struct node *node, double seconds);
-
-/* Whether name in directory may be another spelling of something that is known. */
-bool spelling_possible(struct redirector *r, const struct node *directory, const char *name);
-
-/* In the place of op_ready(), for changes: whether op may go on, with the path that the node itself has, whatever it is called by. What
- * makes something (op->mode is not 0) has the path that was asked for. It waits as long as the kernel may answer from what it was told
- * by another spelling than op's. */
-bool spelling_ready(struct op *op);
-
-/* Gives op->request.path, which is op->name's, the node's own spelling. 0 or a negative errno. */
-int spelling_own(struct op *op);
-
-/* What is opened or changed by another spelling is opened or changed by the node's own number: the caller is answered with ESTALE, and
- * the kernel looks the name up again. Returns whether it was. */
-bool spelling_sends_back(struct redirector *r, fuse_req_t fuse, fuse_ino_t ino);
-
-/* The same, where it is not known yet which one it is. The caller answers. */
-void spelling_send_back(struct redirector *r, fuse_req_t fuse);
-
-int spelling_init(struct redirector *r); /* 0 or -ENOMEM */
-void spelling_done(struct redirector *r);
 
 /* ---- change.c: deleting and renaming what is open, and replacing ---- */
 

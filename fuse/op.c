@@ -14,6 +14,8 @@
 #include "core/cleanup.h"
 #include "fuse/internal.h"
 #include "fuse/smb/listing.h"
+#include "fuse/snapshot.h"
+#include "fuse/spelling.h"
 
 #define USEC_PER_SEC INT64_C(1000000)
 

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "fuse/internal.h"
+#include "fuse/snapshot.h"
+#include "fuse/spelling.h"
 
 #define DOTS 2u
 

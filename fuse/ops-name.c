@@ -13,6 +13,8 @@
 #include <time.h>
 
 #include "fuse/internal.h"
+#include "fuse/snapshot.h"
+#include "fuse/spelling.h"
 
 /* Makes an op on a node, or on a child of it. NULL: answered already. */
 static struct op *op_on(fuse_req_t fuse, fuse_ino_t ino, const char *name)

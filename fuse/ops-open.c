@@ -13,6 +13,8 @@
 
 #include "core/log.h"
 #include "fuse/internal.h"
+#include "fuse/snapshot.h"
+#include "fuse/spelling.h"
 
 static struct open_file *file_new(struct op *op, struct node *node)
 {

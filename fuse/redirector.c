@@ -28,6 +28,8 @@
 #include "fuse/printer.h"
 #include "fuse/shares.h"
 #include "fuse/smb/setup.h"
+#include "fuse/snapshot.h"
+#include "fuse/spelling.h"
 
 #define HELPER_TIMEOUT_USEC (10 * 1000000ULL)
 #define DEVICE_GONE_USEC (200 * 1000ULL) /* from a successful unmount to the device's end */

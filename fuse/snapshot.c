@@ -18,6 +18,7 @@
 #include "core/log.h"
 #include "fuse/internal.h"
 #include "fuse/smb/listing.h"
+#include "fuse/snapshot.h"
 
 #define PIECE_BYTES (256u << 10)         /* taken over at a time: the worker makes the next one meanwhile */
 #define KEPT_MAX_BYTES (32u << 20)       /* of one that nobody shows */

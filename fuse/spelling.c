@@ -23,6 +23,7 @@
 
 #include "core/cleanup.h"
 #include "fuse/internal.h"
+#include "fuse/spelling.h"
 
 #define SPELT_USEC (2 * ATTR_TIMEOUT_USEC) /* so long after another spelling was used, the kernel keeps nothing */
 #define LATE_USEC 100000u                  /* so much later than the answer the kernel's second may begin */

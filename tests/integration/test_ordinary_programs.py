@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from harness import TOP, sh, tree
+from harness import TOP, sh, tree, wait_until
 
 
 @pytest.fixture
@@ -103,6 +103,7 @@ def test_scripts_run_from_the_drive(z, wnet, server):
     del wnet.env["PYTHONDONTWRITEBYTECODE"]
     assert sh(wnet, "/usr/bin/python3 script.py; ./script.py; ./script.sh", z) == "42\n42\nfrom ./script.sh\n"
     (server.data / "of-the-server.sh").write_text("#!/bin/sh\necho from $0\n")
+    wait_until((z / "of-the-server.sh").exists, "it is seen")
     assert sh(wnet, "./of-the-server.sh", z) == "from ./of-the-server.sh\n"
     assert (z / "__pycache__").is_dir()
 

@@ -215,10 +215,10 @@ def test_two_ports_on_one_printer(port, wnet, server):
 
 def test_a_job_that_cannot_be_written_whole_is_told_and_not_printed(wnet, server):
     # No file system can be filled here, so the daemon's own limit stands for it (it has to be larger than its shared memory).
-    shell(wnet, "ulimit -f 90000; wnet list")
+    shell(wnet, "ulimit -f 180000; wnet list")
     wnet.add("LPT1", server.url("printer"))
     port = wnet.folder("LPT1")
-    result = wnet.program("dd", "if=/dev/zero", f"of={port}", "bs=1M", "count=50")
+    result = wnet.program("dd", "if=/dev/zero", f"of={port}", "bs=1M", "count=100")
     assert result.code == 1 and "File too large" in result.err, repr(result)
     with open(port, "wb", buffering=0) as f:
         f.write(b"it goes on ")

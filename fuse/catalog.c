@@ -86,6 +86,18 @@ static bool is_plain(const char *name)
         return length <= PLAIN_MAX_BYTES && is_ascii(name) && name[length - 1] != '.' && name[length - 1] != ' ' && !is_device(name);
 }
 
+/* Whether name travels to a server in another form than it is listed in (smb/names.c): one that a server lists like it may be another
+ * name, which cannot be asked for. */
+static bool is_mapped(const char *name)
+{
+        char last = name[strlen(name) - 1];
+
+        for (const char *at = name; *at; at++)
+                if ((unsigned char) *at < 0x20 || strchr("\\:*?\"<>|", *at))
+                        return true;
+        return last == '.' || last == ' ';
+}
+
 /* ---- entries ---- */
 
 const char *catalog_name(const struct catalog *catalog, const struct catalog_entry *entry)
@@ -227,7 +239,7 @@ enum catalog_found catalog_find(struct catalog *catalog, const char *name, const
 {
         bool absent = is_plain(name) && !catalog->odd_doubted;
 
-        if (catalog_doubts(catalog, name) || !is_indexed(catalog))
+        if (is_mapped(name) || catalog_doubts(catalog, name) || !is_indexed(catalog))
                 return CATALOG_UNKNOWN;
         for (uint32_t i = catalog->index[hash_folded(name) & (catalog->index_room - 1)]; i != 0; i = catalog->entries[i - 1].next) {
                 const char *found = catalog_name(catalog, &catalog->entries[i - 1]);

@@ -69,8 +69,8 @@ static void by_name(void **state)
 static void absence(void **state)
 {
         static const char *const plain[] = { "b", "Makefile", "a b-c_d.e", ".git", "x+y=z,@#()[]{}!$&';", "console", "com11", "comma" };
-        static const char *const odd[] = { "PROGRA~1", "con", "CON.txt", "Com1", "lpt9.log", "nul", "aux.c", "PRN", "a:b", "a*", "end.", "end ", "\xc3\xa9",
-                                           "a\\b", "tab\t" };
+        static const char *const odd[] = { "PROGRA~1", "con", "CON.txt", "Com1", "lpt9.log", "nul", "aux.c", "PRN", "\xc3\xa9" };
+        static const char *const mapped[] = { "a:b", "a*", "end.", "end ", "a\\b", "tab\t", "what?" };
         struct catalog *c = *state;
 
         char long_name[300];
@@ -87,6 +87,11 @@ static void absence(void **state)
                 add(c, odd[i], i + 2);
         for (unsigned i = 0; i < N_ELEMENTS(odd); i++)
                 assert_int_equal(find(c, odd[i]), i + 2);
+        for (unsigned i = 0; i < N_ELEMENTS(mapped); i++) {
+                assert_int_equal(find(c, mapped[i]), UINT64_MAX);
+                add(c, mapped[i], 100); /* it may be called otherwise on the server, and not be found */
+                assert_int_equal(find(c, mapped[i]), UINT64_MAX);
+        }
 }
 
 /* U+212A is a K to some servers, and so is "k". */

@@ -435,6 +435,18 @@ def make_server(directory, more_shares=None, **kwargs):
     return server
 
 
+PARK = ".wnet-parked"  # the hidden folder for what is deleted and open
+
+
+def parked(server):
+    folder = server.data / PARK
+    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+
+
+def nothing_parked(server):
+    wait_until(lambda: not parked(server), "nothing is parked any more", timeout=10)
+
+
 # programs on a drive
 
 

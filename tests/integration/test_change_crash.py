@@ -7,10 +7,9 @@ import os
 import threading
 
 import pytest
-from harness import error_name, error_of, opened, tree, wait_until
+from harness import PARK, error_name, error_of, opened, tree, wait_until
 from proxy import Proxy
 
-PARK = ".wnet-parked"
 DEEP = "/".join(f"a folder with a long name: {n} of them. " + "é" * 60 for n in range(4))  # its path does not fit into a name
 
 

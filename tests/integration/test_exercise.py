@@ -14,11 +14,10 @@ from pathlib import Path
 
 import fsexercise
 import pytest
-from harness import wait_until
+from harness import PARK, wait_until
 
 PROGRAM = Path(__file__).with_name("fsexercise.py")
 OPS = int(os.environ.get("WNET_EXERCISE_OPS", "3000"))
-PARK = ".wnet-parked"
 
 pytestmark = pytest.mark.time_limit(240 + OPS // 20)
 

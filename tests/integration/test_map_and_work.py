@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness import error_name, error_of, smbserver, wait_until
+from harness import PARK, error_name, error_of, smbserver, wait_until
 
 
 def sha256(path):
@@ -27,7 +27,7 @@ def sha256(path):
 
 def names(folder):
     """What is in a folder of the server, but for the hidden one where replaced files wait for a moment."""
-    return sorted(set(os.listdir(folder)) - {".wnet-parked"})
+    return sorted(set(os.listdir(folder)) - {PARK})
 
 
 def test_a_mapped_share_is_a_folder_with_its_files(wnet, server):

@@ -8,18 +8,7 @@ import threading
 import time
 
 import pytest
-from harness import error_name, error_of, opened, wait_until
-
-PARK = ".wnet-parked"
-
-
-def parked(server):
-    folder = server.data / PARK
-    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
-
-
-def nothing_parked(server):
-    wait_until(lambda: not parked(server), "nothing is parked any more", timeout=10)
+from harness import PARK, error_name, error_of, nothing_parked, opened, parked, wait_until
 
 
 def no_folder(server):

@@ -9,18 +9,7 @@ import os
 import subprocess
 
 import pytest
-from harness import error_of, opened, tree, wait_until
-
-PARK = ".wnet-parked"
-
-
-def parked(server):
-    folder = server.data / PARK
-    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
-
-
-def nothing_parked(server):
-    wait_until(lambda: not parked(server), "nothing is parked any more", timeout=10)
+from harness import PARK, error_of, nothing_parked, opened, parked, tree
 
 
 def on_server(server):

@@ -165,6 +165,7 @@ void choice_entered(struct smb_link *link, const struct smb_request *request)
 
         link->n_requests++;
         link->n_closes += request->op == SMB_OP_CLOSE;
+        link->n_bulk += request_is_bulk(request) || request->op == SMB_OP_COPY;
         if (link->index == NAMES_WORKER)
                 pool->n_changes += request_changes_names(request);
         else
@@ -177,6 +178,7 @@ void choice_left(struct smb_link *link, const struct smb_request *request)
 
         link->n_requests--;
         link->n_closes -= request->op == SMB_OP_CLOSE;
+        link->n_bulk -= request_is_bulk(request) || request->op == SMB_OP_COPY;
         link->used_usec = clock_now_usec(pool->config.event);
         if (link->index == NAMES_WORKER)
                 pool->n_changes -= request_changes_names(request);
@@ -184,25 +186,59 @@ void choice_left(struct smb_link *link, const struct smb_request *request)
                 link_dispatch(&pool->links[NAMES_WORKER]);
 }
 
-bool choice_take_over(struct smb_link *link)
+static void move(struct smb_request *request, struct smb_link *from, struct smb_link *to)
+{
+        TAILQ_REMOVE(&from->pending, request, queue);
+        choice_left(from, request);
+        TAILQ_INSERT_TAIL(&to->pending, request, queue);
+        choice_entered(to, request);
+}
+
+static bool take_over_name(struct smb_link *link)
 {
         struct smb_pool *pool = link->pool;
         struct smb_link *names = &pool->links[NAMES_WORKER];
         struct smb_request *request;
 
-        if (link == names || link->n_requests > 0 || names->state != LINK_UP || names->n_under_way == 0 || pool->n_changes > 0)
+        if (names->state != LINK_UP || names->n_under_way == 0 || pool->n_changes > 0)
                 return false;
         TAILQ_FOREACH(request, &names->pending, queue)
                 if (!request->file &&
-                    (request_looks_up(request) || (request_only_lists(request) && !any_change_in_the_way(&pool->behind_lists, request))))
-                        break;
-        if (!request)
+                    (request_looks_up(request) || (request_only_lists(request) && !any_change_in_the_way(&pool->behind_lists, request)))) {
+                        move(request, names, link);
+                        return true;
+                }
+        return false;
+}
+
+/* A file that waits to be opened belongs to no process yet. */
+static bool take_over_open(struct smb_link *link)
+{
+        struct smb_pool *pool = link->pool;
+
+        for (unsigned i = 1; i < pool->n_links && link->n_files < pool->config.worker_files; i++) {
+                struct smb_link *other = &pool->links[i];
+                struct smb_request *request;
+
+                if (other == link || other->state != LINK_UP || other->n_under_way == 0)
+                        continue;
+                TAILQ_FOREACH(request, &other->pending, queue)
+                        if (request->op == SMB_OP_OPEN && !request->internal) {
+                                other->n_files--;
+                                link->n_files++;
+                                request->file->worker = link->index;
+                                move(request, other, link);
+                                return true;
+                        }
+        }
+        return false;
+}
+
+bool choice_take_over(struct smb_link *link)
+{
+        if (link->index == NAMES_WORKER || link->n_requests > 0)
                 return false;
-        TAILQ_REMOVE(&names->pending, request, queue);
-        choice_left(names, request);
-        TAILQ_INSERT_TAIL(&link->pending, request, queue);
-        choice_entered(link, request);
-        return true;
+        return take_over_name(link) || take_over_open(link);
 }
 
 /* ---- files ---- */
@@ -220,14 +256,15 @@ static bool names_worker_opens(struct smb_pool *pool)
                names->n_requests == names->n_closes && names->n_files < pool->config.worker_files;
 }
 
-/* What an open has to wait for at a worker, the least first: nothing, the end of closes, the worker's own start, what others do. */
+/* What an open has to wait for at a worker, the least first: nothing; the end of closes; that of something short, or of what another
+ * worker can take it away from; a start, and what waits for it already; transfers, which would share the worker with what is opened. */
 static unsigned waiting_at(const struct smb_link *link)
 {
-        if (link->n_requests > link->n_closes)
-                return 3 + link->n_requests;
-        if (link->state == LINK_UP)
-                return link->n_requests > 0;
-        return link->state == LINK_STARTING ? 2 : 3;
+        if (link->n_bulk > 0)
+                return 3000 + link->n_requests;
+        if (link->state != LINK_UP)
+                return (link->state == LINK_STARTING ? 2000 : 2001) + link->n_requests;
+        return link->n_requests > link->n_closes ? 10 + link->n_requests : link->n_requests > 0;
 }
 
 /* Of those that share the work and have room for a file the one at which it waits the least; where it waits, there will be one more

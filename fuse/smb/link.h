@@ -29,7 +29,7 @@ struct smb_link {
         struct smb_request *under_way[SMB_MESSAGES];
         unsigned n_under_way;
         unsigned n_requests;             /* under way and pending */
-        unsigned n_closes;               /* of them */
+        unsigned n_closes, n_bulk;       /* of them */
         uint64_t used_usec;              /* CLOCK_MONOTONIC: when it last had something to do */
         uint64_t names_turn;             /* as smb_file.turn, of what names no file */
         unsigned n_files;                /* assigned to it: open, or being opened; the pool counts them */

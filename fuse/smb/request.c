@@ -8,6 +8,8 @@
 
 #include "fuse/smb/pool.h"
 
+#define BULK_BYTES (256u << 10)
+
 bool request_fills_slot(const struct smb_request *request)
 {
         return request->op == SMB_OP_READ || request->op == SMB_OP_LIST_NEXT || request->op == SMB_OP_SHARES;
@@ -21,6 +23,11 @@ bool request_lists(const struct smb_request *request)
 bool request_is_long(const struct smb_request *request)
 {
         return request_lists(request) || request->op == SMB_OP_COPY;
+}
+
+bool request_is_bulk(const struct smb_request *request)
+{
+        return (request->op == SMB_OP_READ || request->op == SMB_OP_WRITE) && request->length >= BULK_BYTES;
 }
 
 bool request_changes_names(const struct smb_request *request)

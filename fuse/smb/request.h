@@ -15,8 +15,9 @@ bool request_fills_slot(const struct smb_request *request);
 bool request_lists(const struct smb_request *request);
 bool request_only_lists(const struct smb_request *request);
 
-/* Whether it may take a server long. */
+/* Whether it may take a server long; whether it is a large transfer, which others of the like are going to follow. */
 bool request_is_long(const struct smb_request *request);
+bool request_is_bulk(const struct smb_request *request);
 
 /* Whether it looks at one name and no more; changes names or what belongs to them; takes names away. */
 bool request_looks_up(const struct smb_request *request);

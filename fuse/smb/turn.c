@@ -8,17 +8,11 @@
 
 #define DEPTH 4u                    /* handed over at once: enough to keep a worker busy, few enough to let urgent ones pass, */
 #define BULK_AHEAD_BYTES (2u << 20) /* and so much of large transfers, or one that is larger, where the worker has several files */
-#define BULK_BYTES (256u << 10)
 
 /* What remembers when the like of request was last handed over. */
 static uint64_t *turn_of(struct smb_link *link, const struct smb_request *request)
 {
         return request->file ? &request->file->turn : &link->names_turn;
-}
-
-static bool is_bulk(const struct smb_request *request)
-{
-        return (request->op == SMB_OP_READ || request->op == SMB_OP_WRITE) && request->length >= BULK_BYTES;
 }
 
 void turn_taken(struct smb_link *link, const struct smb_request *request)
@@ -55,10 +49,10 @@ static bool has_room_for(const struct smb_link *link, const struct smb_request *
         TAILQ_FOREACH(request, &link->sent, queue) {
                 if (request_is_long(request))
                         return false;
-                bulk_bytes += is_bulk(request) ? request->length : 0;
+                bulk_bytes += request_is_bulk(request) ? request->length : 0;
         }
         return link->n_under_way < DEPTH &&
-               (bulk_bytes == 0 || bulk_bytes + next->length <= BULK_AHEAD_BYTES || !is_bulk(next) || link->n_files <= 1);
+               (bulk_bytes == 0 || bulk_bytes + next->length <= BULK_AHEAD_BYTES || !request_is_bulk(next) || link->n_files <= 1);
 }
 
 struct smb_request *turn_next(struct smb_link *link)

@@ -354,6 +354,46 @@ static void files_take_turns(void **state)
         smb_pool_give_slot(d->pool, single->request.slot);
 }
 
+/* A file is opened where it waits the least: a new worker that comes up takes it from one that lists. */
+static void an_open_passes_a_listing(void **state)
+{
+        struct driver *d = *state;
+        struct ask *list;
+        pid_t names;
+
+        d->config.n_file_workers = 2;
+        start_both(d, &names);
+        slow(d, FAKE_LIST, "d");
+        list = begin(d, SMB_OP_LIST, "d");
+        assert_int_equal(pool_open(d, "d/x", O_RDONLY)->worker, 2);
+        assert_int_equal(list->n_done, 0);
+        assert_int_equal(pool_do(d, SMB_OP_STAT, "f"), 0);
+        assert_int_equal(pool_wait(list), 0);
+        assert_int_equal(pool_open(d, "f", O_RDONLY)->worker, 1);
+}
+
+/* Behind something short it waits, rather than for a new worker's start; it does not share a worker with a large transfer. */
+static void an_open_waits_for_what_is_short(void **state)
+{
+        struct driver *d = *state;
+        struct smb_file *first;
+        struct ask *reading;
+        pid_t names;
+
+        d->config.n_file_workers = 2;
+        start_both(d, &names);
+        first = d->file;
+        fake_break(d->server, FAKE_READ, "f", FAKE_DELAY, 20, 2);
+        reading = pool_submit(d, SMB_OP_READ, NULL, first, 4, 0);
+        assert_int_equal(pool_open(d, "d/x", O_RDONLY)->worker, 1);
+        assert_int_equal(pool_wait(reading), 0);
+        smb_pool_give_slot(d->pool, reading->request.slot);
+        reading = pool_submit(d, SMB_OP_READ, NULL, first, SMB_SLOT_DATA_BYTES, 0);
+        assert_int_not_equal(pool_open(d, "d/x", O_RDONLY)->worker, 1);
+        assert_int_equal(pool_wait(reading), 0);
+        smb_pool_give_slot(d->pool, reading->request.slot);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pool_setup, pool_teardown)
 
 int main(void)
@@ -372,6 +412,8 @@ int main(void)
                 TEST(look_up_behind_a_listing),
                 TEST(slots_are_given_back),
                 TEST(files_take_turns),
+                TEST(an_open_passes_a_listing),
+                TEST(an_open_waits_for_what_is_short),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

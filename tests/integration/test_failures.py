@@ -281,7 +281,8 @@ def test_a_server_that_takes_no_more_open_files_is_not_one_without_the_file(wnet
         errors = [error_of(lambda name=name: stack.enter_context(open(folder / f"f{name}", "rb"))) for name in range(400)]
         assert 20 < errors.count(None) < 400, errors
         assert set(map(error_name, filter(None, errors))) == {"ENFILE"}
-        assert error_name(error_of(lambda: open(folder / "new", "wb"))) in ("ENFILE", "EINVAL")
+        # while the worker is busy another one opens it, and the server has room on that connection
+        assert error_name(error_of(lambda: open(folder / "new", "wb"))) in ("ENFILE", "EINVAL", "no error")
         assert error_name(error_of(lambda: open(folder / "none", "rb"))) == "ENOENT"
         assert error_name(error_of(lambda: open(folder / "none" / "new", "wb"))) == "ENOENT"
     (folder / "new").write_text("y")

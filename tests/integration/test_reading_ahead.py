@@ -73,7 +73,7 @@ def test_a_slow_reader_on_a_long_line(wnet, server):
             assert len(f.read(128 * KIB)) == 128 * KIB
             time.sleep(0.3)
     asked = reads(proxy)
-    assert sum(length for _, length in asked) <= 12 * MIB and asked[-1][1] <= 256 * KIB, asked
+    assert sum(length for _, length in asked) <= 24 * MIB and asked[-1][1] <= 512 * KIB, asked
 
 
 def test_anyhow(wnet, server):

@@ -77,7 +77,7 @@ bool pool_take_slot(struct smb_pool *pool, struct smb_request *request);
 uint64_t pool_next_turn(struct smb_pool *pool);
 
 /* And by choice.c: whether request has to wait, with all that is behind it, for what other workers do; whether link, which has
- * nothing to do, got something from the worker for names. */
+ * nothing to do, got something that waits at another one: a look-up, a listing, a file to be opened. */
 bool choice_holds_back(const struct smb_link *link, const struct smb_request *request);
 bool choice_take_over(struct smb_link *link);
 const struct smb_pool_config *pool_config(const struct smb_pool *pool);

@@ -164,7 +164,7 @@ def test_cancel_between_the_mount_and_the_end_of_fusermount3(wnet, server):
     wnet.expect_log(r".")
     slow = wnet.root / "bin" / "fusermount3"
     slow.parent.mkdir()
-    slow.write_text('#!/bin/sh\n/usr/bin/fusermount3 "$@"\nr=$?\ncase "$*" in *-u*) ;; *) sleep 2;; esac\nexit $r\n')
+    slow.write_text('#!/bin/sh\n/usr/bin/fusermount3 "$@"\nr=$?\ncase "$1" in -u) ;; *) sleep 2;; esac\nexit $r\n')
     slow.chmod(0o755)
     wnet.env["PATH"] = f"{slow.parent}:{wnet.env['PATH']}"
     adding = start(wnet, "add", "Z:", server.url(), "--credentials", str(wnet.credentials()))

@@ -202,6 +202,8 @@ struct redirector {
                 uint64_t made_ino, made_usec; /* in which directory something was made last, and when */
         } ahead;
         struct op_list ops;
+        struct op_list spare_ops;   /* memory for the next ones */
+        unsigned n_spare_ops;
         struct op_list parked;      /* opens that arrived while frozen */
         struct op_list close_waiters;
         struct op_list spelling_waiters; /* until the kernel has forgotten what it was told by another spelling */
@@ -253,6 +255,9 @@ struct op *op_new_dirty(struct redirector *r, fuse_req_t fuse);
 
 /* Gives back what op refers to, its slot too. The request must have been answered. */
 void op_free(struct op *op);
+
+/* Gives up the memory that is kept for further ones. */
+void op_free_spare(struct redirector *r);
 
 /* Whether a name can be one on an SMB server: valid UTF-8, not too long. Otherwise fuse is answered. */
 bool op_name_allowed(fuse_req_t fuse, const char *name);

@@ -19,6 +19,12 @@
 
 #define USEC_PER_SEC INT64_C(1000000)
 
+#ifdef __SANITIZE_ADDRESS__
+#define SPARE_OPS_MAX 0u  /* each has memory of its own, so that its use behind its end is seen */
+#else
+#define SPARE_OPS_MAX 32u /* as many as a program's requests make at a time */
+#endif
+
 struct redirector *redirector_of(fuse_req_t fuse)
 {
         return fuse_req_userdata(fuse);
@@ -29,9 +35,32 @@ struct op *op_of(struct smb_request *request)
         return request->userdata;
 }
 
+static struct op *spare_or_new(struct redirector *r)
+{
+        struct op *op = TAILQ_FIRST(&r->spare_ops);
+
+        if (!op)
+                return calloc(1, sizeof(*op));
+        TAILQ_REMOVE(&r->spare_ops, op, entry);
+        r->n_spare_ops--;
+        memset(op, 0, sizeof(*op));
+        return op;
+}
+
+void op_free_spare(struct redirector *r)
+{
+        struct op *op;
+
+        while ((op = TAILQ_FIRST(&r->spare_ops))) {
+                TAILQ_REMOVE(&r->spare_ops, op, entry);
+                free(op);
+        }
+        r->n_spare_ops = 0;
+}
+
 static struct op *new_op(struct redirector *r, fuse_req_t fuse, bool revoked)
 {
-        struct op *op = revoked ? NULL : calloc(1, sizeof(*op));
+        struct op *op = revoked ? NULL : spare_or_new(r);
 
         if (!op) {
                 if (fuse)
@@ -77,7 +106,12 @@ void op_free(struct op *op)
         free(op->request.path2);
         free(op->name);
         free(op->new_name);
-        free(op);
+        if (r->n_spare_ops >= SPARE_OPS_MAX) {
+                free(op);
+                return;
+        }
+        TAILQ_INSERT_HEAD(&r->spare_ops, op, entry);
+        r->n_spare_ops++;
 }
 
 static fuse_req_t take_fuse(struct op *op)

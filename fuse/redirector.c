@@ -218,6 +218,7 @@ static struct redirector *redirector_new(struct connection *c)
         TAILQ_INIT(&r->dirs);
         TAILQ_INIT(&r->snapshots);
         TAILQ_INIT(&r->ops);
+        TAILQ_INIT(&r->spare_ops);
         TAILQ_INIT(&r->ahead.waiting);
         TAILQ_INIT(&r->parked);
         TAILQ_INIT(&r->spelling_waiters);
@@ -502,6 +503,7 @@ static void redirector_free(struct connection *c)
         snapshots_forget(r);
         while ((op = TAILQ_FIRST(&r->ops)))
                 op_free(op);
+        op_free_spare(r);
         printer_free(r->printer);
         node_table_done(&r->nodes);
         free(r->spare_buffer);

@@ -64,6 +64,7 @@ class SideBySide(Workload):
 
     def make_rows(self):
         self.bytes, self.count = self.size["big"] // 4, self.size["servers"]
+        self.memory_bytes = 2 * self.count * self.bytes
         title = f"{self.count - 1} drives of {self.count} read {human(self.bytes)} each, the last server is frozen"
         return [self.row(title, SPEED, UNDISTURBED, AT_LEAST, 0.9)]
 

@@ -23,6 +23,7 @@ class Big(Workload):
     def __init__(self, setting, rtt_ms):
         self.bytes = setting.size["big"] // (setting.size["far"] if rtt_ms else 1)
         self.name = f"big-{self.bytes}"
+        self.memory_bytes = 5 * self.bytes // 2
         super().__init__(setting, rtt_ms)
 
     def prepare(self):
@@ -119,6 +120,7 @@ class FourFiles(Workload):
 
     def make_rows(self):
         self.bytes = self.size["big"] // 4
+        self.memory_bytes = 10 * self.bytes
         return [self.row(f"four files of {human(self.bytes)} at once", SPEED, "libsmbclient: one stream", AT_LEAST, 1.5),
                 self.row("— against the machine's limit", SPEED, "libsmbclient: four processes", AT_LEAST, part="limit")]
 

@@ -7,7 +7,7 @@
 #define FAR_USEC 2000u          /* a window never takes less: the line is long */
 #define FAR_ROUNDS 8u           /* a long window that takes longer than so many round trips gains nothing by its length */
 #define GROWTH 4u               /* of windows on a long line, from one to the next */
-#define HURRY 3u                /* windows in a row that were waited for: for a first one everybody waits, the kernel for the next */
+#define HURRY 2u                /* windows in a row that were waited for: for a first one everybody waits */
 #define NEAR_AHEAD_BYTES (4u << 20) /* read ahead, but for two windows on a long line */
 #define READ_AHEAD_FACTOR 2u    /* times what was read in order is read ahead, at most */
 #define STRIDES_MIN 2u          /* equal distances that make a habit */

@@ -210,7 +210,7 @@ class SmbServer:
     # its life
 
     def start(self):
-        """Starts smbd (prepared or not) and returns when it accepts connections."""
+        """Starts smbd (prepared or not) and returns when it serves connections."""
         if not os.path.exists(self.path("smb.conf")):
             self.prepare()
         with open(self.path("log", "output"), "ab") as output:
@@ -221,7 +221,7 @@ class SmbServer:
                 start_new_session=True, **self._run_as())
         self.session = self.process.pid
         deadline = time.monotonic() + 60
-        while not self._answers():
+        while not (self._answers() and self._is_whole()):
             code = self.process.poll()
             if code is not None:
                 self._kill_session()
@@ -237,6 +237,12 @@ class SmbServer:
             return True
         except OSError:
             return False
+
+    def _is_whole(self):
+        """Whether the process is there that the others tell of changes. smbd accepts connections before that, and then refuses the
+        share for want of memory."""
+        with open(self.path("lock", "names.tdb"), "rb") as f: # made anew before the port is
+            return b"notify-daemon" in f.read()
 
     def processes(self):
         return _members(self.session, self.path("smb.conf")) if self.session else []

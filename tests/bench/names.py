@@ -7,7 +7,7 @@ import tarfile
 from results import AT_MOST
 from setting import Failed
 from ways import Alone
-from workloads import Workload, timed, workload
+from workloads import Workload, workload
 
 SMALL, TINY = 16384, 4096
 FOLDER_FILE = 100 # bytes of a file that is only looked at
@@ -28,7 +28,7 @@ class Listing(Workload):
         folder = f"list-{self.count}"
         if isinstance(way, Alone):
             return self.setting.load("list", way.where, folder, self.count)["seconds"]
-        with timed() as took:
+        with self.setting.clock() as took:
             lines = self.setting.program("ls", "-l", way.where / folder).out.splitlines()
         if len(lines) != self.count + 1 or any(line.split()[4] != str(FOLDER_FILE) for line in lines[1:]):
             raise Failed(f"WRONG: ls shows {len(lines) - 1} entries of {self.count}, or other sizes")
@@ -89,7 +89,7 @@ class Tree(Workload):
         if isinstance(way, Alone):
             return self.setting.load("tree", way.where, folder, self.count, SMALL)["seconds"]
         archive = self.setting.folder / "tree.tar"
-        with timed() as took:
+        with self.setting.clock() as took:
             self.setting.program("tar", "cf", archive, "-C", way.where, folder)
         self.check(archive)
         return took[0]
@@ -161,7 +161,7 @@ class Git(Workload):
         folder = way.where / "git"
         self.git(folder, "status", "--porcelain")
         before = network.requests()
-        with timed() as took:
+        with self.setting.clock() as took:
             status = self.git(folder, "status", "--porcelain")
         if status:
             raise Failed(f"WRONG: git sees changes: {status.splitlines()[0]}")

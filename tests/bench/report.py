@@ -4,10 +4,13 @@
 import re
 import textwrap
 
+import processors
 from results import AT_LEAST, DRIVE, REFERENCE
 
 CELL_MAX = 24
 BEGIN, END = "<!-- begin: written by tests/bench/run --docs -->", "<!-- end: written by tests/bench/run --docs -->"
+
+WHO = "Who had the processors meanwhile, in seconds of CPU time, and how much of all processors' time nobody needed:"
 
 
 def figure(value):
@@ -57,14 +60,28 @@ def lines(rows):
                *(cell(row, column) for column in columns)]
 
 
-def table(rows):
-    cells = list(lines(rows))
+def table(cells):
+    cells = list(cells)
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in cells)
 
 
-def markdown(rows):
-    cells = list(lines(rows))
+def processor_lines(rows):
+    """Who had the processors, as lists of cells; the first is the head."""
+    yield ["workload", "ms", "way", *processors.COLUMNS]
+    for row in rows:
+        for column in (REFERENCE, DRIVE):
+            rounds = row.processors.get(column)
+            if rounds and any(rounds):
+                used = processors.medians(rounds)
+                everything = sum(used[name] for name in processors.COLUMNS if name != processors.SECONDS)
+                idle = f"{used[processors.IDLE] / everything:.0%}" if everything else ""
+                yield [row.title, f"{row.rtt_ms:g}", "libsmbclient" if column == REFERENCE else "drive",
+                       *(figure(used[name]) for name in processors.COLUMNS[:-1]), idle]
+
+
+def markdown(cells):
+    cells = list(cells)
     rules = [["---"] * len(cells[0])]
     return "\n".join("| " + " | ".join(line) + " |" for line in cells[:1] + rules + cells[1:])
 
@@ -86,7 +103,8 @@ def write_docs(path, machine, rows, picture):
     text = path.read_text(encoding="utf-8")
     beside = picture and picture.resolve().parent == path.resolve().parent
     image = f"![relative to libsmbclient alone]({picture.name})" if beside else ""
-    block = "\n\n".join(part for part in (BEGIN, about(machine), image, markdown(rows), troubles(rows), END) if part)
+    block = "\n\n".join(part for part in (BEGIN, about(machine), image, markdown(lines(rows)), troubles(rows), WHO,
+                                    markdown(processor_lines(rows)), END) if part)
     new, count = re.subn(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: block, text, flags=re.DOTALL)
     if count != 1:
         raise SystemExit(f"{path}: there have to be the lines\n{BEGIN}\n{END}")

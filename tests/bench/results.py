@@ -19,6 +19,7 @@ class Row:
     rtt_ms: float = 0
     samples: dict = field(default_factory=dict)  # column: [one a round]
     problems: dict = field(default_factory=dict) # column: why there is none
+    processors: dict = field(default_factory=dict) # column: [what processors.py found, one a round], in the first row of a workload
 
     def add(self, column, value):
         self.samples.setdefault(column, []).append(value)
@@ -52,10 +53,10 @@ class Row:
     def as_json(self):
         return {"key": self.key, "title": self.title, "unit": self.unit, "rtt_ms": self.rtt_ms, "reference": self.reference,
                 "better": "more" if self.better == AT_LEAST else "less", "target": self.target, "ratio": self.ratio(),
-                "reached": self.reached(), "samples": self.samples, "problems": self.problems,
+                "reached": self.reached(), "samples": self.samples, "problems": self.problems, "processors": self.processors,
                 "medians": {column: self.median(column) for column in self.samples}}
 
     @classmethod
     def from_json(cls, data):
         return cls(data["key"], data["title"], data["unit"], data["reference"], AT_LEAST if data["better"] == "more" else AT_MOST,
-                   data["target"], data["rtt_ms"], data["samples"], data["problems"])
+                   data["target"], data["rtt_ms"], data["samples"], data["problems"], data["processors"])

@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import harness
+from processors import Processors
 
 MIB = 1 << 20
+ASIDE = ("make", "verify") # workloads of load.c that only help
 READY = "ready" # a file that says that a mount works, and has its connections made
 
 # How much of everything: as the requirements say, for a look, and only to see that it works. On a long line, a "far"th of the
@@ -68,6 +71,7 @@ class Setting:
         self.credentials = self.user.credentials()
         self.user.env["LOAD_CREDENTIALS"] = str(self.credentials)
         self.networks = {}
+        self.processors = Processors()
 
     def make_server(self):
         self.servers.append(harness.make_server(self.folder / f"smb{len(self.servers)}"))
@@ -94,6 +98,15 @@ class Setting:
 
     # programs
 
+    @contextlib.contextmanager
+    def clock(self):
+        """What it gives is a list that has the seconds when the block has ended."""
+        took = []
+        with self.processors.watch():
+            began = time.monotonic()
+            yield took
+            took.append(time.monotonic() - began)
+
     def program(self, *argv, **kwargs):
         """Runs a program to its end; what goes wrong is why there is no value."""
         try:
@@ -106,7 +119,8 @@ class Setting:
 
     def load(self, workload, where, *args):
         """One workload of load.c: what it has measured."""
-        out = self.program(self.programs / "load", workload, where, *args).out
+        with contextlib.nullcontext() if workload in ASIDE else self.processors.watch():
+            out = self.program(self.programs / "load", workload, where, *args).out
         return json.loads(out) if out else {}
 
     @contextlib.contextmanager

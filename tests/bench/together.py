@@ -11,7 +11,7 @@ from harness import wait_until
 from results import AT_LEAST, AT_MOST, REFERENCE
 from setting import Failed
 from transfers import CALL, SEED, SPEED, Big, human
-from workloads import Workload, timed, workload
+from workloads import Workload, workload
 
 FOLDER_FILE = 100
 UNDISTURBED = "the same, undisturbed"
@@ -77,7 +77,7 @@ class SideBySide(Workload):
             self.setting.load("make", server.data, "file", SEED, self.bytes)
 
     def speed(self, folders):
-        with timed() as took, self.setting.loads(*(("read", folder, "file", SEED, self.bytes, CALL) for folder in folders)):
+        with self.setting.clock() as took, self.setting.loads(*(("read", folder, "file", SEED, self.bytes, CALL) for folder in folders)):
             pass
         return len(folders) * self.bytes / took[0] / 1e6
 
@@ -161,7 +161,7 @@ class HugeListing(Workload):
 
     def measure(self, way):
         user = self.setting.user
-        with timed() as took:
+        with self.setting.clock() as took:
             lines = self.setting.program("ls", "-f", way.where / "huge").out.count("\n")
         if lines != self.count + len((".", "..")):
             raise Failed(f"WRONG: ls shows {lines} entries of {self.count}")

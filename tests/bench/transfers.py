@@ -4,7 +4,7 @@
 from results import AT_LEAST, AT_MOST, REFERENCE
 from setting import MIB, Failed
 from ways import Alone, Drive, cpu_seconds
-from workloads import Workload, timed, workload
+from workloads import Workload, workload
 
 CALL = MIB
 LONG_CALL = 8 * MIB # what libsmbclient alone needs on a long line
@@ -134,7 +134,7 @@ class FourFiles(Workload):
 
     def speed(self, way, count):
         commands = [("read", way.where, name, seed, self.bytes, CALL) for seed, name in enumerate(self.names[:count])]
-        with timed() as took, self.setting.loads(*commands):
+        with self.setting.clock() as took, self.setting.loads(*commands):
             pass
         return count * self.bytes / took[0] / 1e6
 
@@ -162,7 +162,7 @@ class Copy(Big):
             if isinstance(way, Alone):
                 seconds = self.setting.load("copy", way.where, self.name, "copy", self.bytes)["seconds"]
             else:
-                with timed() as took:
+                with self.setting.clock() as took:
                     self.setting.program("cp", way.where / self.name, way.where / "copy")
                 seconds = took[0]
             self.check_whole(self.data, "copy", SEED, self.bytes)

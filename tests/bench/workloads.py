@@ -2,9 +2,7 @@
 """The workloads. Each knows its rows of the table, the files that it needs, and how it is done once in one way; it sees to it
 that the result is right. Runner does them: all ways in turns, in several rounds."""
 
-import contextlib
 import mmap
-import time
 
 from results import REFERENCE, Row
 from setting import Failed, say
@@ -57,15 +55,6 @@ class Workload:
         raise NotImplementedError
 
 
-@contextlib.contextmanager
-def timed():
-    """What it gives is a list that has the seconds when the block has ended."""
-    took = []
-    began = time.monotonic()
-    yield took
-    took.append(time.monotonic() - began)
-
-
 def back_memory(size):
     """Touches so much memory and frees it again. A virtual machine gives what it does not use back to its host, and a page's first
     use then takes several times as long as copying it: that would be a matter of what was done before, and is nobody's work here."""
@@ -105,7 +94,9 @@ class Runner:
             work.before()
             with work.connected(way):
                 back_memory(work.memory_bytes)
+                self.setting.processors.take()
                 found = work.measure(way)
+                work.rows[0].processors.setdefault(column_of(way), []).append(self.setting.processors.take())
         except Failed as e:
             return str(e)
         if not isinstance(found, dict):

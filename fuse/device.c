@@ -61,6 +61,7 @@ const struct fuse_lowlevel_ops redirector_fuse_ops = {
         .symlink = name_symlink,
         .mknod = name_mknod,
         .statfs = name_statfs,
+        .access = permission_access,
         .setxattr = xattr_set,
         .getxattr = xattr_get,
         .listxattr = xattr_list,

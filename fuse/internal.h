@@ -192,15 +192,6 @@ struct redirector {
         TAILQ_HEAD(, snapshot) snapshots;
         sd_event_source *snapshot_source; /* lets go of those that are too old */
         uint64_t lookup_usec;       /* what one at the server takes; 0: not known */
-        struct {
-                struct node *node;      /* referred to; NULL: none */
-                struct op *asking;      /* the question that is under way; NULL: it is answered */
-                struct op_list waiting; /* for it */
-                struct smb_attr attr;
-                uint32_t attr_changes;  /* the node's when it was asked for, */
-                uint64_t asked_usec;    /* and when that was */
-                uint64_t made_ino, made_usec; /* in which directory something was made last, and when */
-        } ahead;
         struct op_list ops;
         struct op_list spare_ops;   /* memory for the next ones */
         unsigned n_spare_ops;
@@ -305,6 +296,7 @@ void op_after_closes(struct op *op, struct node *node);
 void ops_check_close_waiters(struct redirector *r);
 
 /* What programs see of a node, and the node's memory of it. */
+mode_t node_mode(const struct redirector *r, const struct node *node); /* its permission bits, as last seen */
 void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *attr, struct stat *ret_stat);
 void node_changed(struct redirector *r, struct node *node); /* from here, just now */
 
@@ -375,14 +367,18 @@ void dir_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi);
 void dir_free(struct open_dir *dir);
 void dir_progress(struct open_dir *dir); /* its snapshot has more, or is complete */
 
-/* ---- ahead.c: attributes that the kernel is going to ask for ---- */
+/* ---- permission.c ---- */
 
-/* In dir a name was just made, and the program told. */
-void ahead_made(struct redirector *r, struct node *dir);
+/* Whether node's mode allows what mask (R_OK, W_OK, X_OK) says. */
+bool permission_is(const struct node *node, int mask);
 
-/* Whether op, a look at a node's attributes, is answered by what was asked for: by *ret_attr, or (NULL) when it has come: then it
- * begins anew. */
-bool ahead_answers(struct op *op, const struct smb_attr **ret_attr);
+/* The same; if not, fuse is answered. */
+bool permission_given(fuse_req_t fuse, const struct node *node, int mask);
+
+/* The same of opening it with the kernel's flags; whether it may be written to, the server says. */
+bool permission_to_open(fuse_req_t fuse, const struct node *node, int flags);
+
+void permission_access(fuse_req_t fuse, fuse_ino_t ino, int mask);
 
 /* ---- change.c: deleting and renaming what is open, and replacing ---- */
 

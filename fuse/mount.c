@@ -200,7 +200,7 @@ void mount_point_remove(const char *path, enum mount_kind kind, bool with_parent
                 (void) rmdir(parent);
 }
 
-char *mount_options(const char *source, bool read_only, unsigned max_read_bytes)
+char *mount_options(const char *source, bool read_only, bool kernel_permits, unsigned max_read_bytes)
 {
         _cleanup_free_ char *escaped = malloc(2 * strlen(source) + 1);
         char *options, *to = escaped;
@@ -213,8 +213,8 @@ char *mount_options(const char *source, bool read_only, unsigned max_read_bytes)
                 *to++ = *p;
         }
         *to = '\0';
-        if (asprintf(&options, "fsname=%s,subtype=wnet,nosuid,nodev,default_permissions,max_read=%u,%s", escaped,
-                     max_read_bytes, read_only ? "ro" : "rw") < 0)
+        if (asprintf(&options, "fsname=%s,subtype=wnet,nosuid,nodev,%smax_read=%u,%s", escaped,
+                     kernel_permits ? "default_permissions," : "", max_read_bytes, read_only ? "ro" : "rw") < 0)
                 return NULL;
         return options;
 }

@@ -35,8 +35,9 @@ void mount_point_keep(const char *path, enum mount_kind kind);
 /* Removes the mount point (and, for a deviceless connection, the empty folder of its server) when it is empty. Best effort. */
 void mount_point_remove(const char *path, enum mount_kind kind, bool with_parent);
 
-/* "fsname=…,subtype=wnet,…": the mount's options, source escaped. NULL: out of memory; the caller frees. */
-char *mount_options(const char *source, bool read_only, unsigned max_read_bytes);
+/* "fsname=…,subtype=wnet,…": the mount's options, source escaped. kernel_permits: by the modes, the kernel says who may do what. NULL:
+ * out of memory; the caller frees. */
+char *mount_options(const char *source, bool read_only, bool kernel_permits, unsigned max_read_bytes);
 
 /* The number below /sys/fs/fuse/connections of the mount on path; 0 when nothing is mounted there. */
 unsigned mount_device_minor(const char *path);

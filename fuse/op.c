@@ -393,18 +393,24 @@ static void show_times(struct node *node, const struct smb_attr *attr, struct st
                 ret_stat->st_ctim = timespec_from(mtime);
 }
 
+mode_t node_mode(const struct redirector *r, const struct node *node)
+{
+        mode_t mode = node->mode_known ? node->mode : 0755 & ~r->settings->umask;
+
+        if (!node->directory && (node->dos & SMB_ATTR_READONLY))
+                mode &= mode & 0200 ? ~(mode_t) 0222 : ~(mode_t) 0; /* without the owner's bit it is as it was set */
+        else if (!node->directory && node->mode_known)
+                mode |= 0200;
+        return mode;
+}
+
 void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *attr, struct stat *ret_stat)
 {
         bool directory = attr->dos & SMB_ATTR_DIRECTORY;
-        mode_t mode = node->mode_known ? node->mode : 0755 & ~r->settings->umask;
         uint64_t size = directory ? 0 : attr->size_bytes;
 
         if (node->behind && size < node->size_bytes) /* found under another name: not all of it is there yet */
                 size = node->size_bytes;
-        if (!directory && (attr->dos & SMB_ATTR_READONLY))
-                mode &= mode & 0200 ? ~(mode_t) 0222 : ~(mode_t) 0; /* without the owner's bit it is as it was set */
-        else if (!directory && node->mode_known)
-                mode |= 0200;
         if (attr->file_id != 0)
                 node->file_id = attr->file_id;
         node->directory = directory;
@@ -415,7 +421,7 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
         node->seen_usec = redirector_now(r);
         *ret_stat = (struct stat){
                 .st_ino = node_shown_ino(node),
-                .st_mode = (directory ? S_IFDIR : S_IFREG) | mode,
+                .st_mode = (directory ? S_IFDIR : S_IFREG) | node_mode(r, node),
                 .st_nlink = !node->linked ? 0 : directory ? 2 : 1,
                 .st_uid = getuid(),
                 .st_gid = getgid(),

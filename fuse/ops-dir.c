@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fuse/internal.h"
 #include "fuse/snapshot.h"
@@ -121,12 +122,12 @@ static void start_opendir(struct op *op)
 void dir_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
         struct redirector *r = redirector_of(fuse);
-        struct op *op = op_new(r, fuse);
+        struct node *node = node_find(&r->nodes, ino);
+        struct op *op = permission_to_open(fuse, node, fi->flags) ? op_new(r, fuse) : NULL;
 
-        (void) fi;
         if (!op)
                 return;
-        op->node = node_ref(node_find(&r->nodes, ino));
+        op->node = node_ref(node);
         op->asked = node_ref(node_known(&r->nodes, ino));
         op->opens = true;
         op_harmless(op);
@@ -165,7 +166,8 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, size_t n, uint
         struct node *node;
 
         node = node_child(&r->nodes, op->dir->node, name);
-        if (life_usec == 0 || !snapshot_believes(s, found, node) || op->dir->spelt || spelling_possible(r, op->dir->node, name)) { /* by name only: the kernel looks it up when asked */
+        if (life_usec == 0 || !snapshot_believes(s, found, node) || op->dir->spelt || spelling_possible(r, op->dir->node, name) ||
+            !permission_is(op->dir->node, X_OK)) { /* by name only: the kernel looks it up when asked */
                 entry.attr.st_ino = found->attr.file_id != 0 ? found->attr.file_id : UINT64_MAX;
                 entry.attr.st_mode = found->attr.dos & SMB_ATTR_DIRECTORY ? S_IFDIR : S_IFREG;
                 return fuse_add_direntry_plus(op->fuse, buffer, room, name, &entry, offset);

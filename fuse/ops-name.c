@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fuse/internal.h"
 #include "fuse/snapshot.h"
@@ -135,7 +136,7 @@ void name_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 {
         struct op *op;
 
-        if (!op_name_allowed(fuse, name))
+        if (!op_name_allowed(fuse, name) || !permission_given(fuse, node_find(&redirector_of(fuse)->nodes, parent), X_OK))
                 return;
         op = op_on(fuse, parent, name);
         if (!op)
@@ -186,8 +187,6 @@ static void start_getattr(struct op *op)
                                       : file_known_attr(op->redirector, node, &op->seen_usec);
         struct smb_attr listed;
 
-        if (!attr && ahead_answers(op, &attr) && !attr)
-                return; /* soon */
         if (!attr && node->linked && node->parent && find_here(op, node->parent, node->name, &listed) == CATALOG_PRESENT)
                 attr = &listed;
         if (attr) {
@@ -298,6 +297,14 @@ void name_setattr(fuse_req_t fuse, fuse_ino_t ino, struct stat *attr, int to_set
 
 /* ---- changes of the tree ---- */
 
+/* Makes the op of a change of a name. NULL: answered already. */
+static struct op *op_changing(fuse_req_t fuse, fuse_ino_t parent, const char *name)
+{
+        if (!op_name_allowed(fuse, name) || !permission_given(fuse, node_find(&redirector_of(fuse)->nodes, parent), W_OK | X_OK))
+                return NULL;
+        return op_on(fuse, parent, name);
+}
+
 static void made(struct smb_request *request)
 {
         struct op *op = op_of(request);
@@ -317,11 +324,8 @@ static void start_mkdir(struct op *op)
 
 void name_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
 {
-        struct op *op;
+        struct op *op = op_changing(fuse, parent, name);
 
-        if (!op_name_allowed(fuse, name))
-                return;
-        op = op_on(fuse, parent, name);
         if (!op)
                 return;
         op->mode = mode | S_IFDIR;
@@ -368,7 +372,7 @@ static void start_rmdir(struct op *op)
 
 void name_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 {
-        struct op *op = op_name_allowed(fuse, name) ? op_on(fuse, parent, name) : NULL;
+        struct op *op = op_changing(fuse, parent, name);
 
         if (!op)
                 return;
@@ -378,7 +382,7 @@ void name_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 
 void name_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 {
-        struct op *op = op_name_allowed(fuse, name) ? op_on(fuse, parent, name) : NULL;
+        struct op *op = op_changing(fuse, parent, name);
 
         if (!op)
                 return;
@@ -401,9 +405,9 @@ void name_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_
                 fuse_reply_err(fuse, EINVAL);
                 return;
         }
-        if (!op_name_allowed(fuse, new_name))
+        if (!op_name_allowed(fuse, new_name) || !permission_given(fuse, node_find(&redirector_of(fuse)->nodes, new_parent), W_OK | X_OK))
                 return;
-        op = op_on(fuse, parent, name);
+        op = op_changing(fuse, parent, name);
         if (!op)
                 return;
         op->new_parent = node_ref(node_find(&op->redirector->nodes, new_parent));

@@ -246,7 +246,7 @@ void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
         struct redirector *r = redirector_of(fuse);
         struct op *op;
 
-        if (spelling_sends_back(r, fuse, ino))
+        if (spelling_sends_back(r, fuse, ino) || !permission_to_open(fuse, node_find(&r->nodes, ino), fi->flags))
                 return;
         op = op_new(r, fuse);
         if (!op)
@@ -255,6 +255,8 @@ void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
         op->flags = fi->flags;
         op->opens = true;
         op->request.flags = (uint32_t) (fi->flags & (O_ACCMODE | O_TRUNC));
+        if ((fi->flags & (O_ACCMODE | O_TRUNC)) == (O_RDONLY | O_TRUNC)) /* a server empties what it would not let be written to */
+                op->request.flags = O_RDWR | O_TRUNC;
         op->request.valid = SMB_WANT_ATTR; /* which file it is, should it have to be opened again */
         if (!(fi->flags & O_TRUNC))
                 op_harmless(op);
@@ -325,8 +327,7 @@ static void created(struct smb_request *request)
         if (fuse_reply_create(fuse, &entry, &info) != 0) {
                 file_close(file);
                 node_forget(&r->nodes, entry.ino, 1);
-        } else if (request->created)
-                ahead_made(r, op->node);
+        }
         op_free(op);
 }
 
@@ -383,7 +384,7 @@ static struct op *op_creating(fuse_req_t fuse, fuse_ino_t parent, const char *na
         struct redirector *r = redirector_of(fuse);
         struct op *op;
 
-        if (!op_name_allowed(fuse, name))
+        if (!op_name_allowed(fuse, name) || !permission_given(fuse, node_find(&r->nodes, parent), W_OK | X_OK))
                 return NULL;
         op = op_new(r, fuse);
         if (!op)

@@ -19,11 +19,7 @@
 
 #define USEC_PER_SEC INT64_C(1000000)
 
-#ifdef __SANITIZE_ADDRESS__
-#define SPARE_OPS_MAX 0u  /* each has memory of its own, so that its use behind its end is seen */
-#else
 #define SPARE_OPS_MAX 32u /* as many as a program's requests make at a time */
-#endif
 
 struct redirector *redirector_of(fuse_req_t fuse)
 {
@@ -45,6 +41,16 @@ static struct op *spare_or_new(struct redirector *r)
         r->n_spare_ops--;
         memset(op, 0, sizeof(*op));
         return op;
+}
+
+static bool may_keep(const struct redirector *r)
+{
+#ifdef __SANITIZE_ADDRESS__
+        (void) r;
+        return false; /* each has memory of its own, so that its use behind its end is seen */
+#else
+        return r->n_spare_ops < SPARE_OPS_MAX;
+#endif
 }
 
 void op_free_spare(struct redirector *r)
@@ -106,12 +112,11 @@ void op_free(struct op *op)
         free(op->request.path2);
         free(op->name);
         free(op->new_name);
-        if (r->n_spare_ops >= SPARE_OPS_MAX) {
+        if (may_keep(r)) {
+                TAILQ_INSERT_HEAD(&r->spare_ops, op, entry);
+                r->n_spare_ops++;
+        } else
                 free(op);
-                return;
-        }
-        TAILQ_INSERT_HEAD(&r->spare_ops, op, entry);
-        r->n_spare_ops++;
 }
 
 static fuse_req_t take_fuse(struct op *op)

@@ -200,6 +200,24 @@ void mount_point_remove(const char *path, enum mount_kind kind, bool with_parent
                 (void) rmdir(parent);
 }
 
+/* Whether a table of identifiers of our user namespace (lines of: first here, first outside, how many) has the 0. */
+static bool maps_zero(const char *path)
+{
+        _cleanup_fclose_ FILE *f = fopen(path, "re");
+        unsigned first = 1;
+
+        while (f && first != 0 && fscanf(f, "%u %*u %*u", &first) == 1)
+                ;
+        return first == 0;
+}
+
+/* Until the kernel has asked for the root's attributes, which it does not have to for its own sake, it takes it for root's, and in a user
+ * namespace without root nobody may change what is root's. */
+static bool kernel_takes_root(void)
+{
+        return maps_zero("/proc/self/uid_map") && maps_zero("/proc/self/gid_map");
+}
+
 char *mount_options(const char *source, bool read_only, bool kernel_permits, unsigned max_read_bytes)
 {
         _cleanup_free_ char *escaped = malloc(2 * strlen(source) + 1);
@@ -214,7 +232,7 @@ char *mount_options(const char *source, bool read_only, bool kernel_permits, uns
         }
         *to = '\0';
         if (asprintf(&options, "fsname=%s,subtype=wnet,nosuid,nodev,%smax_read=%u,%s", escaped,
-                     kernel_permits ? "default_permissions," : "", max_read_bytes, read_only ? "ro" : "rw") < 0)
+                     kernel_permits || !kernel_takes_root() ? "default_permissions," : "", max_read_bytes, read_only ? "ro" : "rw") < 0)
                 return NULL;
         return options;
 }

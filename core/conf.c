@@ -87,6 +87,15 @@ static int set_drives(char **drives, const char *value, unsigned line, struct wn
         return 0;
 }
 
+static int set_switch(bool *on, const char *key, const char *value, unsigned line, struct wn_error *err)
+{
+        if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+                return error_set(err, ERROR_INVALID_PARAMETER, 0, "conf", "%s in line %u is \"%.60s\"; it is yes or no", key, line,
+                                 value);
+        *on = strcmp(value, "yes") == 0;
+        return 0;
+}
+
 /* text without blanks at either end; writes into it. */
 static char *trim(char *text)
 {
@@ -121,8 +130,10 @@ static int parse_line(struct conf *conf, char *text, unsigned line, struct wn_er
                 return set_timeout(&conf->connect_usec, CONNECT_MAX_USEC, key, value, line, err);
         if (strcmp(key, "operation_timeout") == 0)
                 return set_timeout(&conf->operation_usec, OPERATION_MAX_USEC, key, value, line, err);
+        if (strcmp(key, "change_notification") == 0)
+                return set_switch(&conf->change_notification, key, value, line, err);
         return error_set(err, ERROR_INVALID_PARAMETER, 0, "conf", "key \"%.60s\" in line %u is not known; drives, "
-                         "connect_timeout and operation_timeout are", key, line);
+                         "connect_timeout, operation_timeout and change_notification are", key, line);
 }
 
 int conf_parse(struct conf *conf, const char *text, struct wn_error *err)

@@ -6,6 +6,7 @@
  * wnet.conf: optional settings, one "key = value" a line.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/status.h"
@@ -16,6 +17,7 @@ struct conf {
         char *drives;             /* folder of the drives; NULL: the default. "~/" at its begin is the home directory */
         uint64_t connect_usec;    /* longest connection attempt: connect_timeout, seconds, 0.1–120, default 10 */
         uint64_t operation_usec;  /* longest SMB operation: operation_timeout, seconds, 0.1–600, default 20 */
+        bool change_notification; /* whether servers are asked to tell of changes: yes or no, default no */
 };
 
 void conf_init(struct conf *ret_conf); /* the defaults */

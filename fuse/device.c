@@ -20,6 +20,8 @@
 
 #include "core/log.h"
 #include "fuse/internal.h"
+#include "fuse/invalidate.h"
+#include "fuse/mount.h"
 #include "fuse/printer.h"
 
 #define REQUESTS_AT_ONCE 64      /* before other connections get their turn */
@@ -43,6 +45,9 @@ void device_initialize(void *userdata, struct fuse_conn_info *info)
                                    FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_WRITEBACK_CACHE);
         info->want |= info->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_READ |
                                        FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
+#ifdef FUSE_CAP_EXPIRE_ONLY
+        r->expires_names = info->capable & FUSE_CAP_EXPIRE_ONLY;
+#endif
         redirector_initialized(r);
 }
 
@@ -208,11 +213,26 @@ fail:
         return error;
 }
 
+/* What its thread waits for, if anything, ends with the connection. */
+static void end_invalidator(struct redirector *r)
+{
+        struct invalidator *inv = r->invalidator;
+
+        if (!inv)
+                return;
+        if (!fuse_session_exited(r->session) && invalidator_done(inv) < invalidator_added(inv))
+                (void) mount_abort(r->device_minor);
+        r->invalidator = NULL;
+        r->n_invalidated = invalidator_added(inv);
+        invalidator_free(inv);
+}
+
 void device_close(struct redirector *r)
 {
         r->device_source = sd_event_source_disable_unref(r->device_source);
         if (r->session) {
                 revoke_answer(r, true); /* a request must not outlive its session */
+                end_invalidator(r);
                 fuse_session_exit(r->session);
                 fuse_session_destroy(r->session); /* closes the descriptor */
         }

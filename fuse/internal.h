@@ -32,6 +32,8 @@
 
 struct redirector;
 struct printer;
+struct remote_watch;
+struct invalidator;
 struct open_file;
 struct open_dir;
 struct snapshot;
@@ -42,7 +44,7 @@ struct op {
         TAILQ_ENTRY(op) wait;       /* in one list of waiting ops at a time */
         struct redirector *redirector;
         fuse_req_t fuse;            /* NULL: answered, or nobody asked */
-        uint64_t arrived_usec;      /* READ; OPEN and look-ups: when they began */
+        uint64_t arrived_usec;      /* READ; OPEN and look-ups: when they began; 0: nothing that may be believed for longer */
         uint64_t seen_usec;         /* what is answered was so then; 0: is so now */
         bool opens;                 /* waits while the connection is frozen */
         bool writes_through;        /* WRITE: answered when the server has it */
@@ -175,8 +177,12 @@ struct redirector {
 
         struct smb_pool *pool;
         struct printer *printer;    /* of a port; NULL: a drive */
+        struct remote_watch *watch; /* NULL: the server is not asked to tell of changes */
+        struct invalidator *invalidator; /* of the session, made when it is needed; */
+        uint64_t n_invalidated;     /* and what its predecessors were given */
         struct fuse_session *session;
         int device_fd;              /* the session's own */
+        bool expires_names;         /* the kernel can be told to ask for a name anew (since Linux 6.2) */
         uint64_t init_unique;       /* the kernel's INIT, if it offers to leave privileges to us; 0: it does not, or is answered */
         unsigned device_minor;
         sd_event_source *device_source;
@@ -270,8 +276,10 @@ bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr
 /* Sends op->request off; done gets &op->request with userdata op. */
 void op_submit(struct op *op, enum smb_op what, smb_done_fn done);
 
-/* How long the kernel may believe what op is answered. */
+/* How long the kernel may believe what op is answered; and if that is of node, its name, and its attributes: never longer than that. */
 double op_timeout_sec(const struct op *op);
+double op_name_timeout_sec(const struct op *op, const struct node *node);
+double op_attr_timeout_sec(const struct op *op, const struct node *node);
 
 /* Begins an open, or lets it wait while the connection is frozen. */
 void op_start_or_park(struct op *op);

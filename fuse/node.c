@@ -203,6 +203,15 @@ struct node *node_other_case(struct node_table *table, const struct node *parent
         return found;
 }
 
+struct node *node_next_alike(struct node_table *table, const struct node *parent, const char *name, const struct node *after)
+{
+        struct node *node = after ? after->next_by_name : *name_bucket(table, parent->ino, name);
+
+        while (node && (node->parent != parent || node->of || !fold_equal(table->fold, node->name, name)))
+                node = node->next_by_name;
+        return node;
+}
+
 static uint64_t hash_path(const struct node *parent)
 {
         uint64_t hash = parent->parent ? hash_path(parent->parent) : FNV_OFFSET;

@@ -36,7 +36,11 @@ struct node {
         LIST_HEAD(, node) spellings; /* of this one */
         LIST_ENTRY(node) of_spellings;
         uint64_t spelt_usec;  /* when it was last looked up by another spelling; 0: not */
-        uint64_t cached_usec; /* until when the kernel may answer from what it was told of it */
+        uint64_t cached_usec; /* until when the kernel may answer from what it was told of it, */
+        uint64_t forget_number; /* unless it has been made to forget that: the number of that order (invalidate.h); 0: none */
+        bool forget_name;     /* its name as well as its attributes */
+        uint64_t forget_cached_usec; /* and what cached_usec was then */
+        uint64_t told_usec;   /* when the server has told of a change elsewhere; 0: not */
         enum node_folds folds; /* a directory: whether names that differ in case are one to the server */
         uint64_t ino;
         uint64_t file_id;     /* the server's; 0: not known */
@@ -112,6 +116,10 @@ struct node *node_named(struct node_table *table, const struct node *parent, con
 /* A linked child whose name differs from name in case alone, as far as is known here; that with the server's number file_id, if there is
  * one. NULL: none. */
 struct node *node_other_case(struct node_table *table, const struct node *parent, const char *name, uint64_t file_id);
+
+/* The linked nodes (not their other spellings) in parent whose names are name, or differ from it in case alone, as far as is known here:
+ * the first (after NULL), or the one behind after, which is one of them; NULL: there are no more. */
+struct node *node_next_alike(struct node_table *table, const struct node *parent, const char *name, const struct node *after);
 
 /* What the kernel calls node where it is called name in directory, which is node's parent or a spelling of that: the node, or a
  * spelling of it, made when it is not known. NULL: out of memory. The caller refers to it at once. */

@@ -13,6 +13,7 @@
 
 #include "core/cleanup.h"
 #include "fuse/internal.h"
+#include "fuse/remote-watch.h"
 #include "fuse/smb/listing.h"
 #include "fuse/snapshot.h"
 #include "fuse/spelling.h"
@@ -174,6 +175,21 @@ double op_timeout_sec(const struct op *op)
         return age < ATTR_TIMEOUT_USEC ? (double) (ATTR_TIMEOUT_USEC - age) / 1e6 : 0;
 }
 
+static uint64_t asked_usec(const struct op *op)
+{
+        return op->seen_usec != 0 ? op->seen_usec : op->arrived_usec;
+}
+
+double op_name_timeout_sec(const struct op *op, const struct node *node)
+{
+        return remote_watch_name_timeout(op->redirector, node, asked_usec(op), op_timeout_sec(op));
+}
+
+double op_attr_timeout_sec(const struct op *op, const struct node *node)
+{
+        return remote_watch_attr_timeout(op->redirector, node, asked_usec(op), op_timeout_sec(op));
+}
+
 bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr)
 {
         fuse_req_t fuse = take_fuse(op);
@@ -182,7 +198,7 @@ bool op_reply_attr(struct op *op, struct node *node, const struct smb_attr *attr
         fill_stat(op->redirector, node, attr, &st);
         if (op->seen_usec != 0)
                 node->seen_usec = op->seen_usec;
-        return fuse && fuse_reply_attr(fuse, &st, op->asked == node ? spelling_timeout(op->redirector, node, op_timeout_sec(op)) : 0) == 0;
+        return fuse && fuse_reply_attr(fuse, &st, op->asked == node ? spelling_timeout(op->redirector, node, op_attr_timeout_sec(op, node)) : 0) == 0;
 }
 
 void op_begin(struct op *op, void (*start)(struct op *op))

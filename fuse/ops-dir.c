@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "fuse/internal.h"
+#include "fuse/remote-watch.h"
 #include "fuse/snapshot.h"
 #include "fuse/spelling.h"
 
@@ -164,6 +165,7 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, size_t n, uint
         struct fuse_entry_param entry = { 0 };
         off_t offset = (off_t) (n + DOTS + 1);
         struct node *node;
+        double usual;
 
         node = node_child(&r->nodes, op->dir->node, name);
         if (life_usec == 0 || !snapshot_believes(s, found, node) || op->dir->spelt || spelling_possible(r, op->dir->node, name) ||
@@ -182,7 +184,9 @@ static size_t put_entry(struct op *op, char *buffer, size_t room, size_t n, uint
         fill_stat(r, node, &found->attr, &entry.attr);
         node->seen_usec = s->asked_usec;
         entry.ino = node->ino;
-        entry.attr_timeout = entry.entry_timeout = spelling_timeout(r, node, (double) life_usec / 1e6);
+        usual = (double) life_usec / 1e6;
+        entry.entry_timeout = spelling_timeout(r, node, remote_watch_name_timeout(r, node, s->asked_usec, usual));
+        entry.attr_timeout = entry.entry_timeout > 0 ? remote_watch_attr_timeout(r, node, s->asked_usec, usual) : 0;
         *ret_node = node;
         return fuse_add_direntry_plus(op->fuse, buffer, room, name, &entry, offset);
 }

@@ -179,7 +179,7 @@ const struct smb_attr *file_known_attr(const struct redirector *r, const struct 
 {
         const struct open_file *file = LIST_FIRST(&node->files); /* the one that was opened last */
 
-        if (!file || file->attr_usec <= node->changed_usec || node->unsettled > 0 || node->behind)
+        if (!file || file->attr_usec <= node->changed_usec || file->attr_usec <= node->told_usec || node->unsettled > 0 || node->behind)
                 return NULL;
         if (redirector_now(r) - file->attr_usec >= ATTR_TIMEOUT_USEC)
                 return NULL;

@@ -76,15 +76,18 @@ static void got_attr(struct smb_request *request)
 
 static void start_access(struct op *op)
 {
+        const struct redirector *r = op->redirector;
         const struct node *node = op->node;
+        bool is_asked_for = (op->flags & W_OK) || r->watch; /* that it is there, the kernel may have believed for longer */
 
-        if (node->directory || !(op->flags & W_OK) || redirector_now(op->redirector) - node->seen_usec < ATTR_TIMEOUT_USEC)
+        if (node->directory || !is_asked_for || redirector_now(r) - node->seen_usec < ATTR_TIMEOUT_USEC)
                 answer(op);
         else if (op_ready(op))
                 op_submit(op, SMB_OP_STAT, got_attr);
 }
 
-/* Of a file, only whether it is read-only has to be asked for. */
+/* Of a file, only whether it is read-only has to be asked for, and whether it is still there where the server is asked for names less
+ * often (remote-watch.h). */
 void permission_access(fuse_req_t fuse, fuse_ino_t ino, int mask)
 {
         struct redirector *r = redirector_of(fuse);

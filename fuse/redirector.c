@@ -26,6 +26,7 @@
 #include "fuse/mount.h"
 #include "fuse/notify.h"
 #include "fuse/printer.h"
+#include "fuse/remote-watch.h"
 #include "fuse/shares.h"
 #include "fuse/smb/setup.h"
 #include "fuse/snapshot.h"
@@ -122,6 +123,7 @@ void redirector_initialized(struct redirector *r)
         r->gave_up = false;
         if (r->printer)
                 printer_serve(r->printer);
+        remote_watch_start(r);
         redirector_complete(r, 0, NULL);
 }
 
@@ -193,8 +195,10 @@ static void on_health(void *userdata, bool up, const char *reason)
         connection_health(r->connection, up, reason);
         if (r->printer && up)
                 printer_send_now(r->printer);
-        if (up)
+        if (up) {
                 change_repair(r);
+                remote_watch_again(r);
+        }
 }
 
 static bool on_reclaim(void *userdata)
@@ -479,6 +483,7 @@ static void redirector_free(struct connection *c)
                 return;
         c->redirector = NULL;
         r->connection = c;
+        remote_watch_end(r);
         helper_abandon(r->helper, c->mountpoint);
         protect_mount_point(r);
         r->step_source = sd_event_source_disable_unref(r->step_source);

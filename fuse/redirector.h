@@ -7,6 +7,7 @@
  * through core/redirector.h.
  */
 
+#include <stdbool.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
@@ -17,6 +18,7 @@ struct redirector_settings {
         const char *worker_program; /* path of wnet-smb */
         const char *spool_dir;      /* of print jobs */
         uint64_t connect_usec, operation_usec;
+        bool change_notification;   /* drives' servers are asked to tell of changes */
         const char *login;          /* the user name where a connection has none */
         mode_t umask;               /* of the files shown */
         const char *instance;       /* this daemon, in the names of what it parks: leftovers_instance() */

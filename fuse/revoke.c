@@ -18,6 +18,7 @@
 #include "fuse/mount.h"
 #include "fuse/notify.h"
 #include "fuse/printer.h"
+#include "fuse/remote-watch.h"
 
 #define DRAIN_MAX_USEC (30 * 1000000ULL)
 #define NO_PROGRESS_USEC (500 * 1000ULL)
@@ -163,6 +164,7 @@ static int on_draining(sd_event_source *source, uint64_t usec, void *userdata)
 void revoke_begin(struct redirector *r)
 {
         r->phase = PHASE_REVOKING;
+        remote_watch_end(r);
         behind_send_all(r);
         r->step_deadline_usec = redirector_now(r) + DRAIN_MAX_USEC;
         r->progress_usec = redirector_now(r);

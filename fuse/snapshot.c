@@ -358,6 +358,11 @@ void snapshot_attr_changed(struct node *node)
                 doubt(node->parent, node->name, false);
 }
 
+void snapshot_entry_changed(struct node *dir, const char *name)
+{
+        doubt(dir, name, false);
+}
+
 void snapshot_name_changed(struct node *dir, const char *name)
 {
         doubt(dir, name, true);

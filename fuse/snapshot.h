@@ -31,6 +31,9 @@ void snapshot_note_lookup(const struct op *op);
 void snapshot_name_changed(struct node *dir, const char *name);
 void snapshot_attr_changed(struct node *node);
 
+/* Something was done elsewhere to what has a name in dir. */
+void snapshot_entry_changed(struct node *dir, const char *name);
+
 void snapshots_forget(struct redirector *r); /* and the directories that show them */
 
 #endif

@@ -23,6 +23,7 @@
 
 #include "core/cleanup.h"
 #include "fuse/internal.h"
+#include "fuse/remote-watch.h"
 #include "fuse/spelling.h"
 
 #define SPELT_USEC (2 * ATTR_TIMEOUT_USEC) /* so long after another spelling was used, the kernel keeps nothing */
@@ -167,12 +168,15 @@ struct node *spelling_entry(struct op *op, struct node *node, struct fuse_entry_
                 return NULL;
         if (op->asked != op->node)
                 op->node->spelt_usec = redirector_now(r);
-        if (known != node)
+        if (known != node) {
                 node->spelt_usec = redirector_now(r);
+                remote_watch_forget(r, node, true); /* in time for who is about to change it by this name */
+        }
         if (known != node && !node->directory && op->fuse && was_sent_back(r, known->ino, fuse_req_ctx(op->fuse)->pid))
                 known = node;
         entry->ino = known->ino;
-        entry->attr_timeout = entry->entry_timeout = spelling_timeout(r, node, op_timeout_sec(op));
+        entry->entry_timeout = spelling_timeout(r, node, op_name_timeout_sec(op, node));
+        entry->attr_timeout = entry->entry_timeout > 0 ? op_attr_timeout_sec(op, node) : 0;
         return known;
 }
 
@@ -336,7 +340,7 @@ static uint64_t cached_until(struct redirector *r, const struct node *asked_for,
 
         if (!known || (asked_for == directory && !known->of))
                 return 0;
-        return node_child(&r->nodes, directory, name)->cached_usec;
+        return remote_watch_forgotten_at(r, node_child(&r->nodes, directory, name));
 }
 
 static uint64_t forgotten_at(const struct op *op)
@@ -345,7 +349,7 @@ static uint64_t forgotten_at(const struct op *op)
         uint64_t until, target = 0, absent = 0;
 
         if (!op->name)
-                return op->asked != op->node ? op->node->cached_usec : 0;
+                return op->asked != op->node ? remote_watch_forgotten_at(r, op->node) : 0;
         if (op->mode != 0)
                 return absent_until(r, op->asked, op->node, op->name);
         until = cached_until(r, op->asked, op->node, op->name);

@@ -314,6 +314,7 @@ static int set_up_loop(struct daemon *d, mode_t mask)
                 .spool_dir = d->spool_dir,
                 .connect_usec = d->conf.connect_usec,
                 .operation_usec = d->conf.operation_usec,
+                .change_notification = d->conf.change_notification,
                 .login = d->login,
                 .umask = mask,
                 .instance = d->instance,

@@ -2,7 +2,8 @@
 #ifndef FUSE_SMB_BACKEND_INTERNAL_H
 #define FUSE_SMB_BACKEND_INTERNAL_H
 
-/* The parts of the libsmbclient backend: connecting (backend-connect.c), names and files (backend-smbclient.c). */
+/* The parts of the libsmbclient backend: connecting (backend-connect.c), names and files (backend-smbclient.c), changes
+ * (backend-watch.c). */
 
 #include <libsmbclient.h>
 #include <stdbool.h>
@@ -20,7 +21,7 @@ struct smbclient {
         struct smb_backend backend;
         SMBCCTX *context;
         struct smb_setup credentials;
-        SMBCFILE *root; /* for statfs, opened at the first one */
+        SMBCFILE *root; /* for statfs and watch, opened at the first one */
         struct share_list *shares; /* only where the connection is to a server alone, until the list's end */
         bool shares_at_end;
         uint32_t last_ntstatus;
@@ -42,5 +43,9 @@ int smbclient_errno(void);
 /* See struct smb_backend_ops. */
 int smbclient_connect(struct smb_backend *b, const struct smb_setup *setup, struct wn_error *err);
 int smbclient_check(struct smb_backend *b);
+int smbclient_watch(struct smb_backend *b, struct smb_watcher *watcher);
+
+/* Opens s->root, if it is not open. 0 or a negative errno. */
+int smbclient_open_root(struct smbclient *s);
 
 #endif

@@ -458,20 +458,27 @@ static int smbclient_set_times(struct smb_backend *b, const char *path, const st
         return r == -ENOENT && smbclient_stat(b, path, &attr) == 0 ? -EOPNOTSUPP : r;
 }
 
+int smbclient_open_root(struct smbclient *s)
+{
+        int r;
+
+        if (s->root)
+                return 0;
+        r = make_url(s, s->url, "");
+        if (r < 0)
+                return r;
+        s->root = smbc_getFunctionOpendir(s->context)(s->context, s->url);
+        return s->root ? 0 : smbclient_errno();
+}
+
 static int smbclient_statfs(struct smb_backend *b, struct smb_space *ret_space)
 {
         struct smbclient *s = smbclient_of(b);
         struct statvfs vfs;
+        int r = smbclient_open_root(s);
 
-        if (!s->root) {
-                int r = make_url(s, s->url, "");
-
-                if (r < 0)
-                        return r;
-                s->root = smbc_getFunctionOpendir(s->context)(s->context, s->url);
-                if (!s->root)
-                        return smbclient_errno();
-        }
+        if (r < 0)
+                return r;
         errno = 0;
         if (smbc_getFunctionFstatVFS(s->context)(s->context, s->root, &vfs) < 0)
                 return smbclient_errno();
@@ -522,6 +529,7 @@ static const struct smb_backend_ops smbclient_ops = {
         .set_times = smbclient_set_times,
         .statfs = smbclient_statfs,
         .check = smbclient_check,
+        .watch = smbclient_watch,
         .share_next = smbclient_share_next,
 };
 

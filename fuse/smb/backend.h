@@ -15,6 +15,14 @@
 #include "fuse/smb/protocol.h"
 
 struct smb_backend;
+
+/* Who is told of changes. */
+struct smb_watcher {
+        void (*changed)(struct smb_watcher *watcher, char action, const char *path); /* SMB_CHANGE_*; path is the caller's */
+        /* Those that came together have been told; beat: none has, but a while has passed. Returns whether to go on. */
+        bool (*told)(struct smb_watcher *watcher, bool beat, bool alive);
+};
+
 struct smb_open_file; /* the backend's own */
 struct smb_open_list;
 
@@ -55,6 +63,10 @@ struct smb_backend_ops {
         /* Asked after an error without a better word, of a share of files: 0, or -ENOTCONN when the server has taken the share or the
          * session away and left the connection up. */
         int (*check)(struct smb_backend *b);
+
+        /* Tells of changes below the root until told() says that it is enough: 0. -EOVERFLOW: some are lost, and the caller may begin
+         * anew; or another negative errno. */
+        int (*watch)(struct smb_backend *b, struct smb_watcher *watcher);
 
         /* The server's next share: 1, 0 at the end, or a negative errno. */
         int (*share_next)(struct smb_backend *b, struct smb_share *ret_share);

@@ -246,7 +246,13 @@ static bool copy_reply(struct smb_request *request, const struct smb_message *m)
                 request->fh = m->reply_fh;
         if (request->op == SMB_OP_OPEN && error == 0)
                 request->file->fh = m->reply_fh;
-        return request->reply_length <= request->length || error != 0;
+        if (request->reply_length > request->length && error == 0)
+                return false;
+        if (request->op == SMB_OP_WATCH && error == 0) {
+                request->status = m->status;
+                memcpy(request->text, m->text, request->reply_length);
+        }
+        return true;
 }
 
 /* One reply. Negative when the link is down afterwards. */

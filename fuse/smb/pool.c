@@ -35,6 +35,11 @@ int pool_arena_fd(const struct smb_pool *pool)
         return pool->arena.fd;
 }
 
+const struct smb_setup *smb_pool_setup(const struct smb_pool *pool)
+{
+        return &pool->config.setup;
+}
+
 struct arena *smb_pool_arena(struct smb_pool *pool)
 {
         return &pool->arena;

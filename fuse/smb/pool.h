@@ -52,11 +52,13 @@ struct smb_request {
         unsigned worker;       /* LIST: where it ran; LIST_NEXT, LIST_CLOSE: where it must run, */
         uint32_t generation;   /* and in which process */
         uint64_t fh;           /* LIST → LIST_NEXT, LIST_CLOSE */
+        char *text;            /* WATCH: gets the reply's text, as much as length */
         smb_done_fn done;
         void *userdata;
 
         int error;             /* 0 or a negative errno */
         uint32_t reply_length; /* never more than length */
+        uint32_t status;       /* WATCH: SMB_WATCH_* */
         uint32_t took_usec;    /* READ: what the worker says that it took */
         bool created;          /* OPEN with O_CREAT: there was no such file */
         struct smb_attr attr;
@@ -93,6 +95,9 @@ int smb_pool_new(const struct smb_pool_config *config, struct smb_pool **ret_poo
 
 /* Kills the workers and ends every request with -ECANCELED. Accepts NULL. Not to be called from a callback of the pool. */
 void smb_pool_free(struct smb_pool *pool);
+
+/* Whom the pool's workers connect to, and as whom: for a pool beside it. */
+const struct smb_setup *smb_pool_setup(const struct smb_pool *pool);
 
 struct arena *smb_pool_arena(struct smb_pool *pool);
 

@@ -65,8 +65,21 @@ enum smb_op {
                                Only of a worker that is connected to a server alone */
         SMB_OP_SPELT,       /* path, second path: names in one folder that differ in case; flags (SMB_SPELT_FOLDS) → error: 0: they are
                                one file's only name; ENOTUNIQ: they are two names, be it of one file; ENOENT: they are two files' */
+        SMB_OP_WATCH,       /* → status (SMB_WATCH_*), text, length: what has changed below the root, each change as its action
+                               (SMB_CHANGE_*), the path below the root, and a NUL. Answered within a second. The first one makes
+                               the worker one that does nothing else; two or more are kept waiting, so that none has to be waited for */
         SMB_OP_MAX
 };
+
+/* smb_message.status of WATCH */
+#define SMB_WATCH_LOST 0x1u  /* there were changes before this answer that nobody can name */
+#define SMB_WATCH_BEAT 0x2u  /* a while has passed, */
+#define SMB_WATCH_ALIVE 0x4u /* and as far as can be told, the server is there and tells */
+
+/* Actions, as the protocol numbers them. */
+#define SMB_CHANGE_ADDED '1'
+#define SMB_CHANGE_REMOVED '2'
+#define SMB_CHANGE_MODIFIED '3' /* attributes, size or contents; the two of a rename, and any other, change names */
 
 /* smb_message.valid */
 #define SMB_SET_SIZE 0x1u
@@ -139,7 +152,7 @@ struct smb_message {
         /* reply */
         int32_t error;       /* errno, 0: done */
         uint32_t lost;       /* the connection to the server is gone: this worker is of no more use */
-        uint32_t status;     /* CONNECT: a status of core/status.h */
+        uint32_t status;     /* CONNECT: a status of core/status.h; WATCH: SMB_WATCH_* */
         uint32_t cause;      /* CONNECT: the NTSTATUS behind it, 0 where it is not known */
         uint64_t reply_fh;
         uint32_t reply_length;
@@ -148,7 +161,7 @@ struct smb_message {
         struct smb_attr attr;
         struct smb_time birth;
         struct smb_space space;
-        char text[SMB_TEXT_BYTES]; /* request: one or two paths with their NULs; reply of CONNECT: see there */
+        char text[SMB_TEXT_BYTES]; /* request: one or two paths with their NULs; reply of CONNECT, WATCH: see there */
 };
 
 struct smb_ring {

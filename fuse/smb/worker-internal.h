@@ -3,7 +3,7 @@
 #define FUSE_SMB_WORKER_INTERNAL_H
 
 /* A worker's parts: its life (worker.c), and what it does for a request (worker-ops.c, of files worker-files.c, of listings
- * worker-lists.c). */
+ * worker-lists.c); and a worker that does nothing but to watch (worker-watch.c). */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +43,14 @@ bool worker_lost_connection(int error);
 
 /* Does what m asks, anything but CONNECT, and fills in its reply. 0 or a negative errno. */
 int worker_perform(struct worker *w, struct smb_message *m);
+
+/* Answers the message of that index, with 0 or a negative errno. */
+void worker_reply(struct worker *w, uint32_t index, int r);
+
+/* ---- worker-watch.c ---- */
+
+/* Answers a WATCH of that index, and all that come behind it, until wnetd or the server is gone, or the server refuses. */
+void worker_watch(struct worker *w, uint32_t index);
 
 /* ---- worker-ops.c: handles, and checks on what wnetd asks ---- */
 

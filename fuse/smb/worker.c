@@ -81,10 +81,9 @@ static bool share_lost(struct worker *w, int error)
         return w->may_check && (error == -EINVAL || error == -EIO) && w->backend->ops->check(w->backend) < 0;
 }
 
-static void serve_message(struct worker *w, uint32_t index)
+void worker_reply(struct worker *w, uint32_t index, int r)
 {
         struct smb_message *m = &w->channel->messages[index];
-        int r = m->op == SMB_OP_CONNECT ? connect_backend(w, m) : worker_perform(w, m);
 
         if (share_lost(w, r))
                 r = -ENOTCONN;
@@ -93,6 +92,16 @@ static void serve_message(struct worker *w, uint32_t index)
         w->lost = w->lost || m->lost;
         smb_ring_put(&w->channel->replies, index);
         (void) eventfd_write(SMB_FD_REPLIES, 1);
+}
+
+static void serve_message(struct worker *w, uint32_t index)
+{
+        struct smb_message *m = &w->channel->messages[index];
+
+        if (m->op == SMB_OP_WATCH)
+                worker_watch(w, index);
+        else
+                worker_reply(w, index, m->op == SMB_OP_CONNECT ? connect_backend(w, m) : worker_perform(w, m));
 }
 
 /* The slot whose data come next behind those numbered after; SMB_NO_SLOT: there are no more. */

@@ -456,6 +456,31 @@ static int fake_share_next(struct smb_backend *b, struct smb_share *ret_share)
         return 1;
 }
 
+/* A beat takes 20 ms. */
+static int fake_watch(struct smb_backend *b, struct smb_watcher *watcher)
+{
+        static unsigned n_told; /* goes on behind a loss */
+        bool goes_on = true;
+
+        (void) b;
+        ENTER(FAKE_WATCH, "");
+        for (unsigned step = 1; goes_on; step++) {
+                unsigned n = server->n_changes;
+                bool any = n_told < n;
+
+                usleep(2000);
+                if (server->n_overflows > 0) {
+                        server->n_overflows--;
+                        return -EOVERFLOW;
+                }
+                for (; n_told < n; n_told++)
+                        watcher->changed(watcher, server->changes[n_told].action, server->changes[n_told].path);
+                if (any || step % 10 == 0)
+                        goes_on = watcher->told(watcher, !any, !any);
+        }
+        return 0;
+}
+
 struct smb_backend *fake_backend(void)
 {
         static const struct smb_backend_ops ops = {
@@ -465,6 +490,7 @@ struct smb_backend *fake_backend(void)
                 .rmdir = fake_rmdir, .rename = fake_rename, .set_dos = fake_set_dos, .set_times = fake_set_times,
                 .directory_dos = fake_directory_dos, .birth = fake_birth,
                 .statfs = fake_statfs, .check = fake_check, .share_next = fake_share_next,
+                .watch = fake_watch,
         };
         static struct smb_backend backend = { .ops = &ops };
 

@@ -20,12 +20,13 @@
 #define FAKE_CALLS 512
 #define FAKE_PATH_BYTES 256
 #define FAKE_SHARES 4
+#define FAKE_CHANGES 2000
 
 /* The backend's functions. */
 enum fake_op {
         FAKE_ANY, FAKE_CONNECT, FAKE_STAT, FAKE_OPEN, FAKE_CLOSE, FAKE_FSTAT, FAKE_READ, FAKE_WRITE, FAKE_TRUNCATE,
         FAKE_LIST, FAKE_UNLINK, FAKE_MKDIR, FAKE_RMDIR, FAKE_RENAME, FAKE_SET_DOS, FAKE_SET_TIMES, FAKE_BIRTH, FAKE_STATFS,
-        FAKE_CHECK, FAKE_SHARE_NEXT,
+        FAKE_CHECK, FAKE_SHARE_NEXT, FAKE_WATCH,
 };
 
 enum fake_act {
@@ -87,6 +88,12 @@ struct fake_server {
         char connect_text[128];
         struct smb_share shares[FAKE_SHARES]; /* in turn, */
         unsigned n_shares;                    /* until there are so many */
+        struct {
+                char action;
+                char path[FAKE_PATH_BYTES];
+        } changes[FAKE_CHANGES];     /* that are told, */
+        _Atomic unsigned n_changes;  /* so many of them */
+        _Atomic unsigned n_overflows; /* how often changes are lost, from now on */
         struct smb_setup setup; /* as it came */
         _Atomic pid_t left_behind;
 };
@@ -99,6 +106,9 @@ void fake_server_free(struct fake_server *s, const char *path);
 
 /* Adds a share to the list. */
 void fake_add_share(struct fake_server *s, enum smb_share_kind kind, const char *name, const char *comment);
+
+/* A change elsewhere, told to who watches. */
+void fake_change(struct fake_server *s, char action, const char *path);
 
 /* Adds a file (text NULL: a directory). */
 struct fake_node *fake_add(struct fake_server *s, const char *path, const char *text);

@@ -62,6 +62,15 @@ struct fake_node *fake_add(struct fake_server *s, const char *path, const char *
         return node;
 }
 
+void fake_change(struct fake_server *s, char action, const char *path)
+{
+        unsigned n = s->n_changes;
+
+        s->changes[n].action = action;
+        snprintf(s->changes[n].path, sizeof s->changes[n].path, "%s", path);
+        s->n_changes = n + 1;
+}
+
 void fake_add_share(struct fake_server *s, enum smb_share_kind kind, const char *name, const char *comment)
 {
         struct smb_share *share = &s->shares[s->n_shares++];

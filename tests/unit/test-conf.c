@@ -42,6 +42,21 @@ static void good(void **state)
         }
 }
 
+static void switches(void **state)
+{
+        struct wn_error err = { 0 };
+        struct conf conf;
+
+        (void) state;
+        conf_init(&conf);
+        assert_false(conf.change_notification);
+        assert_int_equal(conf_parse(&conf, "change_notification = yes\n", &err), 0);
+        assert_true(conf.change_notification);
+        assert_int_equal(conf_parse(&conf, "change_notification = yes\nchange_notification = no\n", &err), 0);
+        assert_false(conf.change_notification);
+        conf_done(&conf);
+}
+
 static void bad(void **state)
 {
         static const struct {
@@ -63,6 +78,9 @@ static void bad(void **state)
                 { "operation_timeout = 5 s", "operation_timeout", "line 1" },
                 { "operation_timeout = 5 # five", "operation_timeout", "line 1" },
                 { "operation_timeout =", "operation_timeout", "line 1" },
+                { "change_notification =", "change_notification", "line 1" },
+                { "change_notification = Yes", "change_notification", "line 1" },
+                { "change_notification = 1", "change_notification", "line 1" },
                 { "drives = relative", "drives", "line 1" },
                 { "drives = ~", "drives", "line 1" },
                 { "drives =", "drives", "line 1" },
@@ -151,6 +169,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(good),
+                cmocka_unit_test(switches),
                 cmocka_unit_test(bad),
                 cmocka_unit_test(keeps_drives),
                 cmocka_unit_test_setup_teardown(load, make_folder, remove_folder),

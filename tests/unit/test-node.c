@@ -429,6 +429,24 @@ static void names_that_differ_in_case(void **state)
         assert_int_equal(node_other_case(t, t->root, "X", 2)->file_id, 1);
 }
 
+static void alike(void **state)
+{
+        struct node_table *t = *state;
+        struct node *lower = lookup(t, t->root, "name"), *upper = lookup(t, t->root, "NAME"), *first, *second;
+
+        (void) lookup(t, t->root, "other");
+        (void) lookup(t, lower, "name");
+        (void) spell(t, t->root, "Name", lower); /* is no node */
+        first = node_next_alike(t, t->root, "nAME", NULL);
+        second = node_next_alike(t, t->root, "nAME", first);
+        assert_true((first == lower && second == upper) || (first == upper && second == lower));
+        assert_null(node_next_alike(t, t->root, "nAME", second));
+        node_unlink(t, upper);
+        assert_ptr_equal(node_next_alike(t, t->root, "nAME", NULL), lower);
+        assert_null(node_next_alike(t, t->root, "nAME", lower));
+        assert_null(node_next_alike(t, t->root, "names", NULL));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -438,6 +456,7 @@ int main(void)
                 TEST(unlinked),  TEST(renamed), TEST(renamed_over),        TEST(long_paths),
                 TEST(many),      TEST(mode_outlives_its_node), TEST(privileges),
                 TEST(spellings_of_a_file), TEST(spellings_of_a_folder), TEST(names_that_differ_in_case),
+                TEST(alike),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

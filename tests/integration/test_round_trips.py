@@ -57,6 +57,37 @@ def test_a_small_file_is_read(line, wnet, size):
     assert asked(line, read) == ["CLOSE", "CREATE", "QUERY_INFO", "READ"]
 
 
+def listed(path):
+    """Lists the folder of path anew, attributes and all."""
+    time.sleep(1.1)
+    with os.scandir(path.parent) as entries:
+        return {entry.name: entry.stat() for entry in entries}[path.name]
+
+
+@pytest.mark.parametrize("contents", (b"", b"y" * 7000, b"y" * 8000, b"y" * 8001, b"y" * 9000, b"y" * 100_000))
+def test_a_small_file_that_was_changed_since_it_was_listed(line, wnet, server, contents):
+    path = wnet.folder() / "8000"
+    listed(path)
+    (server.data / "8000").write_bytes(contents)
+    with opened(path, "rb") as f:
+        size = os.fstat(f.fileno()).st_size
+        assert f.read(200_000) == contents and size == len(contents)
+    time.sleep(1.1)
+    assert os.stat(path).st_mtime_ns // 1000 == os.stat(server.data / "8000").st_mtime_ns // 1000
+
+
+def test_a_small_file_that_was_replaced_since_it_was_listed(line, wnet, server):
+    path = wnet.folder() / "8000"
+    listed(path)
+    (server.data / "other").write_bytes(b"y" * 8000)
+    (server.data / "other").rename(server.data / "8000")
+    with opened(path, "rb") as f:
+        assert f.read(10_000) == b"y" * 8000
+    time.sleep(1.1)
+    assert os.stat(path).st_ino == os.stat(server.data / "8000").st_ino
+    assert path.read_bytes() == b"y" * 8000
+
+
 def test_the_end_of_a_file_is_looked_for_once(line, wnet, server):
     (server.data / "f").write_bytes(b"x" * 100_001)
     path = wnet.folder() / "f"

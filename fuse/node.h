@@ -39,7 +39,7 @@ struct node {
         uint64_t cached_usec; /* until when the kernel may answer from what it was told of it, */
         uint64_t forget_number; /* unless it has been made to forget that: the number of that order (invalidate.h); 0: none */
         bool forget_name;     /* its name as well as its attributes */
-        uint64_t forget_cached_usec; /* and what cached_usec was then */
+        uint32_t answers, forget_answers; /* how often the kernel was told something to keep, and how often before that order */
         uint64_t told_usec;   /* when the server has told of a change elsewhere; 0: not */
         enum node_folds folds; /* a directory: whether names that differ in case are one to the server */
         uint64_t ino;

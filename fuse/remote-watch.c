@@ -110,6 +110,13 @@ static bool forget_name(struct redirector *r, struct invalidator *inv, const str
         return node->linked && node->parent && r->expires_names && invalidator_add(inv, node->parent->ino, node->name) != 0;
 }
 
+/* Whether the kernel has forgotten node, or its attributes at least, and was told nothing since. */
+static bool is_forgotten(struct redirector *r, const struct node *node, bool with_name)
+{
+        return node->forget_number != 0 && node->forget_answers == node->answers && r->invalidator &&
+               invalidator_done(r->invalidator) >= node->forget_number + (with_name && node->forget_name);
+}
+
 void remote_watch_forget(struct redirector *r, struct node *node, bool with_name)
 {
         struct invalidator *inv;
@@ -119,30 +126,40 @@ void remote_watch_forget(struct redirector *r, struct node *node, bool with_name
         inv = the_invalidator(r);
         if (!inv)
                 return;
+        if (node->forget_number > r->n_invalidated && node->forget_answers == node->answers &&
+            (node->forget_name || !with_name || !r->expires_names)) /* it was told nothing since */
+                return;
         if (node->forget_number > invalidator_begun(inv) && (node->forget_name || !with_name || !r->expires_names)) { /* it is still to come */
-                node->forget_cached_usec = node->cached_usec;
+                node->forget_answers = node->answers;
                 return;
         }
         node->forget_number = invalidator_add(inv, node->ino, NULL);
-        node->forget_cached_usec = node->cached_usec;
+        node->forget_answers = node->answers;
         node->forget_name = with_name && forget_name(r, inv, node);
 }
 
-/* Attributes that are forgotten are enough: a name that is not what it was is found out when they are asked for. The name itself may have
- * to wait for the one who asks here, who keeps its folder locked. */
+bool remote_watch_keeps(struct redirector *r, struct node *node)
+{
+        if (!keeps(r, node))
+                return false;
+        remote_watch_forget(r, node, true);
+        return !is_forgotten(r, node, true);
+}
+
+/* Attributes that are forgotten are enough, in the end: the name may have to wait for the one who asks here, who keeps its folder
+ * locked. */
 uint64_t remote_watch_forgotten_at(struct redirector *r, struct node *node)
 {
         uint64_t now = redirector_now(r);
 
         if (!keeps(r, node))
                 return node->cached_usec;
-        if (node->forget_number != 0 && node->forget_cached_usec == node->cached_usec && r->invalidator &&
-            invalidator_done(r->invalidator) >= node->forget_number) {
-                node->cached_usec = now;
-                return now;
-        }
         remote_watch_forget(r, node, true);
-        return now + FORGET_STEP_USEC;
+        if (!is_forgotten(r, node, false))
+                return now + FORGET_STEP_USEC;
+        if (is_forgotten(r, node, true))
+                node->cached_usec = now;
+        return now;
 }
 
 /* The server does not tell any more, or not everything. */

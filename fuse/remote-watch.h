@@ -25,6 +25,9 @@ double remote_watch_attr_timeout(const struct redirector *r, const struct node *
 /* Lets the kernel forget soon what it was told of node: its attributes; with_name: and what its name means. */
 void remote_watch_forget(struct redirector *r, struct node *node, bool with_name);
 
+/* Whether the kernel may still believe what it was told of node for longer than usual; it is being made to forget. */
+bool remote_watch_keeps(struct redirector *r, struct node *node);
+
 /* When the kernel has forgotten what it was told of node, at the latest; or when to ask again, for it is being made to. */
 uint64_t remote_watch_forgotten_at(struct redirector *r, struct node *node);
 

@@ -71,6 +71,7 @@ double spelling_timeout(struct redirector *r, struct node *node, double seconds)
                 return 0;
         if (node->cached_usec < until)
                 node->cached_usec = until;
+        node->answers++;
         return seconds;
 }
 
@@ -371,12 +372,36 @@ int spelling_own(struct op *op)
         return node_path(node_meant(known), NULL, &op->request.path);
 }
 
+static bool is_kept(const struct op *op, const struct node *asked_for, struct node *directory, const char *name)
+{
+        struct redirector *r = op->redirector;
+        const struct node *known = name ? node_named(&r->nodes, directory, name) : NULL;
+
+        return known && (asked_for != directory || known->of) && remote_watch_keeps(r, node_child(&r->nodes, directory, name));
+}
+
+/* What the kernel believes for longer of a name it can only be made to forget while the folder is not locked, as it is by a change: so
+ * that is sent back, once. */
+static bool sends_change_back(struct op *op)
+{
+        struct redirector *r = op->redirector;
+        pid_t pid = op->fuse ? fuse_req_ctx(op->fuse)->pid : 0;
+        uint64_t ino = op->node->ino;
+
+        if (!op->fuse || op->mode != 0 || was_sent_back(r, ino, pid) ||
+            !(is_kept(op, op->asked, op->node, op->name) || is_kept(op, op->new_asked, op->new_parent, op->new_name)))
+                return false;
+        send_back(r, ino, pid);
+        op_fail(op, -ESTALE);
+        return true;
+}
+
 bool spelling_ready(struct op *op)
 {
         uint64_t until;
         int error;
 
-        if (!op_ready(op))
+        if (!op_ready(op) || sends_change_back(op))
                 return false;
         until = forgotten_at(op);
         if (until > redirector_now(op->redirector)) {

@@ -20,7 +20,7 @@
 #define KEEPALIVE_IDLE_SEC 3   /* without a sign of life, it is asked for, */
 #define KEEPALIVE_STEP_SEC 2   /* again after that, */
 #define KEEPALIVE_COUNT 3      /* and so often before the line is given up; */
-#define SILENT_MSEC 6000u      /* nothing is believed before that */
+#define SILENT_MSEC 6000u      /* after so long without one the server is not believed to tell */
 #define DESCRIPTORS 64         /* the library's sockets are among the first */
 #define FILTER                                                                                                                    \
         (SMBC_NOTIFY_CHANGE_FILE_NAME | SMBC_NOTIFY_CHANGE_DIR_NAME | SMBC_NOTIFY_CHANGE_ATTRIBUTES | SMBC_NOTIFY_CHANGE_SIZE |    \

@@ -125,6 +125,16 @@ def test_what_does_not_change_is_not_asked_for(line, drive):
     assert line.asks(lambda: [os.stat(path) for path in (drive, drive / "d", drive / "d" / "e")]) == 0
 
 
+def test_an_idle_line_is_believed(line, drive):
+    """Longer than the server's machine may be silent: it is asked for signs of life."""
+    (drive / "d" / "e").mkdir()
+    keep(line, drive / "d")
+    time.sleep(10)
+    os.stat(drive / "d" / "e")
+    time.sleep(USUAL)
+    assert line.asks(lambda: os.stat(drive / "d" / "e")) == 0
+
+
 def test_the_names_on_the_way_are_not_asked_for(line, drive):
     """To open a file that is known asks the server for that alone."""
     (drive / "d" / "e").mkdir()

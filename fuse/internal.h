@@ -27,6 +27,7 @@
 
 #define ATTR_TIMEOUT_SEC 1.0  /* how long the kernel may answer from what it knows */
 #define ATTR_TIMEOUT_USEC ((uint64_t) (ATTR_TIMEOUT_SEC * 1000000))
+#define ATTR_LATE_USEC 250000u /* so much later than the answer the kernel's second may begin */
 #define MAX_TRANSFER_BYTES SMB_SLOT_DATA_BYTES
 #define SENT_BACK_MAX 32u
 

@@ -27,7 +27,7 @@
 #include "fuse/snapshot.h"
 
 #define KEPT_USEC (30 * 1000000ULL)       /* how long the kernel may answer while the server tells */
-#define USUAL_USEC (ATTR_TIMEOUT_USEC + 200000) /* what is believed for as long as ever has been forgotten then */
+#define USUAL_USEC (ATTR_TIMEOUT_USEC + 2 * ATTR_LATE_USEC) /* what is believed for as long as ever has been forgotten then */
 #define BEATS 2u                          /* until it is believed */
 #define BEAT_LATE_USEC (3 * 1000000ULL)   /* a worker that has not answered for so long is not believed */
 #define RETRY_MIN_USEC (1 * 1000000ULL)

@@ -27,7 +27,6 @@
 #include "fuse/spelling.h"
 
 #define SPELT_USEC (2 * ATTR_TIMEOUT_USEC) /* so long after another spelling was used, the kernel keeps nothing */
-#define LATE_USEC 100000u                  /* so much later than the answer the kernel's second may begin */
 #define ABSENT 16384u                      /* names: a power of two */
 #define SENT_BACK_USEC 30000000u           /* so long it may take to look a path up anew */
 
@@ -65,7 +64,7 @@ static bool is_spelt(const struct redirector *r, const struct node *node)
 
 double spelling_timeout(struct redirector *r, struct node *node, double seconds)
 {
-        uint64_t until = redirector_now(r) + (uint64_t) (seconds * 1e6) + LATE_USEC;
+        uint64_t until = redirector_now(r) + (uint64_t) (seconds * 1e6) + ATTR_LATE_USEC;
 
         if (is_spelt(r, node))
                 return 0;
@@ -99,7 +98,7 @@ double spelling_absent_timeout(struct op *op)
         place = absent_place(r, op->asked, op->node, op->name, &folded, &exact);
         if (place->until_usec > now && place->folded == folded && place->exact != exact)
                 exact = 0;
-        *place = (struct absent){ .folded = folded, .exact = exact, .until_usec = now + ATTR_TIMEOUT_USEC + LATE_USEC };
+        *place = (struct absent){ .folded = folded, .exact = exact, .until_usec = now + ATTR_TIMEOUT_USEC + ATTR_LATE_USEC };
         return op_timeout_sec(op);
 }
 

@@ -26,7 +26,7 @@ NOT_SANITIZED = ["at-length"]  # suites that the normal build runs alone
 TSAN_OPTIONS = "die_after_fork=0:report_thread_leaks=0"  # a child of a fork has none of its parent's threads, and may go on
 # It reserves fixed addresses, and where the kernel spreads a program's memory wider than this many bits, it finds them taken.
 TSAN_RANDOM_BITS = 28
-FUZZ_SECONDS = 60
+FUZZ_SECONDS = 30
 # cmocka sums up each group of tests so
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) ?  ?\] (\d+) test\(s\)", re.MULTILINE)
 

@@ -102,7 +102,6 @@ def test_off_there_is_no_watch(wnet, server, line):
     (server.data / "d").mkdir()
     wnet.add("Z:", line.share())
     os.stat(wnet.folder() / "d")
-    wait_until(lambda: len(wnet.workers()) == 1, "the worker for files has ended")
     time.sleep(USUAL)
     assert line.asks(lambda: os.stat(wnet.folder() / "d")) > 0
     assert "CHANGE_NOTIFY" not in [command for _number, command in line.seen]
@@ -386,8 +385,10 @@ def test_many_changes_at_once(line, drive, other, wnet):
     assert pid in wnet.workers()
 
 
-def test_a_server_that_says_nothing(line, drive, wnet, server, other):
+def test_a_server_that_says_nothing(line, drive, wnet, server, other, long):
     """An idle drive does not notice. What is told afterwards counts."""
+    if not long:
+        pytest.skip("takes half a minute: --long")
     keep(line, drive / "d")
     pid = watcher(wnet)
     before = mtime(drive / "d")
@@ -443,7 +444,9 @@ def test_a_cancel_while_changes_come(line, drive, wnet, other):
     wnet.ok("cancel", "Z:", "--force")
 
 
-def test_the_server_is_restarted(line, drive, server):
+def test_the_server_is_restarted(line, drive, server, long):
+    if not long:
+        pytest.skip("takes half a minute: --long")
     keep(line, drive / "d")
     before = mtime(drive / "d")
     server.stop()

@@ -93,7 +93,8 @@ def contents(wnet):
     """What the file and its folder hold, or None where that cannot be seen."""
     try:
         names = sorted(name for name in os.listdir(wnet.profile.parent) if name.startswith("profile.db"))
-        return names, wnet.profile.lstat(), wnet.profile.is_file() and wnet.profile.read_bytes()
+        st = wnet.profile.lstat() # but for when it was read
+        return names, (st.st_mode, st.st_ino, st.st_size, st.st_mtime_ns), wnet.profile.is_file() and wnet.profile.read_bytes()
     except PermissionError:
         return None
 

@@ -27,6 +27,7 @@ class Lookups(Big):
 
     def make_rows(self):
         self.count, self.folder_count = self.size["lookups"], 2 * self.size["lookups"]
+        self.memory_bytes = 0
         return [self.row(f"{self.count:,} look-ups during a bulk copy, median", "ms", UNDISTURBED, AT_MOST, 2),
                 self.row("— the worst", "ms", "", AT_MOST, 50, part="worst")]
 

@@ -95,6 +95,7 @@ class WriteSmall(Write):
 
     def make_rows(self):
         self.bytes = self.size["small_writes"]
+        self.memory_bytes = 5 * self.bytes // 2
         return [self.row(f"writes of 4 KiB, {human(self.bytes)}, then fsync", SPEED, CALLS, AT_LEAST, 0.5)]
 
 
@@ -103,6 +104,7 @@ class RandomRead(Big):
     key = "random"
 
     def make_rows(self):
+        self.memory_bytes = 0
         return [self.row(f"{self.size['random']} random reads of 4 KiB, cold", "s", "libsmbclient: the same", AT_MOST, 1.2)]
 
     def before(self):

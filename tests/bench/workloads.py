@@ -9,7 +9,7 @@ from setting import Failed, say
 from ways import Alone, Drive
 
 ALL_WORKLOADS = {}
-MOUNTER_ROUNDS = 2 # of other mounters: some take minutes where a drive takes seconds
+MOUNTER_ROUNDS = 1 # of other mounters: some take minutes where a drive takes seconds
 
 
 def workload(cls):

@@ -109,7 +109,7 @@ def test_replacing_a_file_that_is_open(z, server):
         assert reader.read() == b"old"
         assert (z / "f").read_bytes() == b"new 4" == (server.data / "f").read_bytes()
         assert os.fstat(reader.fileno()).st_nlink == 0
-        assert len(parked(server)) == 1
+        wait_until(lambda: len(parked(server)) == 1, "what nobody has open is gone")
     nothing_parked(server)
 
 

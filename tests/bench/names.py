@@ -152,6 +152,12 @@ class Git(Workload):
             self.git(folder, "config", "core.fileMode", "false") # as where it is made on a mount of SMB
             self.git(folder, "add", ".")
             self.git(folder, "commit", "--quiet", "-m", "all")
+            shutil.copy2(folder / ".git" / "index", self.setting.folder / "index")
+
+    def before(self):
+        """Whatever another mounter has left there: a lock, or an index that knows its numbers of files."""
+        (self.data / "git" / ".git" / "index.lock").unlink(missing_ok=True)
+        shutil.copy2(self.setting.folder / "index", self.data / "git" / ".git" / "index")
 
     def connected(self, way):
         return way.connected(self.setting.network(self.rtt_ms).port) # where requests are counted

@@ -298,6 +298,8 @@ class Wnet:
             environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         except OSError:
             return True  # it keeps itself from being looked at; only one user to a test does that
+        if environment == [b""]:
+            return False  # it has ended but for its process
         settings = [e for e in environment if e.startswith(b"XDG_RUNTIME_DIR=")]
         return not settings or settings[0] == b"XDG_RUNTIME_DIR=" + os.fsencode(self.runtime)
 

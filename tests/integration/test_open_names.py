@@ -341,7 +341,7 @@ def test_the_end_comes_in_the_middle_of_a_change(wnet, server, change, end):
         other = threading.Thread(target=lambda: errors.append(error_of(lambda: os.stat(z / "nothing" / "there"))))
         other.start()
         threading.Event().wait(0.3)
-        assert not errors
+        assert thread.is_alive()  # the other may have its answer from a listing
         if end == "force":
             wnet.ok("cancel", "Z:", "--force")
         elif end == "kill":

@@ -11,12 +11,21 @@ import pytest
 MODES = ("delete", "truncate", "wal")
 
 # Each transaction moves money between two accounts and notes its number: whatever is lost or half done shows in the sums.
-# Says each number once it is committed.
+# Says each number once it is committed. Of several who change a new database to WAL at once, SQLite refuses some without waiting,
+# on any file system.
 WRITER = r"""
-import random, sqlite3, sys
+import random, sqlite3, sys, time
 path, mode, first, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 db = sqlite3.connect(path, isolation_level=None, timeout=60)
-assert db.execute(f"PRAGMA journal_mode = {mode}").fetchone() == (mode,)
+until = time.monotonic() + 60
+while True:
+    try:
+        assert db.execute(f"PRAGMA journal_mode = {mode}").fetchone() == (mode,)
+        break
+    except sqlite3.OperationalError as e:
+        if str(e) != "database is locked" or time.monotonic() > until:
+            raise
+        time.sleep(0.01)
 db.execute("PRAGMA synchronous = FULL")
 db.execute("CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY, balance INTEGER, padding TEXT)")
 db.execute("CREATE TABLE IF NOT EXISTS done (number INTEGER PRIMARY KEY)")

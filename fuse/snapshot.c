@@ -6,7 +6,7 @@
  *
  * What must not come of it:
  *   - An answer that is staler than ATTR_TIMEOUT_USEC, the kernel's own memory of it included: both count from the moment at which
- *     the listing was asked for. Only a directory that takes long to read is shown, to who reads it, for as long again.
+ *     the listing was asked for. Only a directory whose listing alone takes most of that is shown, to who reads it, for longer.
  *   - An answer that something done from here contradicts: whatever is done to a name puts it in doubt in every listing that was
  *     asked for before, when it has been done; and what is open from here is not answered for at all.
  */
@@ -385,11 +385,11 @@ static bool is_behind(const struct snapshot *s, const struct node *node, const s
                 node->mtime.nsec != attr->mtime.nsec);
 }
 
-/* A directory that takes long to read is read for long, too. */
+/* When the server has read a directory so slowly that a listing cannot be renewed in time, its reader would wait for each entry anew. */
 uint64_t snapshot_life_usec(const struct snapshot *s)
 {
-        uint64_t life = s->listed_usec > s->asked_usec ? (s->listed_usec - s->asked_usec) * 3 : 0, age = age_usec(s);
-        uint64_t rest = age < ATTR_TIMEOUT_USEC ? ATTR_TIMEOUT_USEC - age : 0;
+        uint64_t took = s->listed_usec > s->asked_usec ? s->listed_usec - s->asked_usec : 0, age = age_usec(s);
+        uint64_t rest = age < ATTR_TIMEOUT_USEC ? ATTR_TIMEOUT_USEC - age : 0, life = took > COST_MAX_USEC ? took * 3 : 0;
 
         if (rest < ASKED_TWICE_USEC && age < life)
                 rest = life - age < ASKED_TWICE_USEC ? life - age : ASKED_TWICE_USEC;

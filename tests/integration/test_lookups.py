@@ -8,6 +8,7 @@ import time
 
 import pytest
 from harness import error_name, error_of, opened, wait_until
+from proxy import Proxy
 from smbrequests import Requests
 
 COUNT = 500
@@ -112,6 +113,35 @@ def test_what_another_machine_changes_is_seen_within_a_second(line, d, server):
             assert seconds_until(lambda number=number: not (d / f"f{number + 10}").exists()) < BELIEVED + SLACK
             (there / f"absent {number}").write_bytes(b"z")
             assert seconds_until((d / f"absent {number}").exists) < BELIEVED + SLACK
+
+
+def test_what_is_read_late_of_a_slow_listing_is_no_older_than_a_second(wnet, server):
+    line = Proxy(server.port, delay=0.07)
+    wnet.add("Z:", line.share())
+    for number in range(10):
+        there = server.data / f"d{number}"
+        there.mkdir()
+        files = [there / name for name in "abc"]
+        for path in files:
+            path.write_bytes(b"x")
+        os.stat(wnet.folder() / there.name)
+        begin = time.monotonic()
+        d = os.open(wnet.folder() / there.name, os.O_DIRECTORY)
+        took = time.monotonic() - begin
+        for path in files:
+            path.write_bytes(b"new")
+        changed = time.monotonic()
+        time.sleep(BELIEVED / 2)
+        os.fstat(d) # Python does so too, and should not have to wait for it
+        time.sleep(max(0, changed + BELIEVED + 0.02 - time.monotonic()))
+        with os.scandir(d) as entries:
+            sizes = [entry.stat().st_size for entry in entries]
+        os.close(d)
+        if 0.53 < took < 0.59: # not quite too long to be listed anew within a second
+            assert sizes == [3, 3, 3]
+            return
+        line.delay *= 0.56 / took
+    raise AssertionError("no listing took as long as it should")
 
 
 def test_what_was_changed_from_here_is_never_hidden(line, d, server):

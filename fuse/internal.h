@@ -134,7 +134,6 @@ struct snapshot {
         LIST_HEAD(, open_dir) dirs; /* that show it */
         uint64_t asked_usec;        /* when it was asked for, */
         uint64_t listed_usec;       /* and when the server had read it */
-        bool for_lookups;
         bool loading, listed, complete, abandoned;
         bool kept;                  /* for whoever asks next */
         bool names_changed;         /* from here, since it was asked for */

@@ -168,9 +168,18 @@ struct node *node_find(struct node_table *table, uint64_t ino)
         return node_meant(node_known(table, ino));
 }
 
-uint64_t node_shown_ino(const struct node *node)
+void node_identify(struct node *node, uint64_t file_id)
 {
-        return node->file_id != 0 ? node->file_id : node->ino;
+        if (node->file_id != 0 && node->file_id != file_id)
+                node->shown_ino = 0;
+        node->file_id = file_id;
+}
+
+uint64_t node_shown_ino(struct node *node)
+{
+        if (node->shown_ino == 0)
+                node->shown_ino = node->file_id != 0 ? node->file_id : node->ino;
+        return node->shown_ino;
 }
 
 struct node *node_named(struct node_table *table, const struct node *parent, const char *name)

@@ -44,6 +44,7 @@ struct node {
         enum node_folds folds; /* a directory: whether names that differ in case are one to the server */
         uint64_t ino;
         uint64_t file_id;     /* the server's; 0: not known */
+        uint64_t shown_ino;   /* what programs have been told; 0: nothing yet */
         struct node *parent;  /* NULL: the root */
         char *name;
         bool linked;          /* false: deleted, or replaced; its name means nothing any more */
@@ -54,7 +55,7 @@ struct node {
         mode_t mode;          /* permission bits; the server's read-only attribute still decides about writing */
         bool directory;
         uint64_t size_bytes;  /* last seen, */
-        struct smb_time mtime; /* as the server has it, */
+        struct smb_time mtime, ctime; /* as the server has them, */
         uint32_t dos;         /* and its DOS attributes, */
         bool dos_known;       /* all of them, */
         uint64_t seen_usec;   /* and when that was */
@@ -101,8 +102,12 @@ struct node *node_known(struct node_table *table, uint64_t ino);
 /* What a spelling means in the end: itself, when it is a node. */
 struct node *node_meant(struct node *node);
 
-/* What programs see as st_ino. */
-uint64_t node_shown_ino(const struct node *node);
+/* The server says that it has this file_id, or that nobody knows it any more (0). */
+void node_identify(struct node *node, uint64_t file_id);
+
+/* What programs see as st_ino: the server's number if that was known when they asked for the first time; it stays then, for as long as the
+ * node is no other file. */
+uint64_t node_shown_ino(struct node *node);
 
 /* The linked child that is known by that name, or NULL. Takes no reference. */
 struct node *node_child(struct node_table *table, struct node *parent, const char *name);

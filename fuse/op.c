@@ -433,10 +433,11 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
         if (node->behind && size < node->size_bytes) /* found under another name: not all of it is there yet */
                 size = node->size_bytes;
         if (attr->file_id != 0)
-                node->file_id = attr->file_id;
+                node_identify(node, attr->file_id);
         node->directory = directory;
         node->size_bytes = size;
         node->mtime = attr->mtime;
+        node->ctime = attr->ctime;
         node->dos = attr->dos;
         node->dos_known = !attr->dos_partial;
         node->seen_usec = redirector_now(r);

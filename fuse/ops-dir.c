@@ -147,7 +147,7 @@ void dir_release(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 /* "." and "..": the kernel takes only their type and number. */
 static size_t put_dots(struct op *op, char *buffer, size_t room, uint64_t number)
 {
-        const struct node *node = op->dir->node;
+        struct node *node = op->dir->node;
         struct fuse_entry_param entry = { .attr.st_mode = S_IFDIR };
 
         entry.attr.st_ino = node_shown_ino(number == 0 || !node->parent ? node : node->parent);

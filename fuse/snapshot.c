@@ -19,6 +19,7 @@
 #include "fuse/internal.h"
 #include "fuse/smb/listing.h"
 #include "fuse/snapshot.h"
+#include "fuse/spelling.h"
 
 #define PIECE_BYTES (256u << 10)         /* taken over at a time: the worker makes the next one meanwhile */
 #define KEPT_MAX_BYTES (32u << 20)       /* of one that nobody shows */
@@ -245,7 +246,6 @@ static void load_next(struct snapshot *s)
         op->request.generation = s->list_generation;
         op->request.fh = s->list_fh;
         op->request.length = PIECE_BYTES;
-        op->request.valid = s->for_lookups ? SMB_WANT_IDS : 0;
         if (s->error < 0 || s->abandoned)
                 op_submit(op, SMB_OP_LIST_CLOSE, list_closed);
         else
@@ -296,7 +296,7 @@ static void start_list(struct op *op)
 }
 
 /* It stays until somebody uses or pins it. */
-static struct snapshot *load(struct redirector *r, struct node *node, bool for_lookups)
+static struct snapshot *load(struct redirector *r, struct node *node, bool kept)
 {
         struct snapshot *s = folder_of(node) ? calloc(1, sizeof(*s)) : NULL;
         struct op *op = s ? op_new(r, NULL) : NULL;
@@ -308,7 +308,7 @@ static struct snapshot *load(struct redirector *r, struct node *node, bool for_l
         s->redirector = r;
         s->node = node_ref(node);
         s->asked_usec = redirector_now(r);
-        s->for_lookups = s->kept = for_lookups;
+        s->kept = kept;
         s->loading = true;
         LIST_INIT(&s->dirs);
         LIST_INSERT_HEAD(&node->folder->snapshots, s, of_node);
@@ -462,6 +462,16 @@ static void note_hit(struct snapshot *s)
                 list_if_cheaper(s->redirector, s->node, s->hits);
 }
 
+/* Something else has the name now, as far as can be told: what a listing does not number is what it was as long as nothing has changed it. */
+static bool is_another(const struct node *known, const struct smb_attr *attr)
+{
+        if (known->directory != (bool) (attr->dos & SMB_ATTR_DIRECTORY))
+                return true;
+        if (known->file_id != 0 && attr->file_id != 0)
+                return known->file_id != attr->file_id;
+        return known->file_id != 0 && (known->ctime.sec != attr->ctime.sec || known->ctime.nsec != attr->ctime.nsec);
+}
+
 /* What s says. */
 static enum catalog_found look_into(struct snapshot *s, const char *name, const struct node *known, struct smb_attr *ret_attr)
 {
@@ -472,12 +482,11 @@ static enum catalog_found look_into(struct snapshot *s, const char *name, const 
                 return CATALOG_UNKNOWN;
         if (found != CATALOG_PRESENT)
                 return found;
-        if (entry->attr.file_id == 0 || (entry->attr.dos & ATTR_REPARSE_POINT))
+        if (entry->attr.dos & ATTR_REPARSE_POINT)
                 return CATALOG_UNKNOWN;
-        if (known && ((known->file_id != 0 && known->file_id != entry->attr.file_id) ||
-                      known->directory != (bool) (entry->attr.dos & SMB_ATTR_DIRECTORY)))
-                return CATALOG_UNKNOWN; /* something else has the name now: let the server say so */
-        if (known && is_behind(s, known, &entry->attr))
+        if (known && (is_another(known, &entry->attr) || is_behind(s, known, &entry->attr)))
+                return CATALOG_UNKNOWN;
+        if (entry->attr.file_id == 0 && spelling_possible(s->redirector, s->node, name))
                 return CATALOG_UNKNOWN;
         *ret_attr = entry->attr;
         return CATALOG_PRESENT;

@@ -193,11 +193,11 @@ static void asked(struct smb_request *request)
 
         if (request->error == 0) {
                 op->node->folds = FOLDS_YES;
-                op->other->file_id = request->attr.file_id;
+                node_identify(op->other, request->attr.file_id);
         } else if (request->error == -ENOTUNIQ)
                 op->node->folds = FOLDS_NO;
         else
-                op->other->file_id = 0; /* whatever it is */
+                node_identify(op->other, 0); /* whatever it is */
         name_look_up(op);
 }
 

@@ -47,7 +47,7 @@ enum smb_op {
         SMB_OP_CONNECT = 1, /* → status, text: what the server said; on success, as whom: user and domain, each with its NUL */
         SMB_OP_STAT,        /* path, valid (SMB_WANT_*) → attr, birth */
         SMB_OP_LIST,        /* path → fh of the listing */
-        SMB_OP_LIST_NEXT,   /* fh, slot, valid SMB_WANT_IDS → length bytes of entries; 0: end, and fh is closed */
+        SMB_OP_LIST_NEXT,   /* fh, slot → length bytes of entries, the file_id of the first ones only; 0: end, and fh is closed */
         SMB_OP_LIST_CLOSE,  /* fh */
         SMB_OP_OPEN,        /* path, flags (O_*), valid SMB_WANT_ATTR → fh, attr, created; with SMB_WANT_DATA, length, slot → length
                                bytes of the file's beginning, as far as they could be read */
@@ -91,7 +91,6 @@ enum smb_op {
 #define SMB_WANT_DOS 0x80u /* STAT, SETATTR of a directory: all its attributes, for which it has to be listed */
 #define SMB_WANT_BIRTH 0x100u /* STAT: when it was made, too */
 #define SMB_WANT_DATA 0x200u /* OPEN, with SMB_WANT_ATTR: what is in it, too */
-#define SMB_WANT_IDS 0x400u /* LIST_NEXT: the file_id of each entry; else only of a listing's first ones */
 #define SMB_OPEN_AGAIN 0x40u /* OPEN: whoever has it open may write, though it has become read-only */
 
 /* smb_message.flags of MKDIR */

@@ -10,7 +10,7 @@
 #include "fuse/smb/listing.h"
 #include "fuse/smb/worker-internal.h"
 
-#define LIST_IDS 1000u /* entries of a listing whose file_id is told unasked: it takes longer than all the rest of them */
+#define LIST_IDS 1000u /* entries of a listing whose file_id is told: it takes longer than all the rest of them */
 
 int worker_list(struct worker *w, struct smb_message *m)
 {
@@ -43,7 +43,6 @@ int worker_list_next(struct worker *w, struct smb_message *m)
         size_t used = 0;
         const char *name;
         struct smb_attr attr;
-        bool want_id;
 
         if (!h || !h->list)
                 return -EBADF;
@@ -54,8 +53,7 @@ int worker_list_next(struct worker *w, struct smb_message *m)
                         return -EINVAL;
                 h->has_pending = false;
         }
-        while (want_id = (m->valid & SMB_WANT_IDS) || h->n_listed < LIST_IDS,
-               w->backend->ops->list_next(w->backend, h->list, want_id, &name, &attr) == 1) {
+        while (w->backend->ops->list_next(w->backend, h->list, h->n_listed < LIST_IDS, &name, &attr) == 1) {
                 h->n_listed++;
                 if (listing_put(data, m->length, &used, name, &attr))
                         continue;

@@ -6,8 +6,9 @@ import ctypes
 import os
 import stat
 import threading
+import time
 
-from harness import error_name, error_of
+from harness import LONG, error_name, error_of
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
@@ -84,6 +85,30 @@ def test_a_hundred_thousand_entries_while_others_change_them(z, server):
         for thread in threads:
             thread.join()
     assert not wrong, wrong
+
+
+def test_what_is_listed_stays_what_it_is(z, server, wnet):
+    """Programs know by its number whether what they open is what they have looked at: of a directory that is so large that the server is not
+    asked for all numbers, too."""
+    count = 1_300
+    make(server.data / "d", map(str, range(count)))
+    (server.data / "d" / "deep").mkdir()
+    for n in range(count):
+        (server.data / "d" / "deep" / f"{n}").mkdir()
+        (server.data / "d" / "deep" / f"{n}" / "f").write_bytes(b"%d" % n)
+    with os.scandir(z / "d") as entries:
+        listed = {entry.name: entry.stat().st_ino for entry in entries}
+    assert len(set(listed.values())) == len(listed) == count + 1
+    for name in list(listed)[::100]:
+        fd = os.open(z / "d" / name, os.O_RDONLY)
+        assert os.fstat(fd).st_ino == listed[name]
+        os.close(fd)
+    time.sleep(1.1)
+    assert {name: os.stat(z / "d" / name).st_ino for name in listed} == listed
+    for command in (["cp", "-r", z / "d", wnet.home / "copy"], ["diff", "-r", z / "d", wnet.home / "copy"], ["rm", "-r", z / "d"]):
+        result = wnet.program(*command, timeout=LONG * 4)
+        assert result.code == 0 and result.err == "", repr(result)
+    assert not (server.data / "d").exists()
 
 
 def test_telldir_and_seekdir(z, server):

@@ -6,6 +6,7 @@
 
 #include "core/utf8.h"
 
+#define FNV_OFFSET 0xcbf29ce484222325ULL
 #define FNV_PRIME 0x100000001b3ULL
 
 locale_t fold_new(void)
@@ -35,8 +36,10 @@ static uint32_t take(locale_t fold, const char **name)
         return n > 0 && fold ? (uint32_t) towlower_l(towupper_l((wint_t) c, fold), fold) : c;
 }
 
-uint64_t fold_hash(locale_t fold, uint64_t hash, const char *name)
+uint64_t fold_hash(locale_t fold, uint64_t directory_ino, const char *name)
 {
+        uint64_t hash = (FNV_OFFSET ^ directory_ino) * FNV_PRIME;
+
         while (*name)
                 hash = (hash ^ take(fold, &name)) * FNV_PRIME;
         return hash;

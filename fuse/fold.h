@@ -14,8 +14,8 @@
 /* How letters are folded; (locale_t) 0 where the system has no such table: then ASCII's alone. freelocale() it. */
 locale_t fold_new(void);
 
-/* Goes on with hash (FNV-1a) over name: the same for all its spellings. */
-uint64_t fold_hash(locale_t fold, uint64_t hash, const char *name);
+/* Of name in the directory of that number (FNV-1a): the same for all its spellings. */
+uint64_t fold_hash(locale_t fold, uint64_t directory_ino, const char *name);
 
 /* Both are valid UTF-8. */
 bool fold_equal(locale_t fold, const char *a, const char *b);

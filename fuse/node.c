@@ -33,7 +33,7 @@ static struct node **ino_bucket(struct node_table *table, uint64_t ino)
 
 static struct node **name_bucket(struct node_table *table, uint64_t parent_ino, const char *name)
 {
-        uint64_t hash = fold_hash(table->fold, (FNV_OFFSET ^ parent_ino) * FNV_PRIME, name);
+        uint64_t hash = fold_hash(table->fold, parent_ino, name);
 
         return &table->by_name[(hash ^ hash >> 32) & (table->n_buckets - 1)];
 }

@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include "fuse/fold.h"
 #include "fuse/node.h"
 #include "fuse/smb/protocol.h"
 
@@ -447,6 +448,56 @@ static void alike(void **state)
         assert_null(node_next_alike(t, t->root, "names", NULL));
 }
 
+static int compare(const void *a, const void *b)
+{
+        const uint64_t *x = a, *y = b;
+
+        return (*x > *y) - (*x < *y);
+}
+
+/* Of short names in neighbouring directories, as a program makes them one behind the other; a hash is not compared any further. */
+static void hashes(void **state)
+{
+        enum { DIRECTORIES = 64, LETTERS = 26 };
+        const struct node_table *t = *state;
+        uint64_t seen[DIRECTORIES * LETTERS * (LETTERS + 1)];
+        size_t n = 0;
+
+        for (uint64_t ino = 0x7d65107b49cb3c0; ino < 0x7d65107b49cb3c0 + DIRECTORIES; ino++)
+                for (char first = 'a'; first <= 'z'; first++)
+                        for (char second = 'a' - 1; second <= 'z'; second++) {
+                                const char lower[] = { first, second < 'a' ? '\0' : second, '\0' };
+                                const char upper[] = { (char) (first - 'a' + 'A'), lower[1], '\0' };
+
+                                seen[n++] = fold_hash(t->fold, ino, lower);
+                                assert_true(fold_hash(t->fold, ino, upper) == seen[n - 1]);
+                        }
+        qsort(seen, n, sizeof(*seen), compare);
+        for (size_t i = 1; i < n; i++)
+                assert_true(seen[i - 1] != seen[i]);
+}
+
+/* The server's number, if it was known when somebody asked, or ours: it stays as long as it is the same file. */
+static void shown_numbers(void **state)
+{
+        struct node_table *t = *state;
+        struct node *a = lookup(t, t->root, "a"), *b = lookup(t, t->root, "b");
+
+        node_identify(a, 7);
+        assert_true(node_shown_ino(a) == 7);
+        node_identify(a, 7);
+        assert_true(node_shown_ino(a) == 7);
+        node_identify(a, 8);
+        assert_true(node_shown_ino(a) == 8);
+        assert_true(node_shown_ino(b) == b->ino);
+        node_identify(b, 9);
+        assert_true(node_shown_ino(b) == b->ino);
+        node_identify(b, 10);
+        assert_true(node_shown_ino(b) == 10);
+        node_identify(b, 0);
+        assert_true(node_shown_ino(b) == b->ino);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -456,7 +507,7 @@ int main(void)
                 TEST(unlinked),  TEST(renamed), TEST(renamed_over),        TEST(long_paths),
                 TEST(many),      TEST(mode_outlives_its_node), TEST(privileges),
                 TEST(spellings_of_a_file), TEST(spellings_of_a_folder), TEST(names_that_differ_in_case),
-                TEST(alike),
+                TEST(alike),     TEST(hashes),  TEST(shown_numbers),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ enum catalog_found {
         CATALOG_UNKNOWN, /* the server has to be asked */
         CATALOG_PRESENT,
         CATALOG_ABSENT,  /* if every entry has been added */
+        CATALOG_AWAITED, /* snapshot_find() alone: whoever asks will be called again */
 };
 
 /* An empty one is all zeros. */

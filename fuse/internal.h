@@ -132,6 +132,7 @@ struct snapshot {
         struct redirector *redirector;
         struct node *node;          /* referred to */
         LIST_HEAD(, open_dir) dirs; /* that show it */
+        struct op_list waiting;     /* look-ups, for the rest of it */
         uint64_t asked_usec;        /* when it was asked for, */
         uint64_t listed_usec;       /* and when the server had read it */
         bool loading, listed, complete, abandoned;

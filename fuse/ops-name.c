@@ -120,7 +120,7 @@ static void start_lookup(struct op *op)
                 spelling_answer(op);
         } else if (found == CATALOG_ABSENT)
                 reply_absent(op);
-        else if (op_ready(op)) {
+        else if (found != CATALOG_AWAITED && op_ready(op)) {
                 op->arrived_usec = redirector_now(op->redirector);
                 op_submit(op, SMB_OP_STAT, looked_up);
         }
@@ -186,8 +186,13 @@ static void start_getattr(struct op *op)
         const struct smb_attr *attr = node->directory && !node->linked ? &removed_directory
                                       : file_known_attr(op->redirector, node, &op->seen_usec);
         struct smb_attr listed;
+        enum catalog_found found = CATALOG_UNKNOWN;
 
-        if (!attr && node->linked && node->parent && find_here(op, node->parent, node->name, &listed) == CATALOG_PRESENT)
+        if (!attr && node->linked && node->parent)
+                found = find_here(op, node->parent, node->name, &listed);
+        if (found == CATALOG_AWAITED)
+                return;
+        if (found == CATALOG_PRESENT)
                 attr = &listed;
         if (attr) {
                 op_reply_attr(op, node, attr);

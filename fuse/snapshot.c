@@ -24,7 +24,10 @@
 #define PIECE_BYTES (256u << 10)         /* taken over at a time: the worker makes the next one meanwhile */
 #define KEPT_MAX_BYTES (32u << 20)       /* of one that nobody shows */
 #define ASKED_TWICE_USEC 200000u         /* for so long an entry is believed that is taken late from a long listing */
-#define MISSES_MIN 3u                    /* before a directory of unknown size is listed for look-ups */
+#define HANDOVER_MAX_USEC 100000u        /* for so long, look-ups wait for a listing that is being taken over */
+#define MISSES_MIN 3u                    /* before a directory of unknown size is listed for look-ups, */
+#define MISSES_MIN_FAR 2u                /* where a look-up takes longer than this: a listing takes hardly twice as many round trips */
+#define FAR_USEC 15000u
 #define COST_KNOWN_USEC (60 * 1000000ULL)
 #define COST_MAX_USEC (ATTR_TIMEOUT_USEC * 6 / 10) /* a listing that takes longer is too old when it is there */
 #define ATTR_REPARSE_POINT 0x400u        /* leads elsewhere: what is there, only a look-up tells */
@@ -137,12 +140,22 @@ void snapshot_leave(struct open_dir *dir)
 
 static void load_next(struct snapshot *s);
 
-/* Tells those who show it. */
+/* Tells those who show it, or wait for it. */
 static void progress(struct snapshot *s)
 {
+        struct op_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
         struct open_dir *dir, *next;
+        struct op *op;
 
         s->pins++;
+        TAILQ_CONCAT(&waiting, &s->waiting, wait);
+        while ((op = TAILQ_FIRST(&waiting))) {
+                TAILQ_REMOVE(&waiting, op, wait);
+                if (op->fuse)
+                        op->start(op);
+                else
+                        op_free(op);
+        }
         for (dir = LIST_FIRST(&s->dirs); dir; dir = next) {
                 next = LIST_NEXT(dir, of_snapshot);
                 dir_progress(dir);
@@ -311,6 +324,7 @@ static struct snapshot *load(struct redirector *r, struct node *node, bool kept)
         s->kept = kept;
         s->loading = true;
         LIST_INIT(&s->dirs);
+        TAILQ_INIT(&s->waiting);
         LIST_INSERT_HEAD(&node->folder->snapshots, s, of_node);
         TAILQ_INSERT_TAIL(&r->snapshots, s, entry);
         op->snapshot = s;
@@ -427,11 +441,12 @@ static void list_if_cheaper(struct redirector *r, struct node *dir, unsigned loo
 {
         const struct folder *folder = dir->folder;
         struct snapshot *s;
+        unsigned enough = r->lookup_usec > FAR_USEC ? MISSES_MIN_FAR : MISSES_MIN;
         bool known = folder->cost_known_usec != 0 && redirector_now(r) - folder->cost_known_usec < COST_KNOWN_USEC;
 
         if (r->phase != PHASE_SERVING || r->frozen || is_loading(folder))
                 return;
-        if (known ? folder->cost_usec > COST_MAX_USEC || lookups * r->lookup_usec < folder->cost_usec : lookups < MISSES_MIN)
+        if (known ? folder->cost_usec > COST_MAX_USEC || lookups * r->lookup_usec < folder->cost_usec : lookups < enough)
                 return;
         s = load(r, dir, true);
         if (s)
@@ -472,6 +487,12 @@ static bool is_another(const struct node *known, const struct smb_attr *attr)
         return known->file_id != 0 && (known->ctime.sec != attr->ctime.sec || known->ctime.nsec != attr->ctime.nsec);
 }
 
+/* The server has told it, and the worker hands it over: that takes less than a question, unless it is a very large one. */
+static bool is_handed_over(const struct snapshot *s)
+{
+        return s->loading && s->listed && redirector_now(s->redirector) - s->listed_usec < HANDOVER_MAX_USEC;
+}
+
 /* What s says. */
 static enum catalog_found look_into(struct snapshot *s, const char *name, const struct node *known, struct smb_attr *ret_attr)
 {
@@ -479,7 +500,7 @@ static enum catalog_found look_into(struct snapshot *s, const char *name, const 
         enum catalog_found found = catalog_find(&s->catalog, name, &entry);
 
         if (found == CATALOG_ABSENT && !s->complete)
-                return CATALOG_UNKNOWN;
+                return is_handed_over(s) ? CATALOG_AWAITED : CATALOG_UNKNOWN;
         if (found != CATALOG_PRESENT)
                 return found;
         if (entry->attr.dos & ATTR_REPARSE_POINT)
@@ -509,6 +530,10 @@ enum catalog_found snapshot_find(struct op *op, struct node *dir, const char *na
                         found = look_into(s, name, known, ret_attr);
                         if (found == CATALOG_UNKNOWN)
                                 continue;
+                        if (found == CATALOG_AWAITED) {
+                                TAILQ_INSERT_TAIL(&s->waiting, op, wait);
+                                return found;
+                        }
                         op->seen_usec = s->asked_usec;
                         note_hit(s);
                         return found;

@@ -21,7 +21,7 @@ uint64_t snapshot_life_usec(const struct snapshot *s);
 bool snapshot_believes(const struct snapshot *s, const struct catalog_entry *entry, const struct node *known);
 
 /* Answers a look at dir's name without the server, if that is not staler than the kernel's own memory may be: op->seen_usec says of
- * when it is. */
+ * when it is. CATALOG_AWAITED: op waits until more is known, and starts again. */
 enum catalog_found snapshot_find(struct op *op, struct node *dir, const char *name, struct smb_attr *ret_attr);
 
 /* op has got its answer from the server. */

@@ -55,7 +55,7 @@ struct node {
         mode_t mode;          /* permission bits; the server's read-only attribute still decides about writing */
         bool directory;
         uint64_t size_bytes;  /* last seen, */
-        struct smb_time mtime, ctime; /* as the server has them, */
+        struct smb_time mtime; /* as the server has it, */
         uint32_t dos;         /* and its DOS attributes, */
         bool dos_known;       /* all of them, */
         uint64_t seen_usec;   /* and when that was */

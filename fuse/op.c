@@ -437,7 +437,6 @@ void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *a
         node->directory = directory;
         node->size_bytes = size;
         node->mtime = attr->mtime;
-        node->ctime = attr->ctime;
         node->dos = attr->dos;
         node->dos_known = !attr->dos_partial;
         node->seen_usec = redirector_now(r);

@@ -477,14 +477,11 @@ static void note_hit(struct snapshot *s)
                 list_if_cheaper(s->redirector, s->node, s->hits);
 }
 
-/* Something else has the name now, as far as can be told: what a listing does not number is what it was as long as nothing has changed it. */
+/* Something else has the name now, as far as a listing tells: what it does not number, and nobody has open, may as well be the same. */
 static bool is_another(const struct node *known, const struct smb_attr *attr)
 {
-        if (known->directory != (bool) (attr->dos & SMB_ATTR_DIRECTORY))
-                return true;
-        if (known->file_id != 0 && attr->file_id != 0)
-                return known->file_id != attr->file_id;
-        return known->file_id != 0 && (known->ctime.sec != attr->ctime.sec || known->ctime.nsec != attr->ctime.nsec);
+        return (known->file_id != 0 && attr->file_id != 0 && known->file_id != attr->file_id) ||
+               known->directory != (bool) (attr->dos & SMB_ATTR_DIRECTORY);
 }
 
 /* The server has told it, and the worker hands it over: that takes less than a question, unless it is a very large one. */

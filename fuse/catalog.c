@@ -17,6 +17,7 @@
 #define CATALOG_MAX_BYTES (256u << 20) /* of names and attributes, two million of them: more is a broken server */
 #define DOUBTS_MAX 65536u
 #define PLAIN_MAX_BYTES 143u /* a longer name may be too long for the server, which is another answer */
+#define SORTED_MAX 10000u /* entries: more would hold others up */
 #define INDEX_MIN 64u
 #define DOUBTS_MIN 16u
 
@@ -28,6 +29,7 @@ void catalog_done(struct catalog *catalog)
         free(catalog->entries);
         free(catalog->names);
         free(catalog->index);
+        free(catalog->sorted);
         free(catalog->doubts);
         *catalog = (struct catalog){ 0 };
 }
@@ -137,6 +139,7 @@ int catalog_add(struct catalog *catalog, const char *name, const struct smb_attr
 
         if (r < 0)
                 return r;
+        free(TAKE_PTR(catalog->sorted));
         memcpy(catalog->names + catalog->names_bytes, name, bytes);
         catalog->entries[catalog->n++] = (struct catalog_entry){ .attr = *attr, .name = (uint32_t) catalog->names_bytes };
         catalog->names_bytes += bytes;
@@ -251,4 +254,43 @@ enum catalog_found catalog_find(struct catalog *catalog, const char *name, const
                 absent = absent && strcasecmp(found, name) != 0;
         }
         return absent && !catalog->odd_chars[n_chars(name)] ? CATALOG_ABSENT : CATALOG_UNKNOWN;
+}
+
+/* ---- in order ---- */
+
+static int by_name(const void *a, const void *b, void *userdata)
+{
+        const struct catalog *catalog = userdata;
+
+        return strcmp(catalog_name(catalog, &catalog->entries[*(const uint32_t *) a]),
+                      catalog_name(catalog, &catalog->entries[*(const uint32_t *) b]));
+}
+
+const uint32_t *catalog_sorted(struct catalog *catalog)
+{
+        if (catalog->sorted || catalog->n == 0 || catalog->n > SORTED_MAX)
+                return catalog->sorted;
+        catalog->sorted = malloc(catalog->n * sizeof(*catalog->sorted));
+        if (!catalog->sorted)
+                return NULL;
+        for (uint32_t i = 0; i < catalog->n; i++)
+                catalog->sorted[i] = i;
+        qsort_r(catalog->sorted, catalog->n, sizeof(*catalog->sorted), by_name, catalog);
+        return catalog->sorted;
+}
+
+size_t catalog_position(const struct catalog *catalog, const struct catalog_entry *entry)
+{
+        uint32_t number = (uint32_t) (entry - catalog->entries);
+        size_t low = 0, high = catalog->n;
+
+        while (high - low > 1) {
+                size_t middle = low + (high - low) / 2;
+
+                if (by_name(&catalog->sorted[middle], &number, (void *) catalog) <= 0)
+                        low = middle;
+                else
+                        high = middle;
+        }
+        return low;
 }

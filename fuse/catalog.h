@@ -31,6 +31,7 @@ struct catalog {
         uint32_t *index;         /* by folded name: number + 1 */
         size_t index_room;       /* a power of two */
         size_t n_indexed;        /* of the entries, from the first on */
+        uint32_t *sorted;        /* numbers by name; NULL: not asked for, or out of date */
         uint64_t *doubts;        /* hashes of folded names; 0: none here */
         size_t n_doubts, doubts_room;
         bool all_doubted;        /* there was no memory for more */
@@ -56,6 +57,11 @@ const char *catalog_name(const struct catalog *catalog, const struct catalog_ent
 /* Something was done to name that the catalog may not show. */
 void catalog_doubt(struct catalog *catalog, const char *name);
 bool catalog_doubts(const struct catalog *catalog, const char *name);
+
+/* The numbers of the entries in the order of their names' bytes, made when it is first asked for: the catalog's, until the next entry
+ * is added. NULL: there are too many entries for that, or no memory. And where in that order an entry stands. */
+const uint32_t *catalog_sorted(struct catalog *catalog);
+size_t catalog_position(const struct catalog *catalog, const struct catalog_entry *entry);
 
 enum catalog_found catalog_find(struct catalog *catalog, const char *name, const struct catalog_entry **ret_entry);
 

@@ -30,6 +30,7 @@
 #define ATTR_LATE_USEC 250000u /* so much later than the answer the kernel's second may begin */
 #define MAX_TRANSFER_BYTES SMB_SLOT_DATA_BYTES
 #define SENT_BACK_MAX 32u
+#define LOOKUP_FAR_USEC 15000u /* a look-up at the server, three round trips, takes longer: the line is a long one */
 
 struct redirector;
 struct printer;
@@ -38,6 +39,7 @@ struct invalidator;
 struct open_file;
 struct open_dir;
 struct snapshot;
+struct prefetch;
 
 struct op {
         struct smb_request request; /* userdata is the op */
@@ -199,6 +201,8 @@ struct redirector {
         TAILQ_HEAD(, snapshot) snapshots;
         sd_event_source *snapshot_source; /* lets go of those that are too old */
         uint64_t lookup_usec;       /* what one at the server takes; 0: not known */
+        TAILQ_HEAD(, prefetch) prefetches; /* files that were looked into before they are opened */
+        sd_event_source *prefetch_source; /* lets go of them */
         struct op_list ops;
         struct op_list spare_ops;   /* memory for the next ones */
         unsigned n_spare_ops;
@@ -436,11 +440,14 @@ bool park_settled(struct redirector *r);
 
 void stream_init(struct stream *stream);
 
+/* Whether op opens a small file, to read it: its OPEN can bring all of it. */
+bool stream_is_small(const struct op *op);
+
 /* An OPEN that is about to be sent: of a small file it brings the contents with it. */
 void stream_want_beginning(struct op *op);
 
-/* And has brought them, maybe: takes its slot. */
-void stream_take_beginning(struct open_file *file, struct smb_request *open);
+/* And has brought them, maybe: takes its slot. read_usec: when they were read. */
+void stream_take_beginning(struct open_file *file, struct smb_request *open, uint64_t read_usec);
 
 /* Answers a READ (op->file, offset, size), now or when the data are there. */
 void stream_read(struct op *op);

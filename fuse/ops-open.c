@@ -13,6 +13,7 @@
 
 #include "core/log.h"
 #include "fuse/internal.h"
+#include "fuse/prefetch.h"
 #include "fuse/snapshot.h"
 #include "fuse/spelling.h"
 
@@ -23,7 +24,7 @@ static struct open_file *file_new(struct op *op, struct node *node)
 
         if (!file)
                 return NULL;
-        file->smb = smb_file_new(r->pool, op->request.path, op->flags);
+        file->smb = smb_file_new(r->pool, op->request.path, op->flags, node && stream_is_small(op));
         if (!file->smb) {
                 free(file);
                 return NULL;
@@ -193,6 +194,7 @@ static void opened(struct smb_request *request)
         struct open_file *file = op->file;
         fuse_req_t fuse = op->fuse;
         struct fuse_file_info info;
+        uint64_t read_usec = redirector_now(op->redirector);
         char *path;
 
         if ((request->error == -ENOENT || request->error == -EINVAL) && node_path(op->node, NULL, &path) == 0) {
@@ -210,7 +212,8 @@ static void opened(struct smb_request *request)
                 file->node->mtime_pinned = false;
                 node_drop_privileges(file->node);
         }
-        stream_take_beginning(file, request);
+        (void) prefetch_give(op->redirector, file->node, request, &read_usec);
+        stream_take_beginning(file, request, read_usec);
         if (!fuse || enter_handle(file, op) < 0) { /* nobody waits for it any more */
                 file_close(file);
                 op_fail(op, -ENOMEM);
@@ -223,6 +226,8 @@ static void opened(struct smb_request *request)
         fill_info(file, &info);
         if (fuse_reply_open(fuse, &info) != 0)
                 file_close(file);
+        else if ((op->flags & (O_ACCMODE | O_TRUNC)) == O_RDONLY)
+                prefetch_next(op->redirector, op->node);
         op_free(op);
 }
 
@@ -237,7 +242,8 @@ static void start_open(struct op *op)
         }
         op->request.file = op->file->smb;
         op->arrived_usec = redirector_now(op->redirector);
-        stream_want_beginning(op);
+        if (!prefetch_knows(op->redirector, op->node))
+                stream_want_beginning(op);
         op_submit(op, SMB_OP_OPEN, opened);
 }
 

@@ -211,7 +211,7 @@ void printer_send(struct printer *printer)
         for (char *p = request->path; p && *p; p++)
                 if (*p == '/')
                         *p = '-';
-        request->file = request->path ? smb_file_new(r->pool, request->path, O_WRONLY) : NULL;
+        request->file = request->path ? smb_file_new(r->pool, request->path, O_WRONLY, false) : NULL;
         if (!request->file) {
                 failed(printer, -ENOMEM);
                 return;

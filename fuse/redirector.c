@@ -25,6 +25,7 @@
 #include "fuse/leftovers.h"
 #include "fuse/mount.h"
 #include "fuse/notify.h"
+#include "fuse/prefetch.h"
 #include "fuse/printer.h"
 #include "fuse/remote-watch.h"
 #include "fuse/shares.h"
@@ -221,6 +222,7 @@ static struct redirector *redirector_new(struct connection *c)
         TAILQ_INIT(&r->reading);
         TAILQ_INIT(&r->dirs);
         TAILQ_INIT(&r->snapshots);
+        TAILQ_INIT(&r->prefetches);
         TAILQ_INIT(&r->ops);
         TAILQ_INIT(&r->spare_ops);
         TAILQ_INIT(&r->parked);
@@ -502,6 +504,7 @@ static void redirector_free(struct connection *c)
         behind_done(r);
         if (r->pool)
                 forget_old_session(r); /* their closes end with the pool */
+        prefetch_forget(r);
         smb_pool_free(r->pool);
         change_forget(r);
         snapshots_forget(r);

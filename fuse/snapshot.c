@@ -26,11 +26,21 @@
 #define ASKED_TWICE_USEC 200000u         /* for so long an entry is believed that is taken late from a long listing */
 #define HANDOVER_MAX_USEC 100000u        /* for so long, look-ups wait for a listing that is being taken over */
 #define MISSES_MIN 3u                    /* before a directory of unknown size is listed for look-ups, */
-#define MISSES_MIN_FAR 2u                /* where a look-up takes longer than this: a listing takes hardly twice as many round trips */
-#define FAR_USEC 15000u
+#define MISSES_MIN_FAR 2u                /* on a long line: a listing takes hardly twice as many round trips as a look-up */
 #define COST_KNOWN_USEC (60 * 1000000ULL)
 #define COST_MAX_USEC (ATTR_TIMEOUT_USEC * 6 / 10) /* a listing that takes longer is too old when it is there */
 #define ATTR_REPARSE_POINT 0x400u        /* leads elsewhere: what is there, only a look-up tells */
+#define ATTR_FAR_AWAY (0x1000u | 0x40000u | 0x400000u) /* offline, recalled when it is opened, or read: that can take hours */
+#define STEPS_MIN 2u                     /* from one file to the next, before it is believed that the next ones follow; */
+#define STEP_MAX 8u                      /* names that a step may leave out: folders, what a pattern does not match */
+
+enum order { ORDER_LISTED, ORDER_NAMES, N_ORDERS };
+
+/* How a folder's files are being opened. */
+struct walk {
+        size_t at;      /* behind the file that was opened last; 0: at the beginning */
+        unsigned steps; /* so many in a row that have led forwards */
+};
 
 struct folder {
         LIST_HEAD(, snapshot) snapshots;
@@ -38,6 +48,7 @@ struct folder {
         uint64_t cost_known_usec;  /* and when that was found out; 0: never */
         unsigned misses;           /* look-ups that went to the server */
         uint64_t misses_since_usec;
+        struct walk walks[N_ORDERS];
 };
 
 static struct folder *folder_of(struct node *node)
@@ -441,7 +452,7 @@ static void list_if_cheaper(struct redirector *r, struct node *dir, unsigned loo
 {
         const struct folder *folder = dir->folder;
         struct snapshot *s;
-        unsigned enough = r->lookup_usec > FAR_USEC ? MISSES_MIN_FAR : MISSES_MIN;
+        unsigned enough = r->lookup_usec > LOOKUP_FAR_USEC ? MISSES_MIN_FAR : MISSES_MIN;
         bool known = folder->cost_known_usec != 0 && redirector_now(r) - folder->cost_known_usec < COST_KNOWN_USEC;
 
         if (r->phase != PHASE_SERVING || r->frozen || is_loading(folder))
@@ -537,4 +548,67 @@ enum catalog_found snapshot_find(struct op *op, struct node *dir, const char *na
                 }
         note_miss(r, dir);
         return CATALOG_UNKNOWN;
+}
+
+/* ---- what is opened next ---- */
+
+static struct snapshot *newest(const struct folder *folder)
+{
+        struct snapshot *s;
+
+        LIST_FOREACH(s, &folder->snapshots, of_node)
+                if (s->complete && s->error == 0 && !s->abandoned)
+                        return s;
+        return NULL;
+}
+
+/* A file was opened at that position. Returns whether the ones behind it may be next. */
+static bool walk_to(struct walk *walk, size_t at)
+{
+        bool goes_on = at >= walk->at && at < walk->at + STEP_MAX; /* the first one: it begins at the beginning */
+
+        if (at + 1 != walk->at)
+                walk->steps = goes_on ? walk->steps + 1 : 0;
+        walk->at = at + 1;
+        return walk->steps >= STEPS_MIN;
+}
+
+/* The node of an entry, if it is a file that nobody is at work on. */
+static struct node *next_file(const struct snapshot *s, const struct catalog_entry *entry)
+{
+        struct node *node;
+
+        if (entry->attr.dos & (SMB_ATTR_DIRECTORY | ATTR_REPARSE_POINT | ATTR_FAR_AWAY))
+                return NULL;
+        node = node_child(&s->redirector->nodes, s->node, catalog_name(&s->catalog, entry));
+        return node && LIST_EMPTY(&node->files) && snapshot_believes(s, entry, node) ? node : NULL;
+}
+
+size_t snapshot_next_files(struct node *node, struct node **ret_nodes, size_t n)
+{
+        struct folder *folder = node->linked && node->parent ? node->parent->folder : NULL;
+        const struct catalog_entry *entry;
+        const uint32_t *sorted;
+        struct snapshot *s = folder ? newest(folder) : NULL;
+        size_t found = 0, position;
+        bool listed, named;
+
+        if (!s || catalog_find(&s->catalog, node->name, &entry) != CATALOG_PRESENT)
+                return 0;
+        position = (size_t) (entry - s->catalog.entries);
+        listed = walk_to(&folder->walks[ORDER_LISTED], position);
+        sorted = catalog_sorted(&s->catalog);
+        named = sorted && walk_to(&folder->walks[ORDER_NAMES], catalog_position(&s->catalog, entry));
+        if (!listed && !named)
+                return 0;
+        note_hit(s); /* who goes on looks at the next ones soon */
+        if (!listed)
+                position = folder->walks[ORDER_NAMES].at - 1;
+        for (size_t i = position + 1; i < s->catalog.n && i <= position + STEP_MAX * n && found < n; i++) {
+                struct node *next = next_file(s, &s->catalog.entries[listed ? i : sorted[i]]);
+
+                if (next)
+                        ret_nodes[found++] = next;
+        }
+        return found;
 }

@@ -162,20 +162,23 @@ static struct window *window_at(struct open_file *file, uint64_t offset)
         return NULL;
 }
 
+bool stream_is_small(const struct op *op)
+{
+        return (op->flags & (O_ACCMODE | O_TRUNC | O_DIRECT)) == O_RDONLY && op->node->size_bytes <= BEGINNING_BYTES;
+}
+
 void stream_want_beginning(struct op *op)
 {
         struct arena *arena = smb_pool_arena(op->redirector->pool);
-        const struct node *node = op->node;
 
-        if ((op->flags & (O_ACCMODE | O_TRUNC | O_DIRECT)) != O_RDONLY || node->size_bytes == 0 || node->size_bytes > BEGINNING_BYTES ||
-            op->request.slot != SMB_NO_SLOT || arena->n_free <= SPARE_SLOTS)
+        if (!stream_is_small(op) || op->node->size_bytes == 0 || op->request.slot != SMB_NO_SLOT || arena->n_free <= SPARE_SLOTS)
                 return;
         op->request.slot = arena_take(arena);
         op->request.length = BEGINNING_BYTES;
         op->request.valid |= SMB_WANT_DATA;
 }
 
-void stream_take_beginning(struct open_file *file, struct smb_request *open)
+void stream_take_beginning(struct open_file *file, struct smb_request *open, uint64_t read_usec)
 {
         struct redirector *r = file->redirector;
         bool whole = open->reply_length == open->attr.size_bytes; /* else nothing is said of the end */
@@ -185,7 +188,7 @@ void stream_take_beginning(struct open_file *file, struct smb_request *open)
                 return;
         *w = (struct window){
                 .request = { .op = SMB_OP_READ, .slot = open->slot, .length = open->length, .reply_length = open->reply_length },
-                .file = file, .length = whole ? open->length : open->reply_length, .ready = true, .ready_usec = redirector_now(r),
+                .file = file, .length = whole ? open->length : open->reply_length, .ready = true, .ready_usec = read_usec,
         };
         open->slot = SMB_NO_SLOT;
         TAILQ_INSERT_TAIL(&file->stream.windows, w, entry);

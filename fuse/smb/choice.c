@@ -18,6 +18,8 @@
 #include "fuse/smb/request.h"
 
 #define BACKLOG 4u /* so many requests for names at once want one more worker */
+#define SPARE_WORKERS 2u /* so many more than share the work do what nobody waits for, */
+#define SPARE_AT_A_TIME 3u /* and are started together: it comes too late otherwise */
 
 /* ---- listings and changes ---- */
 
@@ -81,18 +83,13 @@ bool choice_holds_back(const struct smb_link *link, const struct smb_request *re
 
 /* ---- how many ---- */
 
-static unsigned n_busy_workers(const struct smb_pool *pool)
-{
-        return pool->n_links <= POOL_BUSY_WORKERS ? pool->n_links - 1 : POOL_BUSY_WORKERS;
-}
-
-/* Starts one more worker for files, one at a time, if work is still shared by fewer than may share it. */
-static void start_another(struct smb_pool *pool)
+/* Starts one more of the first n workers for files, so many at a time. */
+static void start_one_of(struct smb_pool *pool, unsigned n, unsigned n_at_a_time)
 {
         struct smb_link *next = NULL;
 
-        for (unsigned i = n_busy_workers(pool); i > 0; i--) {
-                if (pool->links[i].state == LINK_STARTING)
+        for (unsigned i = n < pool->n_links ? n : pool->n_links - 1; i > 0; i--) {
+                if (pool->links[i].state == LINK_STARTING && --n_at_a_time == 0)
                         return;
                 if (pool->links[i].state == LINK_DOWN)
                         next = &pool->links[i];
@@ -101,11 +98,18 @@ static void start_another(struct smb_pool *pool)
                 (void) link_start(next);
 }
 
+/* If work is still shared by fewer than may share it. */
+static void start_another(struct smb_pool *pool)
+{
+        start_one_of(pool, POOL_BUSY_WORKERS, 1);
+}
+
 /* ---- names ---- */
 
+/* One that shares the work last: that one is missed the least. */
 static struct smb_link *idle_worker(struct smb_pool *pool)
 {
-        for (unsigned i = 1; i < pool->n_links; i++)
+        for (unsigned i = pool->n_links - 1; i > 0; i--)
                 if (pool->links[i].state == LINK_UP && pool->links[i].n_requests == 0)
                         return &pool->links[i];
         return NULL;
@@ -119,11 +123,12 @@ static bool wants_help(const struct smb_link *names)
         return names->n_requests >= BACKLOG || (first && request_is_long(first));
 }
 
-static struct smb_link *for_look_up(struct smb_pool *pool)
+static struct smb_link *for_look_up(struct smb_pool *pool, const struct smb_request *request)
 {
         struct smb_link *names = &pool->links[NAMES_WORKER], *idle;
+        bool peeks = request->valid & SMB_WANT_DATA; /* which takes longer than other look-ups, and is in no hurry */
 
-        if (names->state != LINK_UP || names->n_requests == 0 || pool->n_changes > 0)
+        if (names->state != LINK_UP || (names->n_requests == 0 && !peeks) || pool->n_changes > 0)
                 return names;
         idle = idle_worker(pool);
         if (idle)
@@ -131,6 +136,25 @@ static struct smb_link *for_look_up(struct smb_pool *pool)
         if (wants_help(names))
                 start_another(pool);
         return names;
+}
+
+bool smb_pool_has_spare(struct smb_pool *pool)
+{
+        unsigned n_idle = 0, n_free = 0;
+
+        if (pool->links[NAMES_WORKER].state != LINK_UP || pool->n_changes > 0)
+                return false;
+        for (unsigned i = 1; i < pool->n_links; i++) {
+                const struct smb_link *link = &pool->links[i];
+
+                n_idle += link->state == LINK_UP && link->n_requests == 0;
+                n_free += link->state == LINK_UP && link->n_requests == link->n_closes;
+        }
+        if (n_idle > 0 && n_free > 1)
+                return true;
+        for (unsigned i = 0; i < SPARE_AT_A_TIME; i++)
+                start_one_of(pool, POOL_BUSY_WORKERS + SPARE_WORKERS, SPARE_AT_A_TIME);
+        return false;
 }
 
 /* A listing: the least busy worker for files that there is. */
@@ -155,7 +179,7 @@ static struct smb_link *for_listing(struct smb_pool *pool, const struct smb_requ
 struct smb_link *choice_for_name(struct smb_pool *pool, const struct smb_request *request)
 {
         if (request_looks_up(request))
-                return for_look_up(pool);
+                return for_look_up(pool, request);
         return request_only_lists(request) ? for_listing(pool, request) : &pool->links[NAMES_WORKER];
 }
 
@@ -243,17 +267,22 @@ bool choice_take_over(struct smb_link *link)
 
 /* ---- files ---- */
 
-/* Whether the worker for names opens a file: it does nothing that takes long, and those for files have ended, unused. The others will be there
- * for the next one. */
-static bool names_worker_opens(struct smb_pool *pool)
+/* Whether the worker for names has nothing to do, and may open a file. */
+static bool names_worker_is_free(const struct smb_pool *pool)
 {
         const struct smb_link *names = &pool->links[NAMES_WORKER];
 
+        return pool->n_links > 1 && names->state == LINK_UP && names->n_requests == names->n_closes &&
+               names->n_files < pool->config.worker_files;
+}
+
+/* Whether it does that because those for files have ended, unused. The others will be there for the next one. */
+static bool names_worker_opens(const struct smb_pool *pool)
+{
         for (unsigned i = 1; i < pool->n_links; i++)
                 if (pool->links[i].state == LINK_UP)
                         return false;
-        return pool->n_links > 1 && pool->links[1].ended_idle && names->state == LINK_UP &&
-               names->n_requests == names->n_closes && names->n_files < pool->config.worker_files;
+        return names_worker_is_free(pool) && pool->links[1].ended_idle;
 }
 
 /* What an open has to wait for at a worker, the least first: nothing; the end of closes; that of something short, or of what another
@@ -268,8 +297,10 @@ static unsigned waiting_at(const struct smb_link *link)
 }
 
 /* Of those that share the work and have room for a file the one at which it waits the least; where it waits, there will be one more
- * for the next. Those behind come one after the other, when the ones before are full; when all are, the emptiest has to say that there is no more. */
-unsigned choice_for_file(struct smb_pool *pool)
+ * for the next. Those behind come one after the other, when the ones before are full; when all are, the emptiest has to say that there is no more.
+ * A small file may be the worker for names',
+ * where it waits the least. */
+unsigned choice_for_file(struct smb_pool *pool, bool small)
 {
         const struct smb_link *best = NULL, *emptiest = &pool->links[pool->n_links > 1 ? 1 : NAMES_WORKER];
 
@@ -287,5 +318,7 @@ unsigned choice_for_file(struct smb_pool *pool)
         }
         if (best && best->state == LINK_UP && best->n_requests > 0)
                 start_another(pool);
+        if (small && best && names_worker_is_free(pool) && waiting_at(&pool->links[NAMES_WORKER]) < waiting_at(best))
+                return NAMES_WORKER;
         return best ? best->index : emptiest->index;
 }

@@ -39,7 +39,7 @@ void file_uncount(struct smb_pool *pool, struct smb_file *file)
         file->counted = false;
 }
 
-struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags)
+struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags, bool small)
 {
         struct smb_file *file = calloc(1, sizeof(*file));
 
@@ -53,7 +53,7 @@ struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags
         file->flags = flags;
         file->refs = 1;
         TAILQ_INIT(&file->waiting);
-        file->worker = choice_for_file(pool);
+        file->worker = choice_for_file(pool, small);
         file_count(pool, file);
         return file;
 }

@@ -34,8 +34,9 @@ struct smb_file {
         TAILQ_HEAD(, smb_request) waiting; /* for the reopening, or for the end of the hold */
 };
 
-/* A file to be opened by an OPEN request: chooses its worker. It is let go of when OPEN has failed, or CLOSE has been done. */
-struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags);
+/* A file to be opened by an OPEN request: chooses its worker. It is let go of when OPEN has failed, or CLOSE has been done. small: hardly
+ * anything will be asked of it but to be opened and closed. */
+struct smb_file *smb_file_new(struct smb_pool *pool, const char *path, int flags, bool small);
 void smb_file_unref(struct smb_file *file); /* accepts NULL */
 
 /* Lets go of the server's file for a while, because its name cannot be changed while it is open: requests for it wait from now

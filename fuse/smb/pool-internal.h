@@ -44,8 +44,8 @@ void pool_finish(struct smb_pool *pool, struct smb_request *request, int error);
 
 /* ---- choice.c: which worker, and how many ---- */
 
-/* The worker for a file that is to be opened. */
-unsigned choice_for_file(struct smb_pool *pool);
+/* The worker for a file that is to be opened. small: see smb_file_new(). */
+unsigned choice_for_file(struct smb_pool *pool, bool small);
 
 /* The worker for a request that names no file. */
 struct smb_link *choice_for_name(struct smb_pool *pool, const struct smb_request *request);

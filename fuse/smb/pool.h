@@ -104,6 +104,10 @@ struct arena *smb_pool_arena(struct smb_pool *pool);
 /* Gives a slot, or a run of them, back; a request that waits for one goes on soon, not from within. */
 void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot);
 
+/* Whether a worker could look into a file for which nobody waits yet, and leave another one free for who asks for something meanwhile.
+ * If not, there will be one more of them soon, maybe. */
+bool smb_pool_has_spare(struct smb_pool *pool);
+
 /* Takes a request in; done() is called later, never from within. */
 void smb_pool_submit(struct smb_pool *pool, struct smb_request *request);
 

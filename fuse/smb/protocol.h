@@ -45,7 +45,8 @@
 
 enum smb_op {
         SMB_OP_CONNECT = 1, /* → status, text: what the server said; on success, as whom: user and domain, each with its NUL */
-        SMB_OP_STAT,        /* path, valid (SMB_WANT_*) → attr, birth */
+        SMB_OP_STAT,        /* path, valid (SMB_WANT_*) → attr, birth; with SMB_WANT_DATA, length, slot, of a file: → length bytes of its
+                               beginning, as far as they could be read; it is opened for that, and closed again */
         SMB_OP_LIST,        /* path → fh of the listing */
         SMB_OP_LIST_NEXT,   /* fh, slot → length bytes of entries, the file_id of the first ones only; 0: end, and fh is closed */
         SMB_OP_LIST_CLOSE,  /* fh */
@@ -90,7 +91,7 @@ enum smb_op {
 #define SMB_SET_CREATE_READONLY 0x20u /* OPEN with O_CREAT: a file that it makes is to be read-only */
 #define SMB_WANT_DOS 0x80u /* STAT, SETATTR of a directory: all its attributes, for which it has to be listed */
 #define SMB_WANT_BIRTH 0x100u /* STAT: when it was made, too */
-#define SMB_WANT_DATA 0x200u /* OPEN, with SMB_WANT_ATTR: what is in it, too */
+#define SMB_WANT_DATA 0x200u /* STAT; OPEN, with SMB_WANT_ATTR: what is in it, too */
 #define SMB_OPEN_AGAIN 0x40u /* OPEN: whoever has it open may write, though it has become read-only */
 
 /* smb_message.flags of MKDIR */

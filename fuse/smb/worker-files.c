@@ -147,6 +147,21 @@ int worker_open(struct worker *w, struct smb_message *m)
         return 0;
 }
 
+int worker_peek(struct worker *w, struct smb_message *m)
+{
+        const struct smb_backend_ops *ops = w->backend->ops;
+        struct smb_open_file *file;
+        int r = ops->open(w->backend, m->text, O_RDONLY, &file), q;
+
+        if (r < 0)
+                return r;
+        r = ops->fstat(w->backend, file, &m->attr);
+        if (r == 0)
+                r = read_beginning(w, file, m);
+        q = ops->close(w->backend, file);
+        return r < 0 ? r : q;
+}
+
 /* ---- open files ---- */
 
 int worker_close(struct worker *w, struct smb_message *m)

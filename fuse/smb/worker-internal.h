@@ -72,6 +72,7 @@ int worker_set_found_dos(struct worker *w, const char *path, uint32_t dos);
 /* ---- worker-files.c, worker-lists.c: as worker_perform(), for one kind of request each ---- */
 
 int worker_open(struct worker *w, struct smb_message *m);
+int worker_peek(struct worker *w, struct smb_message *m); /* STAT with SMB_WANT_DATA */
 int worker_close(struct worker *w, struct smb_message *m);
 int worker_read(struct worker *w, struct smb_message *m);
 int worker_write(struct worker *w, struct smb_message *m);

@@ -147,7 +147,7 @@ static int stat_dos(struct worker *w, struct smb_message *m)
 
 static int do_stat(struct worker *w, struct smb_message *m)
 {
-        int r = stat_dos(w, m);
+        int r = m->valid & SMB_WANT_DATA ? worker_peek(w, m) : stat_dos(w, m);
 
         if (r == 0 && (m->valid & SMB_WANT_BIRTH))
                 r = w->backend->ops->birth(w->backend, m->text, &m->birth);

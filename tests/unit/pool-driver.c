@@ -185,7 +185,7 @@ struct smb_file *pool_open(struct driver *d, const char *path, int flags)
         struct ask *ask;
 
         assert_true(d->n_files < N_ELEMENTS(d->files));
-        d->file = d->files[d->n_files++] = smb_file_new(d->pool, path, flags);
+        d->file = d->files[d->n_files++] = smb_file_new(d->pool, path, flags, false);
         assert_non_null(d->file);
         ask = pool_ask(d, SMB_OP_OPEN, path, d->file, 0, 0);
         ask->request.flags = (uint32_t) flags;

@@ -85,7 +85,7 @@ static void not_repeated(void **state)
                 assert_int_equal(pool_wait(ask), -EIO);
                 assert_int_equal(fake_count(d->server, cases[i].fake, "x"), 1);
         }
-        file = smb_file_new(d->pool, "x", O_RDWR | O_CREAT);
+        file = smb_file_new(d->pool, "x", O_RDWR | O_CREAT, false);
         open = pool_ask(d, SMB_OP_OPEN, "x", file, 0, 0);
         open->request.flags = O_RDWR | O_CREAT;
         fake_break(d->server, FAKE_OPEN, "x", FAKE_EXIT, 0, 1);

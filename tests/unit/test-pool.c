@@ -122,7 +122,7 @@ static void workers_for_many_files(void **state)
         assert_int_equal(pool_open(d, "f", O_RDONLY)->worker, 1); /* all are full: what comes now, the worker may refuse */
         assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->files[6], 0, 0)), 0);
         assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->files[6], 0, 0)), 0); /* counts once */
-        d->file = d->files[d->n_files++] = smb_file_new(d->pool, "none", O_RDONLY);
+        d->file = d->files[d->n_files++] = smb_file_new(d->pool, "none", O_RDONLY, false);
         assert_int_equal(d->file->worker, 4);
         opening = pool_ask(d, SMB_OP_OPEN, "none", d->file, 0, 0);
         submit(opening);
@@ -139,7 +139,7 @@ static void workers_for_many_files(void **state)
                 assert_int_equal(file->worker, i + 1);
                 reading[i] = pool_submit(d, SMB_OP_READ, NULL, file, 4, 0);
         }
-        d->files[d->n_files++] = smb_file_new(d->pool, "f", O_RDONLY);
+        d->files[d->n_files++] = smb_file_new(d->pool, "f", O_RDONLY, false);
         assert_in_range(d->files[d->n_files - 1]->worker, 1, POOL_BUSY_WORKERS);
         for (size_t i = 0; i < N_ELEMENTS(reading); i++) {
                 assert_int_equal(pool_wait(reading[i]), 0);

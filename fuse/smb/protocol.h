@@ -32,7 +32,7 @@
 #define SMB_MESSAGES 16u                 /* under way at one worker */
 #define SMB_SLOTS 64u                    /* data slots of one connection; only what is used costs memory */
 #define SMB_SLOT_DATA_BYTES (1u << 20)   /* one transfer at most, */
-#define SMB_READ_MAX_BYTES (8u << 20)    /* but READ, which may fill a run of slots */
+#define SMB_READ_MAX_BYTES (16u << 20)   /* but READ, which may fill a run of slots */
 #define SMB_SLOT_BYTES (SMB_SLOT_DATA_BYTES + 8192u) /* with room for a FUSE request's header in front */
 #define SMB_NO_SLOT UINT32_MAX
 

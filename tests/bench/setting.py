@@ -14,7 +14,8 @@ from processors import Processors
 
 MIB = 1 << 20
 ASIDE = ("make", "verify") # workloads of load.c that only help
-READY = "ready" # a file that says that a mount works, and has its connections made
+READY = "ready" # a file that says that a mount works, and has its connections made: not so small that a drive opens it with what is there
+READY_TEXT = "ready" * 20_000
 
 # How much of everything: as the requirements say, for a look, and only to see that it works. On a long line, a "far"th of the
 # big file and a "sample"th of many small ones do.
@@ -66,7 +67,7 @@ class Setting:
         self.programs = Path(build) / "tests" / "bench"
         self.servers = []
         self.server = self.make_server()
-        (self.server.data / READY).write_text(READY, encoding="utf-8")
+        (self.server.data / READY).write_text(READY_TEXT, encoding="utf-8")
         self.user = harness.Wnet(self.folder / "u", build=build)
         self.credentials = self.user.credentials()
         self.user.env["LOAD_CREDENTIALS"] = str(self.credentials)

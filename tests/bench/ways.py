@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import harness
-from setting import READY, Failed
+from setting import READY, READY_TEXT, Failed
 
 NANOSECONDS = 1e9
 
@@ -75,7 +75,7 @@ class Drive(Way):
         if result.code:
             raise Failed(f"does not start: {result.err.strip()}")
         self.where = self.user.folder(self.device)
-        assert (self.where / READY).read_text(encoding="utf-8") == READY
+        assert (self.where / READY).read_text(encoding="utf-8") == READY_TEXT
 
     def disconnect(self):
         if self.user.run("cancel", self.device).code:  # what was stopped because of its time may still be there
@@ -112,7 +112,7 @@ class Mounter(Way):
                                        stderr=subprocess.STDOUT)
         try:
             harness.wait_until(lambda: self.process.poll() is not None or harness.mounts_below(self.mount), "", timeout=20)
-            alive = self.process.poll() is None and (self.folder(port) / READY).read_text(encoding="utf-8") == READY
+            alive = self.process.poll() is None and (self.folder(port) / READY).read_text(encoding="utf-8") == READY_TEXT
         except (AssertionError, OSError) as e:
             self.disconnect()
             raise Failed(f"does not start: {str(e) or 'no mount after 20 s'}") from None
@@ -200,7 +200,7 @@ class Gvfs(Way):
                 raise Failed(f"does not start: {(result.err or result.out).strip().splitlines()[-1]}")
             self.where = harness.wait_until(lambda: next(self.mount.glob("smb-share:*"), None), "the share in its folder",
                                             timeout=20)
-            assert (self.where / READY).read_text(encoding="utf-8") == READY, "the share is not there"
+            assert (self.where / READY).read_text(encoding="utf-8") == READY_TEXT, "the share is not there"
         except (AssertionError, OSError) as e:
             self.disconnect()
             raise Failed(f"does not start: {e}") from None

@@ -24,6 +24,13 @@ void handle_table_init(struct handle_table *table)
         table->n = 0;
 }
 
+void handle_note_opener(struct handle *handle, pid_t tid)
+{
+        handle->tid = handle->pid = tid;
+        (void) holders_read_thread("/proc", tid, &handle->pid, handle->program);
+        handle->session = getsid(handle->pid);
+}
+
 int handle_table_add(struct handle_table *table, struct handle *handle, const char *path, bool directory, int flags, pid_t tid)
 {
         handle->path = strdup(path);
@@ -34,9 +41,8 @@ int handle_table_add(struct handle_table *table, struct handle *handle, const ch
         handle->job = false;
         handle->unsent_bytes = 0;
         handle->since_usec = clock_real_usec();
-        handle->pid = tid;
-        (void) holders_read_thread("/proc", tid, &handle->pid, handle->program);
-        handle->session = getsid(handle->pid);
+        if (handle->tid != tid)
+                handle_note_opener(handle, tid);
         LIST_INSERT_HEAD(&table->list, handle, entry);
         table->n++;
         return 0;

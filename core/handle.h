@@ -19,7 +19,8 @@ struct handle {
         char *path;          /* inside the drive, without a '/' at its begin; "" for the root; owned */
         bool directory;
         int flags;           /* O_RDONLY, O_WRONLY or O_RDWR, and the others of open() */
-        pid_t pid;           /* the opener's process */
+        pid_t tid;           /* the opener, a thread; 0: not noted yet */
+        pid_t pid;           /* its process */
         pid_t session;       /* of that process; -1: not known */
         char program[64];
         uint64_t since_usec; /* CLOCK_REALTIME */
@@ -37,8 +38,11 @@ struct handle_table {
 
 void handle_table_init(struct handle_table *table);
 
-/* Fills handle (embedded in the caller's own struct) for a new opening by thread tid and enters it. path is copied.
- * 0 or -ENOMEM. */
+/* Looks who thread tid is, which is about to get handle: to be called while it waits, so that it is still there. */
+void handle_note_opener(struct handle *handle, pid_t tid);
+
+/* Fills handle (embedded in the caller's own struct, zero but for its opener) for a new opening by thread tid and enters it; notes
+ * the opener unless that was done. path is copied. 0 or -ENOMEM. */
 int handle_table_add(struct handle_table *table, struct handle *handle, const char *path, bool directory, int flags, pid_t tid);
 
 /* Takes handle out and frees its path. */

@@ -37,9 +37,11 @@ static bool reads_behind_close(struct redirector *r, bool answer_them)
         TAILQ_FOREACH(file, &r->reading, reading) {
                 struct op *op;
 
-                if (!file->flushed)
+                if (!file->flushed && !file->closes_silently)
                         continue;
                 any = true;
+                if (!file->flushed) /* it may as well be open */
+                        continue;
                 TAILQ_FOREACH(op, &file->stream.waiting, wait) {
                         if (!answer_them || !op->fuse)
                                 continue;

@@ -117,7 +117,8 @@ struct open_file {
         struct smb_attr attr;       /* as the open has found it, */
         uint64_t attr_usec;         /* which began then; 0: nothing is known */
         struct stream stream;
-        bool flushed;               /* some descriptor of it was closed: RELEASE may be on its way */
+        bool flushed;               /* some descriptor of it was closed: RELEASE may be on its way; */
+        bool closes_silently;       /* that is not told */
         bool closing;               /* once the server has everything that was written */
         int write_error;            /* of data that were acknowledged: not told yet; 0: none */
         uint64_t failed_bytes;      /* and how many these were */
@@ -448,6 +449,13 @@ void stream_want_beginning(struct op *op);
 
 /* And has brought them, maybe: takes its slot. read_usec: when they were read. */
 void stream_take_beginning(struct open_file *file, struct smb_request *open, uint64_t read_usec);
+
+/* All of a small file has come with its open, which is about to be answered: gives it to the kernel, in the place of what that had of the
+ * file. So it is neither asked for it, nor told of the close. False: it was not.
+ *
+ * That the kernel is given it from here cannot hang: a page that has to be waited for is one that a READ or WRITE of the file is
+ * under way for, and nobody has it open yet. */
+bool stream_hand_over(struct open_file *file);
 
 /* Answers a READ (op->file, offset, size), now or when the data are there. */
 void stream_read(struct op *op);

@@ -128,6 +128,14 @@ static int enter_handle(struct open_file *file, const struct op *op)
                                 fuse_req_ctx(op->fuse)->pid);
 }
 
+/* Who opens it is found out meanwhile. */
+static void submit_open(struct op *op, smb_done_fn done)
+{
+        op_submit(op, SMB_OP_OPEN, done);
+        if (op->fuse)
+                handle_note_opener(&op->file->handle, fuse_req_ctx(op->fuse)->pid);
+}
+
 static void looked_for(struct smb_request *request)
 {
         struct op *op = op_of(request);
@@ -224,6 +232,8 @@ static void opened(struct smb_request *request)
         op->fuse = NULL;
         fuse_req_interrupt_func(fuse, NULL, NULL);
         fill_info(file, &info);
+        file->closes_silently = stream_hand_over(file);
+        info.keep_cache = info.noflush = file->closes_silently;
         if (fuse_reply_open(fuse, &info) != 0)
                 file_close(file);
         else if ((op->flags & (O_ACCMODE | O_TRUNC)) == O_RDONLY)
@@ -244,7 +254,7 @@ static void start_open(struct op *op)
         op->arrived_usec = redirector_now(op->redirector);
         if (!prefetch_knows(op->redirector, op->node))
                 stream_want_beginning(op);
-        op_submit(op, SMB_OP_OPEN, opened);
+        submit_open(op, opened);
 }
 
 void file_open(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -371,7 +381,7 @@ static void start_create_then(struct op *op, smb_done_fn done)
                 return;
         }
         op->request.file = op->file->smb;
-        op_submit(op, SMB_OP_OPEN, done);
+        submit_open(op, done);
 }
 
 static void start_create(struct op *op)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Reading. The kernel asks for at most 128 KiB at a time; a worker is at its best with calls of 1 MiB, on a long line of 8 MiB, and
+ * Reading. The kernel asks for at most 128 KiB at a time; a worker is at its best with calls of 1 MiB, on a long line of 16 MiB, and
  * one more of them waiting. So a file's contents are read in windows, each in a slot (a long one in a run of slots) of its own,
  * and the kernel is answered from there without a copy. Who reads in order, or in pieces at equal distances, gets windows
  * ahead, as pace.c says; any other read gets a window of just its own size.
@@ -194,6 +194,24 @@ void stream_take_beginning(struct open_file *file, struct smb_request *open, uin
         TAILQ_INSERT_TAIL(&file->stream.windows, w, entry);
         file->stream.n_windows++;
         TAILQ_INSERT_TAIL(&r->recent_windows, w, recent);
+}
+
+bool stream_hand_over(struct open_file *file)
+{
+        struct redirector *r = file->redirector;
+        struct node *node = file->node;
+        struct window *w = TAILQ_FIRST(&file->stream.windows);
+        struct fuse_bufvec data;
+
+        if (!w || w->request.reply_length != node->size_bytes || LIST_FIRST(&node->files) != file || LIST_NEXT(file, of_node))
+                return false;
+        data = FUSE_BUFVEC_INIT(w->request.reply_length);
+        data.buf[0].mem = arena_memory(smb_pool_arena(r->pool), w->request.slot);
+        if (fuse_lowlevel_notify_store(r->session, node->ino, 0, &data, 0) != 0)
+                return false;
+        file->handle.read_bytes += w->request.reply_length;
+        window_drop(w);
+        return true;
 }
 
 /* ---- answering ---- */

@@ -33,6 +33,12 @@
 static const char configuration_signed[] = CONFIGURATION "client signing = required\nclient ipc signing = required\n";
 static const char configuration_usual[] = CONFIGURATION "client signing = if_required\nclient ipc signing = if_required\n";
 
+/* Each time the library looks for its connection, which is with every path, it makes credentials, and searches its table of parameters for
+ * whether this one came from a command line; unless it is empty. That takes as long as all else that it does then. The session has been set
+ * up, and who follows a DFS referral gets the domain from authenticate(). (The other one that it searches for, netbios name, is needed
+ * for that.) */
+static const char configuration_connected[] = "[global]\nworkgroup =\n";
+
 static void authenticate(SMBCCTX *context, const char *server, const char *share, char *workgroup, int workgroup_size,
                          char *user, int user_size, char *password, int password_size)
 {
@@ -200,11 +206,14 @@ static int connect_share(struct smbclient *s, const struct smb_setup *setup)
         int (*try_share)(struct smbclient *client) = setup->print ? try_printer : try_root;
         int error = try_share(s);
 
-        if (error != 0 || !setup->has_password)
-                return error;
-        if (smbc_getFunctionPurgeCachedServers(s->context)(s->context) != 0 || set_configuration(s, configuration_usual) < 0)
-                return EIO;
-        return try_share(s);
+        if (error == 0 && setup->has_password) {
+                if (smbc_getFunctionPurgeCachedServers(s->context)(s->context) != 0 || set_configuration(s, configuration_usual) < 0)
+                        return EIO;
+                error = try_share(s);
+        }
+        if (error == 0)
+                (void) set_configuration(s, configuration_connected);
+        return error;
 }
 
 /* After connecting: whether the share is of the other kind than is wanted. */

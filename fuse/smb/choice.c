@@ -316,9 +316,9 @@ unsigned choice_for_file(struct smb_pool *pool, bool small)
                 if (link->n_files < pool->config.worker_files && (!best || waiting_at(link) < waiting_at(best)))
                         best = link;
         }
-        if (best && best->state == LINK_UP && best->n_requests > 0)
-                start_another(pool);
         if (small && best && names_worker_is_free(pool) && waiting_at(&pool->links[NAMES_WORKER]) < waiting_at(best))
                 return NAMES_WORKER;
+        if (best && best->state == LINK_UP && best->n_requests > 0)
+                start_another(pool);
         return best ? best->index : emptiest->index;
 }

@@ -39,6 +39,8 @@ static void slots(void **state)
         assert_int_equal(arena.fd, -1);
 }
 
+#define RUN_SLOTS (SMB_READ_MAX_BYTES / SMB_SLOT_DATA_BYTES) /* the longest */
+
 static void runs(void **state)
 {
         struct arena arena;
@@ -48,26 +50,26 @@ static void runs(void **state)
         assert_int_equal(arena_init(&arena), 0);
         one = arena_take(&arena);
         run = arena_take_run(&arena, SMB_READ_MAX_BYTES);
-        assert_in_range(run, 0, SMB_SLOTS - 8);
-        assert_int_equal(arena.n_free, SMB_SLOTS - 9);
+        assert_in_range(run, 0, SMB_SLOTS - RUN_SLOTS);
+        assert_int_equal(arena.n_free, SMB_SLOTS - RUN_SLOTS - 1);
         assert_int_equal(arena_take_run(&arena, SMB_SLOTS * SMB_SLOT_BYTES), SMB_NO_SLOT); /* there are not so many */
         another = arena_take_run(&arena, SMB_SLOT_BYTES + 1);
-        assert_int_equal(arena.n_free, SMB_SLOTS - 11);
-        assert_true(another + 2 <= run || another >= run + 8);
+        assert_int_equal(arena.n_free, SMB_SLOTS - RUN_SLOTS - 3);
+        assert_true(another + 2 <= run || another >= run + RUN_SLOTS);
 
         /* Nobody else gets one of them. */
         for (uint32_t slot; (slot = arena_take(&arena)) != SMB_NO_SLOT;) {
                 assert_true(slot != one && slot != another && slot != another + 1);
-                assert_true(slot < run || slot >= run + 8);
+                assert_true(slot < run || slot >= run + RUN_SLOTS);
         }
         assert_int_equal(arena_take_run(&arena, 1), SMB_NO_SLOT);
 
         arena_give(&arena, run);
-        assert_int_equal(arena.n_free, 8);
+        assert_int_equal(arena.n_free, RUN_SLOTS);
         assert_int_equal(arena_take(&arena), run);
         arena_give(&arena, another);
-        assert_int_equal(arena_take_run(&arena, SMB_READ_MAX_BYTES), SMB_NO_SLOT); /* nine, but not side by side */
-        assert_int_equal(arena_take_run(&arena, 7 * SMB_SLOT_BYTES), run + 1);
+        assert_int_equal(arena_take_run(&arena, SMB_READ_MAX_BYTES), SMB_NO_SLOT); /* one more, but not side by side */
+        assert_int_equal(arena_take_run(&arena, (RUN_SLOTS - 1) * SMB_SLOT_BYTES), run + 1);
         assert_int_equal(arena.n_free, 2);
         arena_done(&arena);
 }

@@ -56,10 +56,10 @@ static void far(void **state)
 
         (void) state;
         begin(&pace);
-        assert_int_equal(in_order(&pace, 6, FAR_ROUND_USEC, KIB(400), true), MIB(8));
-        assert_int_equal(in_order(&pace, 50, FAR_ROUND_USEC, KIB(400), true), MIB(8));
-        assert_int_equal(pace_window(&pace, MIB(8)), MIB(8));
-        assert_int_equal(pace_window(&pace, MIB(8) + 1), 0);
+        assert_int_equal(in_order(&pace, 6, FAR_ROUND_USEC, KIB(400), true), WINDOW_FAR_BYTES);
+        assert_int_equal(in_order(&pace, 50, FAR_ROUND_USEC, KIB(400), true), WINDOW_FAR_BYTES);
+        assert_int_equal(pace_window(&pace, WINDOW_FAR_BYTES), WINDOW_FAR_BYTES);
+        assert_int_equal(pace_window(&pace, WINDOW_FAR_BYTES + 1), 0);
 
         pace_no_long(&pace);
         assert_int_equal(in_order(&pace, 50, FAR_ROUND_USEC, KIB(400), true), MIB(1));
@@ -79,7 +79,7 @@ static void slow_reader(void **state)
         for (unsigned i = 0; i < 5; i++)
                 pace_too_far(&pace);
         assert_int_equal(in_order(&pace, 50, FAR_ROUND_USEC, KIB(400), false), KIB(128));
-        assert_int_equal(in_order(&pace, 50, FAR_ROUND_USEC, KIB(400), true), MIB(8)); /* it is in a hurry again */
+        assert_int_equal(in_order(&pace, 50, FAR_ROUND_USEC, KIB(400), true), WINDOW_FAR_BYTES); /* it is in a hurry again */
 }
 
 static void slow_line(void **state)

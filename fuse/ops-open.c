@@ -160,6 +160,7 @@ static void look_for(struct op *op, char *path)
         op->request.file = NULL;
         free(op->request.path);
         op->request.path = path;
+        op->request.valid &= ~SMB_WANT_DATA; /* for which it would be opened */
         op_submit(op, SMB_OP_STAT, looked_for);
 }
 

@@ -31,13 +31,14 @@
         "log level = 0\n"
 
 static const char configuration_signed[] = CONFIGURATION "client signing = required\nclient ipc signing = required\n";
-static const char configuration_usual[] = CONFIGURATION "client signing = if_required\nclient ipc signing = if_required\n";
+#define CONFIGURATION_USUAL CONFIGURATION "client signing = if_required\nclient ipc signing = if_required\n"
+static const char configuration_usual[] = CONFIGURATION_USUAL;
 
 /* Each time the library looks for its connection, which is with every path, it makes credentials, and searches its table of parameters for
  * whether this one came from a command line; unless it is empty. That takes as long as all else that it does then. The session has been set
  * up, and who follows a DFS referral gets the domain from authenticate(). (The other one that it searches for, netbios name, is needed
  * for that.) */
-static const char configuration_connected[] = "[global]\nworkgroup =\n";
+static const char configuration_connected[] = CONFIGURATION_USUAL "workgroup =\n";
 
 static void authenticate(SMBCCTX *context, const char *server, const char *share, char *workgroup, int workgroup_size,
                          char *user, int user_size, char *password, int password_size)

@@ -18,6 +18,7 @@
 #include "fuse/smb/request.h"
 
 #define BACKLOG 4u /* so many requests for names at once want one more worker */
+#define SMALL_FILES 4u     /* at once, of the worker for names: a server lets one connection have so many files, and it has to go on looking */
 #define SPARE_WORKERS 2u /* so many more than share the work do what nobody waits for, */
 #define SPARE_AT_A_TIME 3u /* and are started together: it comes too late otherwise */
 
@@ -298,11 +299,10 @@ static unsigned waiting_at(const struct smb_link *link)
 
 /* Of those that share the work and have room for a file the one at which it waits the least; where it waits, there will be one more
  * for the next. Those behind come one after the other, when the ones before are full; when all are, the emptiest has to say that there is no more.
- * A small file may be the worker for names',
- * where it waits the least. */
+ * A small file may be the worker for names', where it waits the least, and there are few. */
 unsigned choice_for_file(struct smb_pool *pool, bool small)
 {
-        const struct smb_link *best = NULL, *emptiest = &pool->links[pool->n_links > 1 ? 1 : NAMES_WORKER];
+        const struct smb_link *names = &pool->links[NAMES_WORKER], *best = NULL, *emptiest = pool->n_links > 1 ? &pool->links[1] : names;
 
         if (names_worker_opens(pool)) {
                 start_another(pool);
@@ -316,7 +316,7 @@ unsigned choice_for_file(struct smb_pool *pool, bool small)
                 if (link->n_files < pool->config.worker_files && (!best || waiting_at(link) < waiting_at(best)))
                         best = link;
         }
-        if (small && best && names_worker_is_free(pool) && waiting_at(&pool->links[NAMES_WORKER]) < waiting_at(best))
+        if (small && best && names_worker_is_free(pool) && names->n_files < SMALL_FILES && waiting_at(names) < waiting_at(best))
                 return NAMES_WORKER;
         if (best && best->state == LINK_UP && best->n_requests > 0)
                 start_another(pool);

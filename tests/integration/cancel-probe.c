@@ -65,6 +65,21 @@ static void use_whole(void)
         close(fd);
 }
 
+/* They come with their open, and nobody is told of the close but by the RELEASE. */
+static void use_tiny(void)
+{
+        char name[32];
+
+        for (int i = 0; i < DESCRIPTORS; i++) {
+                int fd;
+
+                snprintf(name, sizeof name, "d/entry %d", i);
+                fd = open_file(name, O_RDONLY);
+                read_bytes(fd, 4096);
+                close(fd);
+        }
+}
+
 /* Closed while much is being read ahead. */
 static void use_begin(void)
 {
@@ -153,7 +168,7 @@ static const struct {
         const char *name;
         void (*run)(void);
 } uses[] = {
-        { "nothing", use_nothing }, { "whole", use_whole }, { "begin", use_begin },   { "map", use_map },     { "folder", use_folder },
+        { "nothing", use_nothing }, { "whole", use_whole },   { "tiny", use_tiny }, { "begin", use_begin },   { "map", use_map },     { "folder", use_folder },
         { "many", use_many },       { "copies", use_copies }, { "child", use_child }, { "write", use_write },
 };
 

@@ -8,7 +8,7 @@ import pytest
 from harness import ALICE, LONG, PASSWORD, mounts_below
 from proxy import Proxy
 
-USES = ["whole", "begin", "map", "folder", "many", "copies", "child", "write", "nothing"]
+USES = ["whole", "tiny", "begin", "map", "folder", "many", "copies", "child", "write", "nothing"]
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def shared(server):
         f.truncate(64 << 20)
     (server.data / "d").mkdir()
     for number in range(300):
-        (server.data / "d" / f"entry {number}").touch()
+        (server.data / "d" / f"entry {number}").write_bytes(bytes(4096))
     return server
 
 

@@ -16,10 +16,18 @@ COMMAND, FLAGS, BODY = 4 + 12, 4 + 16, 4 + 64
 READ, RESPONSE = 8, 1
 
 
+def frames(proxy):
+    """The messages that have begun with a piece that passed, and what came in one piece with them."""
+    for data in list(proxy.heard):
+        while len(data) > BODY:
+            yield data
+            data = data[4 + int.from_bytes(data[1:4], "big"):]
+
+
 def reads(proxy):
     """(offset, length) of the READs that have passed, in order."""
     found = []
-    for data in list(proxy.heard):
+    for data in frames(proxy):
         if data[4:8] == b"\xfeSMB" and struct.unpack_from("<H", data, COMMAND)[0] == READ and not data[FLAGS] & RESPONSE:
             _size, _padding, _flags, length, offset = struct.unpack_from("<HBBIQ", data, BODY)
             found.append((offset, length))

@@ -9,16 +9,17 @@ from harness import opened, wait_until
 from smbrequests import Requests
 
 SIZES = (1, 8000, 16384, 60_000)
+LARGE = 100_000 # does not come with its open
 
 
 @pytest.fixture
 def line(wnet, server):
     """The server's line. The drive Z: behind it has its workers, and files of some sizes."""
-    for size in SIZES:
+    for size in (*SIZES, LARGE):
         (server.data / f"{size}").write_bytes(b"x" * size)
     line = Requests(server.port)
     wnet.add("Z:", line.share())
-    with opened(wnet.folder() / "1", "rb"):
+    with opened(wnet.folder() / f"{LARGE}", "rb"):
         pass
     settle(line)
     return line
@@ -158,7 +159,7 @@ def test_what_is_no_file_is_not_unlinked(line, wnet, server, mode):
         os.unlink(wnet.folder() / "f")
     time.sleep(1.1)  # until it is seen here
     os.unlink(wnet.folder() / "g")
-    assert sorted(os.listdir(server.data)) == sorted(["d", "f", *map(str, SIZES)])
+    assert sorted(os.listdir(server.data)) == sorted(["d", "f", *map(str, (*SIZES, LARGE))])
 
 
 def test_nobody_asks_for_the_folder(line, wnet):

@@ -30,7 +30,7 @@ def far(wnet, server):
     wnet.add("Z:", proxy.share())
     both(wnet)
     wait_until(lambda: proxy.count == 4, "two connections of each worker")
-    assert (wnet.folder() / "many" / "f0").read_text() == "text"  # the worker for files is connected, too
+    (wnet.folder() / "started").touch()  # the worker for files is connected, too
     return proxy
 
 

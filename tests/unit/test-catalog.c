@@ -156,12 +156,38 @@ static void many_doubts(void **state)
         assert_true(catalog_doubts(c, "0"));
 }
 
+static void in_order(void **state)
+{
+        static const char *const names[] = { "b", "B", "a", "\xc3\xa9", "a b", "0", "c" };
+        static const char *const sorted[] = { "0", "B", "a", "a b", "b", "c", "\xc3\xa9" };
+        struct catalog *c = *state;
+        char name[32];
+        const uint32_t *order;
+
+        assert_null(catalog_sorted(c));
+        add(c, "z", 1);
+        assert_int_equal(catalog_sorted(c)[0], 0);
+        for (unsigned i = 0; i < N_ELEMENTS(names); i++) /* what comes later counts, too */
+                add(c, names[i], i + 2);
+        order = catalog_sorted(c);
+        assert_ptr_equal(catalog_sorted(c), order);
+        for (unsigned i = 0; i < N_ELEMENTS(sorted); i++) {
+                assert_string_equal(catalog_name(c, &c->entries[order[i + (i == 6)]]), sorted[i]); /* z is in front of the last one */
+                assert_int_equal(catalog_position(c, &c->entries[order[i]]), i);
+        }
+        for (unsigned i = 0; c->n < 20000; i++) {
+                snprintf(name, sizeof name, "%u", i);
+                add(c, name, i);
+        }
+        assert_null(catalog_sorted(c)); /* so many would hold others up */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(by_name), TEST(absence), TEST(folding_beyond_ascii), TEST(doubts), TEST(many_doubts),
+                TEST(by_name), TEST(absence), TEST(folding_beyond_ascii), TEST(doubts), TEST(many_doubts), TEST(in_order),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -394,6 +394,70 @@ static void an_open_waits_for_what_is_short(void **state)
         smb_pool_give_slot(d->pool, reading->request.slot);
 }
 
+static struct ask *look_into(struct driver *d, const char *path)
+{
+        struct ask *ask = pool_ask(d, SMB_OP_STAT, path, NULL, SMB_SLOT_DATA_BYTES, 0);
+
+        ask->request.valid = SMB_WANT_DATA;
+        ask->request.slot = arena_take(smb_pool_arena(d->pool));
+        submit(ask);
+        return ask;
+}
+
+static void ends(struct driver *d, struct ask *ask)
+{
+        assert_int_equal(pool_wait(ask), 0);
+        smb_pool_give_slot(d->pool, ask->request.slot);
+}
+
+/* What nobody waits for yet is looked into by workers that nobody misses: there will be some, and never is one of them the last that is
+ * free. No name is changed meanwhile. */
+static void a_look_into_a_file(void **state)
+{
+        struct driver *d = *state;
+        struct ask *first, *change;
+        pid_t names, other;
+
+        d->config.n_file_workers = 5;
+        start_both(d, &names);
+        other = fake_pid(d->server, FAKE_OPEN, "f");
+        assert_false(smb_pool_has_spare(d->pool));
+        LOOP_UNTIL(d->event, smb_pool_has_spare(d->pool));
+        slow(d, FAKE_FSTAT, "d/x");
+        first = look_into(d, "d/x");
+        LOOP_UNTIL(d->event, fake_count(d->server, FAKE_FSTAT, "d/x") > 0);
+        assert_int_not_equal(fake_pid(d->server, FAKE_FSTAT, "d/x"), names);
+        assert_int_not_equal(fake_pid(d->server, FAKE_FSTAT, "d/x"), other);
+        pool_assert_text(d, "text"); /* others go on */
+        change = begin(d, SMB_OP_UNLINK, "d/x");
+        assert_false(smb_pool_has_spare(d->pool));
+        ends(d, first);
+        assert_int_equal(first->request.reply_length, 1);
+        assert_int_equal(pool_wait(change), 0);
+        assert_null(fake_find(d->server, "d/x"));
+}
+
+/* A small file does not wait where the worker for names could open it. */
+static void a_small_file(void **state)
+{
+        struct driver *d = *state;
+        struct ask *reading, *ask;
+        pid_t names;
+
+        d->config.n_file_workers = 1;
+        start_both(d, &names);
+        slow(d, FAKE_READ, "f");
+        reading = pool_submit(d, SMB_OP_READ, NULL, d->file, 4, 0);
+        d->file = d->files[d->n_files++] = smb_file_new(d->pool, "d/x", O_RDONLY, true);
+        ask = pool_submit(d, SMB_OP_OPEN, "d/x", d->file, 0, 0);
+        assert_int_equal(pool_wait(ask), 0);
+        assert_int_equal(reading->n_done, 0);
+        assert_int_equal(fake_pid(d->server, FAKE_OPEN, "d/x"), names);
+        assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->file, 0, 0)), 0);
+        ends(d, reading);
+        assert_int_equal(smb_file_new(d->pool, "none", O_RDONLY, true)->worker, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pool_setup, pool_teardown)
 
 int main(void)
@@ -414,6 +478,8 @@ int main(void)
                 TEST(files_take_turns),
                 TEST(an_open_passes_a_listing),
                 TEST(an_open_waits_for_what_is_short),
+                TEST(a_look_into_a_file),
+                TEST(a_small_file),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,6 +184,45 @@ static int open_with_data(struct driver *d, const char *path, uint32_t slot, uin
         return driver_send(d);
 }
 
+static int peek(struct driver *d, const char *path, uint32_t slot, uint32_t length)
+{
+        struct smb_message *m = driver_message(d, 0, SMB_OP_STAT, path, NULL);
+
+        m->valid = SMB_WANT_DATA;
+        m->slot = slot;
+        m->length = length;
+        return driver_send(d);
+}
+
+/* A look into a file leaves nothing open. */
+static void looks_into_files(void **state)
+{
+        struct driver *d = *state;
+
+        fake_add(d->server, "f", "0123456789");
+        fake_add(d->server, "d", NULL);
+        driver_connect(d);
+        assert_int_equal(peek(d, "f", 2, 100), 0);
+        assert_int_equal(driver_reply(d)->reply_length, 10);
+        assert_int_equal(reply_attr(d)->size_bytes, 10);
+        assert_int_equal(reply_attr(d)->file_id, fake_find(d->server, "f")->file_id);
+        assert_memory_equal(driver_slot(d, 2), "0123456789", 10);
+        assert_int_equal(peek(d, "f", 2, 4), 0);
+        assert_int_equal(driver_reply(d)->reply_length, 4);
+        assert_int_equal(peek(d, "f", SMB_SLOTS, 10), 0);
+        assert_int_equal(driver_reply(d)->reply_length, 0);
+        assert_int_not_equal(peek(d, "d", 2, 10), 0);
+        assert_int_equal(peek(d, "none", 2, 10), ENOENT);
+        fake_break(d->server, FAKE_FSTAT, "f", FAKE_FAIL, EACCES, 1);
+        assert_int_equal(peek(d, "f", 2, 10), EACCES);
+        fake_break(d->server, FAKE_CLOSE, "f", FAKE_FAIL, EIO, 1);
+        assert_int_equal(peek(d, "f", 2, 10), EIO);
+        assert_int_equal(fake_open_handles(d->server), 0);
+        fake_break(d->server, FAKE_READ, "f", FAKE_FAIL, ETIMEDOUT, 1);
+        assert_int_equal(peek(d, "f", 2, 10), ETIMEDOUT);
+        assert_true(driver_reply(d)->lost);
+}
+
 static void opens_with_data(void **state)
 {
         struct driver *d = *state;
@@ -501,6 +540,7 @@ int main(void)
                 TEST(credentials_file),
                 TEST(stat_and_names),
                 TEST(opens_with_data),
+                TEST(looks_into_files),
                 TEST(noreplace_needs_an_answer),
                 TEST(reads_and_writes),
                 TEST(creates),

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who reads a folder's small files one behind the other, on a long line: the next ones are looked into before they are opened. Whatever is
+done to them meanwhile, here or elsewhere, an open shows them as they are."""
+
+import os
+import signal
+import time
+
+import pytest
+from harness import opened, wait_until
+from smbrequests import Requests
+
+COUNT = 50
+SIZE = 3000
+ONE_WAY = 0.010
+LONG_AGO = 1_000_000_000
+
+
+def name_of(number):
+    return f"f{(number * 37) % COUNT:03}"  # not in the order in which they are made
+
+
+def contents(number, version=0):
+    return (b"%03d.%03d " % (number, version) * SIZE)[:SIZE]
+
+
+@pytest.fixture
+def folder(server):
+    """The server's."""
+    folder = server.data / "d"
+    folder.mkdir()
+    for number in range(COUNT):
+        path = folder / name_of(number)
+        path.write_bytes(contents(number))
+        os.utime(path, (LONG_AGO, LONG_AGO + number))
+    return folder
+
+
+@pytest.fixture
+def line(wnet, server, folder):
+    line = Requests(server.port, delay=ONE_WAY)
+    wnet.add("Z:", line.share())
+    return line
+
+
+@pytest.fixture
+def d(wnet, line):
+    return wnet.folder() / "d"
+
+
+def spared(line):
+    """How many opens have not had to ask for contents: a look asks for them, and so does an open that nobody has looked for."""
+    commands = [command for _number, command in line.seen]
+    return commands.count("CREATE") - commands.count("READ")
+
+
+def walk(d, in_order, before=lambda name: None):
+    """Reads all that is listed, one behind the other: {name: contents}."""
+    found = {}
+    for name in in_order(os.listdir(d)):
+        before(name)
+        found[name] = (d / name).read_bytes()
+    return found
+
+
+def listed(names):
+    return names
+
+
+def expected(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def walk_until_looked_ahead(line, d, in_order):
+    """Walks, which shows the right contents each time, until many of the opens were spared a request. The workers for that come with the
+    first walk."""
+    for _ in range(5):
+        before = spared(line)
+        found = walk(d, in_order)
+        if spared(line) - before > COUNT // 2:
+            return found
+    raise AssertionError("no file was looked into before it was opened")
+
+
+@pytest.mark.parametrize("in_order", (listed, sorted), ids=("as listed", "by name"))
+def test_contents(line, d, folder, in_order):
+    assert walk_until_looked_ahead(line, d, in_order) == expected(folder)
+
+
+def test_a_walk_without_an_order(line, d, folder):
+    """Nothing is looked into where nobody can know what is next."""
+    names = sorted(os.listdir(d), key=lambda name: hash((name, 1)))
+    os.scandir(d).close()
+    looked = spared(line)
+    for name in names[::2] + names[1::2]:
+        assert (d / name).read_bytes() == (folder / name).read_bytes()
+    assert spared(line) - looked < COUNT  # listings, and files that happen to be neighbours
+
+
+def in_place(path, data):
+    with open(path, "r+b") as f:
+        f.write(data)
+
+
+def replaced(path, data):
+    new = path.with_name("new")
+    new.write_bytes(data)
+    new.rename(path)
+
+
+def replaced_with_the_same_times(path, data):
+    before = os.stat(path)
+    new = path.with_name("new")
+    new.write_bytes(data)
+    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+    new.rename(path)
+
+
+def shortened(path, data):
+    path.write_bytes(data[:-100])
+
+
+def lengthened(path, data):
+    path.write_bytes(data * 30)
+
+
+@pytest.mark.parametrize("change", (in_place, replaced, replaced_with_the_same_times, shortened, lengthened))
+def test_each_file_is_changed_on_the_server_just_before_it_is_opened(line, d, folder, change):
+    versions = {}
+
+    def before(name):
+        versions[name] = versions.get(name, 0) + 1
+        change(folder / name, contents(int(name[1:]), versions[name]))
+
+    looks = []
+    walk_until_looked_ahead(line, d, listed)
+    for _ in range(2):
+        first = len(line.seen)
+        assert walk(d, listed, before) == expected(folder)
+        looks.append(len(line.seen) - first)
+    assert max(looks) > 6 * COUNT  # they were looked into, and that did not count
+
+
+def test_one_of_the_next_files_is_gone_or_new(line, d, folder):
+    """By the server's own programs, while it is being looked into."""
+    walk_until_looked_ahead(line, d, listed)
+    names = os.listdir(d)
+    for here, there in zip(names[:-1:2], names[1::2]):
+        assert (d / here).read_bytes() == (folder / here).read_bytes()
+        (folder / there).unlink()
+        with pytest.raises(FileNotFoundError):
+            (d / there).read_bytes()
+        (folder / there).write_bytes(b"new " + there.encode())
+    time.sleep(1.2)  # for so long a name may be absent
+    assert walk(d, listed) == expected(folder)
+
+
+def test_what_is_done_from_here_to_the_next_files(wnet, line, d, folder):
+    walk_until_looked_ahead(line, d, listed)
+    names = os.listdir(d)
+    other = wnet.folder() / "other"
+    other.mkdir()
+    for number in range(0, COUNT - 10, 10):
+        here, deleted, renamed, written, target = names[number:number + 5]
+        assert (d / here).read_bytes() == (folder / here).read_bytes()
+        os.unlink(d / deleted)
+        os.rename(d / renamed, other / renamed)
+        with opened(d / written, "r+b") as f:
+            f.write(b"written from here")
+        assert (d / written).read_bytes()[:17] == b"written from here"
+        with opened(d / "source", "wb") as f:
+            f.write(b"replaces " + target.encode())
+        os.replace(d / "source", d / target)
+        assert (d / target).read_bytes() == b"replaces " + target.encode()
+        assert not (folder / deleted).exists() and (folder.parent / "other" / renamed).exists()
+    os.rename(d, wnet.folder() / "renamed")
+    assert walk(wnet.folder() / "renamed", listed) == expected(folder.parent / "renamed")
+
+
+def test_nothing_stays_open(wnet, line, d, folder, server):
+    """Another connection may do what it likes with what was looked into."""
+    wnet.add("Y:", server.url())
+    names = os.listdir(d)
+    for name in names[:COUNT // 2]:
+        assert (d / name).read_bytes() == (folder / name).read_bytes()
+    seen = []
+
+    def still():
+        seen.append(len(line.seen))
+        return len(seen) > 5 and seen[-1] == seen[-5]
+
+    wait_until(still, "nothing passes any more")
+    for name in names:
+        os.unlink(wnet.folder("Y:") / "d" / name)
+    os.rmdir(wnet.folder("Y:") / "d")
+    assert not folder.exists()
+
+
+def test_workers_die_meanwhile(wnet, line, d, folder):
+    walk_until_looked_ahead(line, d, listed)
+    for number, name in enumerate(os.listdir(d)):
+        if number % 10 == 5:
+            for pid in wnet.workers()[1:]:
+                os.kill(pid, signal.SIGKILL)
+        assert (d / name).read_bytes() == (folder / name).read_bytes()
+    wnet.expect_log("ended by signal 9|worker process ended")
+
+
+def test_a_disconnection_meanwhile(wnet, line, d, folder):
+    """What was looked into is nobody's open file."""
+    for _ in range(3):
+        for name in os.listdir(d)[:10]:
+            assert (d / name).read_bytes() == (folder / name).read_bytes()
+        wnet.ok("cancel", "Z:")
+        wnet.add("Z:", line.share())

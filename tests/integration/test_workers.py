@@ -31,6 +31,7 @@ def far(wnet, server):
     both(wnet)
     wait_until(lambda: proxy.count == 4, "two connections of each worker")
     (wnet.folder() / "started").touch()  # the worker for files is connected, too
+    assert (wnet.folder() / "many" / "f0").read_text() == "text"
     return proxy
 
 

@@ -29,6 +29,7 @@
 #define ATTR_TIMEOUT_USEC ((uint64_t) (ATTR_TIMEOUT_SEC * 1000000))
 #define ATTR_LATE_USEC 250000u /* so much later than the answer the kernel's second may begin */
 #define MAX_TRANSFER_BYTES SMB_SLOT_DATA_BYTES
+#define BEGINNING_BYTES (64u << 10) /* a file of so many comes with its open */
 #define SENT_BACK_MAX 32u
 #define LOOKUP_FAR_USEC 15000u /* a look-up at the server, three round trips, takes longer: the line is a long one */
 
@@ -313,6 +314,7 @@ void ops_check_close_waiters(struct redirector *r);
 mode_t node_mode(const struct redirector *r, const struct node *node); /* its permission bits, as last seen */
 void fill_stat(struct redirector *r, struct node *node, const struct smb_attr *attr, struct stat *ret_stat);
 void node_changed(struct redirector *r, struct node *node); /* from here, just now */
+bool node_is_unchanged(const struct node *node, uint64_t since_usec); /* from here; nor is it about to be */
 
 /* A new file was made at t, in the server's time. */
 void note_server_time(struct redirector *r, struct smb_time t);

@@ -462,3 +462,8 @@ void node_changed(struct redirector *r, struct node *node)
         node->changed_usec = redirector_now(r);
         snapshot_attr_changed(node);
 }
+
+bool node_is_unchanged(const struct node *node, uint64_t since_usec)
+{
+        return node->changed_usec < since_usec && node->writers == 0 && node->unsettled == 0 && !node->behind;
+}

@@ -173,7 +173,7 @@ static void found(struct open_file *file, const struct smb_attr *attr, uint64_t 
         struct node *node = file->node;
 
         file->smb->file_id = attr->file_id;
-        if (node->changed_usec >= asked_usec || node->writers > 0 || node->unsettled > 0 || node->behind)
+        if (!node_is_unchanged(node, asked_usec))
                 return;
         file->attr = *attr;
         file->attr_usec = asked_usec;
@@ -222,7 +222,8 @@ static void opened(struct smb_request *request)
                 node_drop_privileges(file->node);
         }
         (void) prefetch_give(op->redirector, file->node, request, &read_usec);
-        stream_take_beginning(file, request, read_usec);
+        if (node_is_unchanged(file->node, op->arrived_usec)) /* else what has come with it may be older */
+                stream_take_beginning(file, request, read_usec);
         if (!fuse || enter_handle(file, op) < 0) { /* nobody waits for it any more */
                 file_close(file);
                 op_fail(op, -ENOMEM);

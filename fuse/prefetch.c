@@ -18,7 +18,6 @@
 #include "fuse/snapshot.h"
 
 #define AHEAD_MAX 3u               /* files: on their way is one for each that is opened, and each takes as long as two opens */
-#define BEGINNING_BYTES (64u << 10)
 #define SPARE_SLOTS 16u            /* not used for this */
 #define LIFE_USEC ATTR_TIMEOUT_USEC
 #define SETTLED_SEC 10             /* a time that is so old is no present one, wherever the clocks are set */
@@ -177,16 +176,11 @@ static bool is_same(const struct smb_attr *a, const struct smb_attr *b)
                same_time(a->ctime, b->ctime);
 }
 
-static bool is_unchanged_here(const struct node *node, const struct prefetch *p)
-{
-        return node->changed_usec < p->began_usec && node->writers == 0 && node->unsettled == 0 && !node->behind;
-}
-
 bool prefetch_give(struct redirector *r, struct node *node, struct smb_request *open, uint64_t *ret_read_usec)
 {
         struct prefetch *p = find(r, node);
         struct smb_request *look = p ? &p->op->request : NULL;
-        bool given = p && p->read_usec != 0 && open->slot == SMB_NO_SLOT && is_unchanged_here(node, p) &&
+        bool given = p && p->read_usec != 0 && open->slot == SMB_NO_SLOT && node_is_unchanged(node, p->began_usec) &&
                      redirector_now(r) - p->read_usec < LIFE_USEC && is_same(&look->attr, &open->attr) &&
                      look->attr.mtime.sec + SETTLED_SEC < server_time(r).sec;
 

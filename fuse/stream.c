@@ -23,7 +23,6 @@
 #define UNDER_WAY_MAX 2u       /* one of them at the worker, one behind it; */
 #define PIECES_AHEAD 3u        /* ahead of who reads in pieces */
 #define SPARE_SLOTS 8u         /* not used for reading ahead */
-#define BEGINNING_BYTES (64u << 10) /* a file of so many comes with its open */
 #define BEHIND_BYTES (2u << 20) /* a window that lies so far behind the reader will not be asked for again */
 #define IOV_MAX_READ 16
 

@@ -24,6 +24,7 @@
 #include "fuse/mount.h"
 #include "fuse/printer.h"
 
+#define MINOR_CLEARS_PAGES 41u /* of the protocol: Linux 6.12, the first one that cannot be without it */
 #define REQUESTS_AT_ONCE 64      /* before other connections get their turn */
 #define MAX_BACKGROUND 512       /* RELEASE waits behind so many others at most: let it never wait */
 #define INIT_BYTES (offsetof(struct fuse_init_in, flags) + sizeof(uint32_t)) /* what matters here of INIT, and of its answer */
@@ -48,6 +49,7 @@ void device_initialize(void *userdata, struct fuse_conn_info *info)
 #ifdef FUSE_CAP_EXPIRE_ONLY
         r->expires_names = info->capable & FUSE_CAP_EXPIRE_ONLY;
 #endif
+        r->clears_pages = info->proto_minor >= MINOR_CLEARS_PAGES;
         redirector_initialized(r);
 }
 

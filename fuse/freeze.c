@@ -3,7 +3,7 @@
  * Freezing: the moment before the handles are counted. A close() that a program has made must count, but its RELEASE comes
  * only after the kernel's outstanding read-ahead of that file has been answered. So: opens wait; what the kernel has to say is
  * read until there is nothing more; reads behind a file that had a FLUSH are answered (with data; with EIO after a second);
- * then the RELEASE is there, and was read.
+ * then the RELEASE is there, and was read. Reads of a file whose closing is not told are waited for, too, but never ended.
  */
 
 #include <errno.h>

@@ -188,6 +188,7 @@ struct redirector {
         struct fuse_session *session;
         int device_fd;              /* the session's own */
         bool expires_names;         /* the kernel can be told to ask for a name anew (since Linux 6.2) */
+        bool clears_pages;          /* and clears a page that it is given the first part of: what is behind the end of a file that is mapped (6.11) */
         uint64_t init_unique;       /* the kernel's INIT, if it offers to leave privileges to us; 0: it does not, or is answered */
         unsigned device_minor;
         sd_event_source *device_source;
@@ -443,7 +444,8 @@ bool park_settled(struct redirector *r);
 
 void stream_init(struct stream *stream);
 
-/* Whether op opens a small file, to read it: its OPEN can bring all of it. */
+/* Whether op opens a file to read it, through the kernel's pages, and no more; and whether it is a small one: its OPEN can bring all of it. */
+bool stream_only_reads(const struct op *op);
 bool stream_is_small(const struct op *op);
 
 /* An OPEN that is about to be sent: of a small file it brings the contents with it. */
@@ -456,7 +458,7 @@ void stream_take_beginning(struct open_file *file, struct smb_request *open, uin
  * file. So it is neither asked for it, nor told of the close. False: it was not.
  *
  * That the kernel is given it from here cannot hang: a page that has to be waited for is one that a READ or WRITE of the file is
- * under way for, and nobody has it open yet. */
+ * under way for, and nobody has it open yet: RELEASE comes behind both. */
 bool stream_hand_over(struct open_file *file);
 
 /* Answers a READ (op->file, offset, size), now or when the data are there. */

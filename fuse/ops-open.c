@@ -161,28 +161,31 @@ static void look_for(struct op *op, char *path)
         free(op->request.path);
         op->request.path = path;
         op->request.valid &= ~SMB_WANT_DATA; /* for which it would be opened */
+        smb_pool_give_slot(op->redirector->pool, op->request.slot);
+        op->request.slot = SMB_NO_SLOT;
         op_submit(op, SMB_OP_STAT, looked_for);
 }
 
 /* The open has shown what the file is now. Should the kernel remember it differently, it is told to ask before open() returns: whoever
  * opens a file finds it as it was closed elsewhere. That it is told from here cannot hang: attributes alone are concerned, of an inode
- * that the open() itself keeps alive. */
-static void found(struct open_file *file, const struct smb_attr *attr, uint64_t asked_usec)
+ * that the open() itself keeps alive. Returns whether the kernel's idea was right. */
+static bool found(struct open_file *file, const struct smb_attr *attr, uint64_t asked_usec)
 {
         struct redirector *r = file->redirector;
         struct node *node = file->node;
 
         file->smb->file_id = attr->file_id;
         if (!node_is_unchanged(node, asked_usec))
-                return;
+                return false;
         file->attr = *attr;
         file->attr_usec = asked_usec;
         if (node->size_bytes == attr->size_bytes && node->mtime.sec == attr->mtime.sec && node->mtime.nsec == attr->mtime.nsec)
-                return;
+                return true;
         node->size_bytes = attr->size_bytes;
         node->mtime = attr->mtime;
         snapshot_attr_changed(node); /* nor do older listings know it */
         (void) fuse_lowlevel_notify_inval_inode(r->session, node->ino, -1, 0);
+        return false;
 }
 
 const struct smb_attr *file_known_attr(const struct redirector *r, const struct node *node, uint64_t *ret_seen_usec)
@@ -204,6 +207,7 @@ static void opened(struct smb_request *request)
         fuse_req_t fuse = op->fuse;
         struct fuse_file_info info;
         uint64_t read_usec = redirector_now(op->redirector);
+        bool as_known;
         char *path;
 
         if ((request->error == -ENOENT || request->error == -EINVAL) && node_path(op->node, NULL, &path) == 0) {
@@ -221,7 +225,8 @@ static void opened(struct smb_request *request)
                 file->node->mtime_pinned = false;
                 node_drop_privileges(file->node);
         }
-        (void) prefetch_give(op->redirector, file->node, request, &read_usec);
+        if (stream_only_reads(op))
+                (void) prefetch_give(op->redirector, file->node, request, &read_usec);
         if (node_is_unchanged(file->node, op->arrived_usec)) /* else what has come with it may be older */
                 stream_take_beginning(file, request, read_usec);
         if (!fuse || enter_handle(file, op) < 0) { /* nobody waits for it any more */
@@ -229,16 +234,16 @@ static void opened(struct smb_request *request)
                 op_fail(op, -ENOMEM);
                 return;
         }
-        found(file, &request->attr, op->arrived_usec);
+        as_known = found(file, &request->attr, op->arrived_usec);
         file->node->writers += is_writer(file);
         op->fuse = NULL;
         fuse_req_interrupt_func(fuse, NULL, NULL);
         fill_info(file, &info);
-        file->closes_silently = stream_hand_over(file);
+        file->closes_silently = as_known && stream_only_reads(op) && stream_hand_over(file);
         info.keep_cache = info.noflush = file->closes_silently;
         if (fuse_reply_open(fuse, &info) != 0)
                 file_close(file);
-        else if ((op->flags & (O_ACCMODE | O_TRUNC)) == O_RDONLY)
+        else if (stream_only_reads(op))
                 prefetch_next(op->redirector, op->node);
         op_free(op);
 }

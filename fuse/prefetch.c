@@ -7,7 +7,7 @@
  * asked for, and one round trip of three is spared. It is the same when it has the same number, size and times, and these are so old that
  * no change can have been made since within the same tick of the server's clock. What was changed from here since does not count.
  *
- * To the pool it is a look-up: while one is under way elsewhere, no name is changed.
+ * The pool sees to it that a file that is looked into is not in the way of a change of names.
  */
 
 #include "fuse/prefetch.h"
@@ -20,7 +20,8 @@
 #define AHEAD_MAX 3u               /* files: on their way is one for each that is opened, and each takes as long as two opens */
 #define SPARE_SLOTS 16u            /* not used for this */
 #define LIFE_USEC ATTR_TIMEOUT_USEC
-#define SETTLED_SEC 10             /* a time that is so old is no present one, wherever the clocks are set */
+#define SETTLED_SEC 10             /* a time that is so old is no present one; */
+#define SETTLED_COARSE_SEC 86400   /* where the server may count in whole seconds it takes longer to be sure, for its clock may be wrong, too */
 
 struct prefetch {
         TAILQ_ENTRY(prefetch) entry; /* in redirector->prefetches, the oldest first */
@@ -38,10 +39,13 @@ static void drop(struct redirector *r, struct prefetch *p)
 
 static void drop_old(struct redirector *r)
 {
-        struct prefetch *p;
+        struct prefetch *p, *next;
 
-        while ((p = TAILQ_FIRST(&r->prefetches)) && p->read_usec != 0 && redirector_now(r) - p->began_usec >= LIFE_USEC)
-                drop(r, p);
+        for (p = TAILQ_FIRST(&r->prefetches); p; p = next) {
+                next = TAILQ_NEXT(p, entry);
+                if (p->read_usec != 0 && redirector_now(r) - p->began_usec >= LIFE_USEC)
+                        drop(r, p);
+        }
 }
 
 void prefetch_forget(struct redirector *r)
@@ -176,13 +180,18 @@ static bool is_same(const struct smb_attr *a, const struct smb_attr *b)
                same_time(a->ctime, b->ctime);
 }
 
+static bool is_settled(const struct redirector *r, struct smb_time t)
+{
+        return t.sec + (t.nsec == 0 ? SETTLED_COARSE_SEC : SETTLED_SEC) < server_time(r).sec;
+}
+
 bool prefetch_give(struct redirector *r, struct node *node, struct smb_request *open, uint64_t *ret_read_usec)
 {
         struct prefetch *p = find(r, node);
         struct smb_request *look = p ? &p->op->request : NULL;
         bool given = p && p->read_usec != 0 && open->slot == SMB_NO_SLOT && node_is_unchanged(node, p->began_usec) &&
                      redirector_now(r) - p->read_usec < LIFE_USEC && is_same(&look->attr, &open->attr) &&
-                     look->attr.mtime.sec + SETTLED_SEC < server_time(r).sec;
+                     is_settled(r, open->attr.mtime) && is_settled(r, open->attr.ctime);
 
         if (given) {
                 open->slot = look->slot;

@@ -573,12 +573,13 @@ static bool walk_to(struct walk *walk, size_t at)
         return walk->steps >= STEPS_MIN;
 }
 
-/* The node of an entry, if it is a file that nobody is at work on. */
+/* The node of an entry, if it is a small file that nobody is at work on. */
 static struct node *next_file(const struct snapshot *s, const struct catalog_entry *entry)
 {
         struct node *node;
 
-        if (entry->attr.dos & (SMB_ATTR_DIRECTORY | ATTR_REPARSE_POINT | ATTR_FAR_AWAY))
+        if ((entry->attr.dos & (SMB_ATTR_DIRECTORY | ATTR_REPARSE_POINT | ATTR_FAR_AWAY)) || entry->attr.size_bytes == 0 ||
+            entry->attr.size_bytes > BEGINNING_BYTES)
                 return NULL;
         node = node_child(&s->redirector->nodes, s->node, catalog_name(&s->catalog, entry));
         return node && LIST_EMPTY(&node->files) && snapshot_believes(s, entry, node) ? node : NULL;
@@ -601,7 +602,6 @@ size_t snapshot_next_files(struct node *node, struct node **ret_nodes, size_t n)
         named = sorted && walk_to(&folder->walks[ORDER_NAMES], catalog_position(&s->catalog, entry));
         if (!listed && !named)
                 return 0;
-        note_hit(s); /* who goes on looks at the next ones soon */
         if (!listed)
                 position = folder->walks[ORDER_NAMES].at - 1;
         for (size_t i = position + 1; i < s->catalog.n && i <= position + STEP_MAX * n && found < n; i++) {
@@ -610,5 +610,6 @@ size_t snapshot_next_files(struct node *node, struct node **ret_nodes, size_t n)
                 if (next)
                         ret_nodes[found++] = next;
         }
+        note_hit(s); /* who goes on looks at the next ones soon */
         return found;
 }

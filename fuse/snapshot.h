@@ -24,7 +24,7 @@ bool snapshot_believes(const struct snapshot *s, const struct catalog_entry *ent
  * when it is. CATALOG_AWAITED: op waits until more is known, and starts again. */
 enum catalog_found snapshot_find(struct op *op, struct node *dir, const char *name, struct smb_attr *ret_attr);
 
-/* A file is being opened. Where programs open a folder's files one behind the other, as they are listed or by name: the files that come
+/* A file is being opened. Where programs open a folder's files one behind the other, as they are listed or by name: the small files that come
  * next, as far as they are known, at most n of them. To be used at once. Returns how many there are. */
 size_t snapshot_next_files(struct node *node, struct node **ret_nodes, size_t n);
 

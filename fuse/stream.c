@@ -25,6 +25,7 @@
 #define SPARE_SLOTS 8u         /* not used for reading ahead */
 #define BEHIND_BYTES (2u << 20) /* a window that lies so far behind the reader will not be asked for again */
 #define IOV_MAX_READ 16
+#define PAGE_BYTES 4096u
 
 void stream_init(struct stream *stream)
 {
@@ -161,9 +162,14 @@ static struct window *window_at(struct open_file *file, uint64_t offset)
         return NULL;
 }
 
+bool stream_only_reads(const struct op *op)
+{
+        return (op->flags & (O_ACCMODE | O_TRUNC | O_DIRECT)) == O_RDONLY;
+}
+
 bool stream_is_small(const struct op *op)
 {
-        return (op->flags & (O_ACCMODE | O_TRUNC | O_DIRECT)) == O_RDONLY && op->node->size_bytes <= BEGINNING_BYTES;
+        return stream_only_reads(op) && op->node->size_bytes <= BEGINNING_BYTES;
 }
 
 void stream_want_beginning(struct op *op)
@@ -202,7 +208,7 @@ bool stream_hand_over(struct open_file *file)
         struct window *w = TAILQ_FIRST(&file->stream.windows);
         struct fuse_bufvec data;
 
-        if (!w || w->request.reply_length != node->size_bytes || LIST_FIRST(&node->files) != file || LIST_NEXT(file, of_node))
+        if (!w || w->request.reply_length != node->size_bytes || (!r->clears_pages && node->size_bytes % PAGE_BYTES != 0) || LIST_FIRST(&node->files) != file || LIST_NEXT(file, of_node))
                 return false;
         data = FUSE_BUFVEC_INIT(w->request.reply_length);
         data.buf[0].mem = arena_memory(smb_pool_arena(r->pool), w->request.slot);

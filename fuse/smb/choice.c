@@ -7,7 +7,8 @@
  * rename what another connection of ours has open, be it for a look-up. Hence, always:
  *  - a change of names is handed over only while no look-up is at another worker, and look-ups that come behind one are not sent
  *    there: it is as if one worker did them all;
- *  - an UNLINK, RMDIR or RENAME of a folder that is being listed elsewhere, or of one above it, waits for the listing's end, and
+ *  - an UNLINK, RMDIR or RENAME of a folder that is being listed elsewhere, of a file that is looked into, or of a folder above, waits for
+ *    its end (none is looked into while any change of names waits), and
  *    listings that come behind it are the worker for names', so that it does not wait for ever.
  */
 
@@ -46,12 +47,13 @@ static bool is_in_the_way(const struct smb_request *listing, const struct smb_re
         return may_be_below(listing->path, change->path) || (change->path2 && may_be_below(listing->path, change->path2));
 }
 
+/* A listing, or a look into a file. */
 static bool any_listing_in_the_way(const struct smb_request_list *list, const struct smb_request *change)
 {
         const struct smb_request *request;
 
         TAILQ_FOREACH(request, list, queue)
-                if (request_only_lists(request) && is_in_the_way(request, change))
+                if ((request_only_lists(request) || request_peeks(request)) && is_in_the_way(request, change))
                         return true;
         return false;
 }
@@ -124,12 +126,11 @@ static bool wants_help(const struct smb_link *names)
         return names->n_requests >= BACKLOG || (first && request_is_long(first));
 }
 
-static struct smb_link *for_look_up(struct smb_pool *pool, const struct smb_request *request)
+static struct smb_link *for_look_up(struct smb_pool *pool)
 {
         struct smb_link *names = &pool->links[NAMES_WORKER], *idle;
-        bool peeks = request->valid & SMB_WANT_DATA; /* which takes longer than other look-ups, and is in no hurry */
 
-        if (names->state != LINK_UP || (names->n_requests == 0 && !peeks) || pool->n_changes > 0)
+        if (names->state != LINK_UP || names->n_requests == 0 || pool->n_changes > 0)
                 return names;
         idle = idle_worker(pool);
         if (idle)
@@ -143,7 +144,7 @@ bool smb_pool_has_spare(struct smb_pool *pool)
 {
         unsigned n_idle = 0, n_free = 0;
 
-        if (pool->links[NAMES_WORKER].state != LINK_UP || pool->n_changes > 0)
+        if (pool->links[NAMES_WORKER].state != LINK_UP || pool->n_changes > 0 || !TAILQ_EMPTY(&pool->behind_lists))
                 return false;
         for (unsigned i = 1; i < pool->n_links; i++) {
                 const struct smb_link *link = &pool->links[i];
@@ -180,7 +181,9 @@ static struct smb_link *for_listing(struct smb_pool *pool, const struct smb_requ
 struct smb_link *choice_for_name(struct smb_pool *pool, const struct smb_request *request)
 {
         if (request_looks_up(request))
-                return for_look_up(pool, request);
+                return for_look_up(pool);
+        if (request_peeks(request)) /* in no hurry, and it may take longer */
+                return idle_worker(pool) ? idle_worker(pool) : &pool->links[NAMES_WORKER];
         return request_only_lists(request) ? for_listing(pool, request) : &pool->links[NAMES_WORKER];
 }
 

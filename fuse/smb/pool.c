@@ -113,7 +113,7 @@ static void left_worker(struct smb_link *link, struct smb_request *request)
 {
         choice_left(link, request);
         file_left_worker(link->pool, request);
-        if (request_lists(request))
+        if (request_lists(request) || request_peeks(request))
                 route_behind_lists(link->pool);
 }
 
@@ -162,7 +162,7 @@ void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot)
  * The root is none. */
 static void remember_hang(struct smb_pool *pool, const struct smb_request *request)
 {
-        if (request->op != SMB_OP_STAT || !request->path[0])
+        if (request->op != SMB_OP_STAT || request_peeks(request) || !request->path[0])
                 return;
         free(pool->hung_path);
         pool->hung_path = strdup(request->path);
@@ -172,7 +172,7 @@ static void remember_hang(struct smb_pool *pool, const struct smb_request *reque
 /* The kernel looks a name up for one program at a time: those that waited meanwhile do not wait as long again, one after the other. */
 static bool has_just_hung(const struct smb_pool *pool, const struct smb_request *request)
 {
-        return request->op == SMB_OP_STAT && pool->hung_path && strcmp(request->path, pool->hung_path) == 0 &&
+        return request->op == SMB_OP_STAT && !request_peeks(request) && pool->hung_path && strcmp(request->path, pool->hung_path) == 0 &&
                clock_now_usec(pool->config.event) < pool->hung_until_usec;
 }
 

@@ -51,7 +51,12 @@ bool request_removes_names(const struct smb_request *request)
 
 bool request_looks_up(const struct smb_request *request)
 {
-        return request->op == SMB_OP_STAT && !request_lists(request);
+        return request->op == SMB_OP_STAT && !request_lists(request) && !request_peeks(request);
+}
+
+bool request_peeks(const struct smb_request *request)
+{
+        return request->op == SMB_OP_STAT && (request->valid & SMB_WANT_DATA);
 }
 
 bool request_only_lists(const struct smb_request *request)

@@ -21,6 +21,7 @@ bool request_is_bulk(const struct smb_request *request);
 
 /* Whether it looks at one name and no more; changes names or what belongs to them; takes names away. */
 bool request_looks_up(const struct smb_request *request);
+bool request_peeks(const struct smb_request *request); /* looks into a file, opening it */
 bool request_changes_names(const struct smb_request *request);
 bool request_removes_names(const struct smb_request *request);
 

@@ -18,7 +18,7 @@ READY = "ready" # a file that says that a mount works, and has its connections m
 READY_TEXT = "ready" * 20_000
 
 # How much of everything: as the requirements say, for a look, and only to see that it works. On a long line, a "far"th of the
-# big file and a "sample"th of many small ones do.
+# big file does, and libsmbclient alone does a "sample"th of many small ones.
 SIZES = {
     "full": {"big": 1 << 30, "small_writes": 256 * MIB, "random": 2000, "list": (10_000, 100_000), "folder": 10_000,
              "stats": 2000, "tree": 2000, "churn": 1000, "git": 5000, "lookups": 1000, "servers": 4, "drives": 26,

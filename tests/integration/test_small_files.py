@@ -3,6 +3,7 @@
 
 import mmap
 import os
+import tempfile
 import time
 
 import pytest
@@ -44,6 +45,22 @@ def test_what_was_changed_on_the_server(z, server, first, then):
         with opened(z / "f", "rb") as f:
             assert f.read() == path.read_bytes()
             assert os.fstat(f.fileno()).st_size == len(path.read_bytes())
+
+
+def test_what_is_sent_without_a_look(z, server):
+    """Behind an open that nobody has asked for the size, as a web server has it from before."""
+    path = server.data / "f"
+    for then in (5000, 100, 12_000):
+        path.write_bytes(contents(10_000))
+        assert (z / "f").read_bytes() == contents(10_000)
+        path.write_bytes(contents(then, 1))
+        sent = b""
+        with opened(z / "f", "rb") as f, tempfile.TemporaryFile() as out:
+            while os.sendfile(out.fileno(), f.fileno(), len(sent), 10_000):
+                sent = b"x" * os.fstat(out.fileno()).st_size
+            out.seek(0)
+            sent = out.read()
+        assert sent == contents(then, 1)
 
 
 def test_two_readers(z, server):

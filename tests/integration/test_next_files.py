@@ -11,7 +11,7 @@ import pytest
 from harness import opened, wait_until
 from smbrequests import Requests
 
-COUNT = 50
+COUNT = 36
 SIZE = 3000
 ONE_WAY = 0.010
 LONG_AGO = 1_000_000_000

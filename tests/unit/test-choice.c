@@ -455,7 +455,8 @@ static void a_small_file(void **state)
         assert_int_equal(fake_pid(d->server, FAKE_OPEN, "d/x"), names);
         assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->file, 0, 0)), 0);
         ends(d, reading);
-        assert_int_equal(smb_file_new(d->pool, "none", O_RDONLY, true)->worker, 1);
+        d->files[d->n_files++] = smb_file_new(d->pool, "none", O_RDONLY, true);
+        assert_int_equal(d->files[d->n_files - 1]->worker, 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pool_setup, pool_teardown)

@@ -11,6 +11,7 @@
 #define NEAR_AHEAD_BYTES (4u << 20) /* read ahead, but for two windows on a long line */
 #define READ_AHEAD_FACTOR 2u    /* times what was read in order is read ahead, at most */
 #define STRIDES_MIN 2u          /* equal distances that make a habit */
+#define PIECES_KEPT 4u          /* the longest of so many counts: the kernel's own read-ahead makes one longer than another */
 
 void pace_init(struct pace *pace)
 {
@@ -33,15 +34,34 @@ static bool goes_on(const struct pace *pace, uint64_t offset)
         return offset <= pace->next + NEAR_BYTES && offset + NEAR_BYTES >= pace->next;
 }
 
+/* A piece of bytes was read, at the same distance as those before or not. */
+static void learn_piece(struct pace *pace, uint32_t bytes, bool same)
+{
+        if (!same || bytes >= pace->piece_bytes) {
+                pace->piece_bytes = bytes;
+                pace->shorter_bytes = 0;
+                pace->n_shorter = 0;
+                return;
+        }
+        if (bytes > pace->shorter_bytes)
+                pace->shorter_bytes = bytes;
+        if (++pace->n_shorter == PIECES_KEPT) {
+                pace->piece_bytes = pace->shorter_bytes;
+                pace->shorter_bytes = 0;
+                pace->n_shorter = 0;
+        }
+}
+
 /* A new run of READs begins at offset. */
 static void begin_piece(struct pace *pace, uint64_t offset)
 {
         uint64_t stride = offset > pace->piece ? offset - pace->piece : 0;
         uint64_t bytes = pace->next - pace->piece;
+        bool same = stride != 0 && stride == pace->stride_bytes;
 
-        pace->n_strides = stride != 0 && stride == pace->stride_bytes ? pace->n_strides + 1 : stride != 0;
+        learn_piece(pace, bytes < WINDOW_NEAR_BYTES ? (uint32_t) bytes : WINDOW_NEAR_BYTES, same);
+        pace->n_strides = same ? pace->n_strides + 1 : stride != 0;
         pace->stride_bytes = stride;
-        pace->piece_bytes = bytes < WINDOW_NEAR_BYTES ? (uint32_t) bytes : WINDOW_NEAR_BYTES;
         pace->piece = offset;
 }
 

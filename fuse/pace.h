@@ -28,9 +28,11 @@ struct pace {
         unsigned n_waits;      /* windows in a row that a READ had to wait for */
         uint64_t round_usec;   /* the shortest time that a window took: about a round trip; UINT64_MAX: none yet */
         uint64_t piece;        /* where the last READ began that did not go on where another one had ended, */
-        uint32_t piece_bytes;  /* how much was read from the one before on, */
-        uint64_t stride_bytes; /* and how far that one was ahead; 0: it was not */
-        unsigned n_strides;    /* so far in a row */
+        uint64_t stride_bytes; /* how far it was ahead of the one before; 0: it was not, */
+        unsigned n_strides;    /* so far in a row, */
+        uint32_t piece_bytes;  /* and how much is read at such a distance; */
+        uint32_t shorter_bytes; /* the longest since of those that were shorter, */
+        unsigned n_shorter;    /* so many in a row */
 };
 
 void pace_init(struct pace *pace);

@@ -146,7 +146,7 @@ static void pieces(void **state)
                 assert_int_equal(pace_window(&pace, 0), 0);
                 assert_true(pace_piece(&pace, 2, &at, &bytes));
                 assert_int_equal(at, MIB(i + 2));
-                assert_int_equal(bytes, KIB(64));
+                assert_int_equal(bytes, i < 5 ? KIB(128) : KIB(64)); /* the file's begin was read in one of 128 KiB */
         }
         pace_follow(&pace, MIB(9) + KIB(64), KIB(64)); /* longer than a piece: in order */
         assert_int_not_equal(pace_window(&pace, 0), 0);
@@ -158,6 +158,27 @@ static void pieces(void **state)
         pace_follow(&pace, MIB(28), KIB(64));
         pace_follow(&pace, MIB(27), KIB(64));
         assert_false(pace_piece(&pace, 1, &at, &bytes));
+}
+
+/* The kernel's own read-ahead goes beyond what is asked for, now more, now less. */
+static void pieces_of_different_lengths(void **state)
+{
+        static const uint64_t lengths[] = { KIB(136), KIB(188), KIB(244), KIB(192) };
+        struct pace pace;
+        uint64_t at;
+        uint32_t bytes;
+
+        (void) state;
+        begin(&pace);
+        for (uint64_t i = 1; i < 20; i++) {
+                pace_follow(&pace, MIB(i), KIB(64));
+                pace_follow(&pace, MIB(i) + KIB(64), (uint32_t) (lengths[i % 4] - KIB(64)));
+                if (i < 5)
+                        continue;
+                assert_true(pace_piece(&pace, 1, &at, &bytes));
+                assert_int_equal(at, MIB(i + 1));
+                assert_int_equal(bytes, KIB(244));
+        }
 }
 
 static void pieces_at_the_end_of_all_numbers(void **state)
@@ -184,6 +205,7 @@ int main(void)
                 cmocka_unit_test(anyhow),
                 cmocka_unit_test(out_of_order),
                 cmocka_unit_test(pieces),
+                cmocka_unit_test(pieces_of_different_lengths),
                 cmocka_unit_test(pieces_at_the_end_of_all_numbers),
         };
 

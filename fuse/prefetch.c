@@ -75,6 +75,12 @@ bool prefetch_knows(const struct redirector *r, const struct node *node)
         return find(r, node) != NULL;
 }
 
+/* Whether what has that time now cannot have been changed since within the same tick of the server's clock. */
+static bool is_settled(const struct redirector *r, struct smb_time t)
+{
+        return t.sec + (t.nsec == 0 ? SETTLED_COARSE_SEC : SETTLED_SEC) < server_time(r).sec;
+}
+
 /* ---- looking into files ---- */
 
 static int on_old(sd_event_source *source, uint64_t usec, void *userdata)
@@ -162,8 +168,8 @@ void prefetch_next(struct redirector *r, struct node *node)
         drop_old(r);
         n = snapshot_next_files(node, next, AHEAD_MAX);
         for (size_t i = 0; i < n; i++)
-                if (!find(r, next[i]) && (smb_pool_arena(r->pool)->n_free <= SPARE_SLOTS || !smb_pool_has_spare(r->pool) ||
-                                          look_into(r, next[i]) < 0))
+                if (!find(r, next[i]) && is_settled(r, next[i]->mtime) &&
+                    (smb_pool_arena(r->pool)->n_free <= SPARE_SLOTS || !smb_pool_has_spare(r->pool) || look_into(r, next[i]) < 0))
                         return;
 }
 
@@ -178,11 +184,6 @@ static bool is_same(const struct smb_attr *a, const struct smb_attr *b)
 {
         return a->file_id != 0 && a->file_id == b->file_id && a->size_bytes == b->size_bytes && same_time(a->mtime, b->mtime) &&
                same_time(a->ctime, b->ctime);
-}
-
-static bool is_settled(const struct redirector *r, struct smb_time t)
-{
-        return t.sec + (t.nsec == 0 ? SETTLED_COARSE_SEC : SETTLED_SEC) < server_time(r).sec;
 }
 
 bool prefetch_give(struct redirector *r, struct node *node, struct smb_request *open, uint64_t *ret_read_usec)

@@ -159,6 +159,12 @@ bool smb_pool_has_spare(struct smb_pool *pool)
         return false;
 }
 
+/* Whether a listing is less in the way of others at a. Who reads an open file cannot go elsewhere. */
+static bool suits_listing_better(const struct smb_link *a, const struct smb_link *b)
+{
+        return a->n_requests != b->n_requests ? a->n_requests < b->n_requests : a->n_files < b->n_files;
+}
+
 /* A listing: the least busy worker for files that there is. */
 static struct smb_link *for_listing(struct smb_pool *pool, const struct smb_request *request)
 {
@@ -170,7 +176,7 @@ static struct smb_link *for_listing(struct smb_pool *pool, const struct smb_requ
         for (unsigned i = 1; i < pool->n_links; i++) {
                 struct smb_link *link = &pool->links[i];
 
-                if (link->state == LINK_UP && (!best || link->n_requests < best->n_requests))
+                if (link->state == LINK_UP && (!best || suits_listing_better(link, best)))
                         best = link;
         }
         if (!best || best->n_requests > 0)

@@ -372,6 +372,31 @@ static void an_open_passes_a_listing(void **state)
         assert_int_equal(pool_open(d, "f", O_RDONLY)->worker, 1);
 }
 
+/* Who reads an open file has to wait where it is open: a listing goes elsewhere, where it can. */
+static void a_listing_passes_open_files(void **state)
+{
+        struct driver *d = *state;
+        struct ask *list;
+        pid_t names, with_file;
+
+        d->config.n_file_workers = 2;
+        start_both(d, &names);
+        with_file = fake_pid(d->server, FAKE_OPEN, "f");
+        slow(d, FAKE_LIST, "d");
+        list = begin(d, SMB_OP_LIST, "d");
+        assert_int_equal(pool_open(d, "d/x", O_RDONLY)->worker, 2);
+        assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->file, 0, 0)), 0);
+        d->file = d->files[0];
+        assert_int_equal(pool_wait(list), 0);
+        slow(d, FAKE_LIST, "d/sub");
+        list = begin(d, SMB_OP_LIST, "d/sub");
+        pool_assert_text(d, "text");
+        assert_int_equal(list->n_done, 0);
+        assert_int_equal(pool_wait(list), 0);
+        assert_int_not_equal(fake_pid(d->server, FAKE_LIST, "d/sub"), with_file);
+        assert_int_not_equal(fake_pid(d->server, FAKE_LIST, "d/sub"), names);
+}
+
 /* Behind something short it waits, rather than for a new worker's start; it does not share a worker with a large transfer. */
 static void an_open_waits_for_what_is_short(void **state)
 {
@@ -478,6 +503,7 @@ int main(void)
                 TEST(slots_are_given_back),
                 TEST(files_take_turns),
                 TEST(an_open_passes_a_listing),
+                TEST(a_listing_passes_open_files),
                 TEST(an_open_waits_for_what_is_short),
                 TEST(a_look_into_a_file),
                 TEST(a_small_file),

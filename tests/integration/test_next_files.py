@@ -99,6 +99,19 @@ def test_a_walk_without_an_order(line, d, folder):
     assert spared(line) - before < COUNT // 2  # listings, look-ups, and files that happen to be neighbours
 
 
+def test_what_was_changed_just_now(line, d, folder):
+    """It may be changed again within the same tick of a clock, so that a look would be of no use: there is none."""
+    walk_until_looked_ahead(line, d, listed)
+    for path in folder.iterdir():
+        os.utime(path)
+    time.sleep(1.1)  # for so long may the older times be believed
+    before = len(line.seen)
+    assert walk(d, listed) == expected(folder)
+    commands = [command for _number, command in line.seen[before:]]
+    assert commands.count("READ") == COUNT  # with the open
+    assert COUNT <= commands.count("CREATE") < COUNT * 3 // 2
+
+
 def in_place(path, data):
     with open(path, "r+b") as f:
         f.write(data)

@@ -18,6 +18,7 @@
 #include <fuse_lowlevel.h>
 
 #include "core/connection.h"
+#include "fuse/burst.h"
 #include "fuse/catalog.h"
 #include "fuse/helper.h"
 #include "fuse/node.h"
@@ -121,6 +122,7 @@ struct open_file {
         bool flushed;               /* some descriptor of it was closed: RELEASE may be on its way; */
         bool closes_silently;       /* that is not told */
         bool closing;               /* once the server has everything that was written */
+        struct burst burst;         /* how much of it is sent at a time */
         int write_error;            /* of data that were acknowledged: not told yet; 0: none */
         uint64_t failed_bytes;      /* and how many these were */
         bool written;               /* since the server's file was last closed; counted in the node's unsettled */
@@ -474,6 +476,9 @@ void stream_done(struct open_file *file);
 bool stream_reclaim_slot(struct redirector *r);
 
 /* ---- write-behind.c ---- */
+
+/* Of a new open file. */
+void behind_init(struct open_file *file);
 
 /* Answers a WRITE whose data follow what its file's writer wrote before: they are copied. False: nothing was done. */
 bool behind_append(struct op *op, const char *data);

@@ -32,6 +32,7 @@ static struct open_file *file_new(struct op *op, struct node *node)
         file->redirector = r;
         file->node = node ? node_ref(node) : NULL;
         stream_init(&file->stream);
+        behind_init(file);
         TAILQ_INSERT_TAIL(&r->files, file, entry);
         if (node)
                 LIST_INSERT_HEAD(&node->files, file, of_node);

@@ -3,10 +3,6 @@
 #include "fuse/pace.h"
 
 #define NEAR_BYTES (256u << 10) /* READs of one run may be so far apart: the kernel's own read-ahead may bring neighbours out of order */
-#define SLOW_USEC 1000000u      /* a window that takes longer is too large for the link */
-#define FAR_USEC 2000u          /* a window never takes less: the line is long */
-#define FAR_ROUNDS 8u           /* a long window that takes longer than so many round trips gains nothing by its length */
-#define GROWTH 4u               /* of windows on a long line, from one to the next */
 #define HURRY 2u                /* windows in a row that were waited for: for a first one everybody waits */
 #define NEAR_AHEAD_BYTES (4u << 20) /* read ahead, but for two windows on a long line */
 #define READ_AHEAD_FACTOR 2u    /* times what was read in order is read ahead, at most */
@@ -15,12 +11,8 @@
 
 void pace_init(struct pace *pace)
 {
-        *pace = (struct pace){ .max_bytes = WINDOW_NEAR_BYTES, .top_bytes = WINDOW_FAR_BYTES, .round_usec = UINT64_MAX };
-}
-
-static bool is_far(const struct pace *pace)
-{
-        return pace->round_usec >= FAR_USEC && pace->round_usec != UINT64_MAX;
+        *pace = (struct pace){ 0 };
+        burst_init(&pace->burst, WINDOW_FAR_BYTES, HURRY);
 }
 
 /* ---- order ---- */
@@ -95,53 +87,26 @@ static uint32_t at_most(uint64_t bytes, uint32_t most)
         return bytes < most ? (uint32_t) bytes : most;
 }
 
-static uint32_t half(uint32_t bytes)
-{
-        return bytes / 2 > WINDOW_MIN_BYTES ? bytes / 2 : WINDOW_MIN_BYTES;
-}
-
-/* How long a window of bytes may take. */
-static uint64_t longest_usec(const struct pace *pace, uint64_t bytes)
-{
-        uint64_t usec = bytes > WINDOW_NEAR_BYTES ? FAR_ROUNDS * pace->round_usec : SLOW_USEC;
-
-        return usec < SLOW_USEC ? usec : SLOW_USEC;
-}
-
 void pace_took(struct pace *pace, uint32_t bytes, uint64_t usec, bool waited)
 {
-        uint32_t top = WINDOW_NEAR_BYTES;
-
-        if (usec < pace->round_usec)
-                pace->round_usec = usec;
-        pace->n_waits = waited ? pace->n_waits + 1 : 0;
-        if (is_far(pace)) {
-                top = pace->top_bytes;
-                if (pace->window_bytes != 0 && pace->window_bytes < WINDOW_NEAR_BYTES)
-                        pace->window_bytes = WINDOW_NEAR_BYTES;
-        }
-        if (usec > longest_usec(pace, bytes)) {
-                if (pace->max_bytes > half(bytes))
-                        pace->max_bytes = half(bytes);
-        } else if (pace->n_waits >= HURRY && pace->max_bytes < top && usec * GROWTH < longest_usec(pace, top))
-                pace->max_bytes = at_most((uint64_t) pace->max_bytes * GROWTH, top);
+        burst_took(&pace->burst, bytes, usec, waited);
+        if (burst_is_far(&pace->burst) && pace->window_bytes != 0 && pace->window_bytes < WINDOW_NEAR_BYTES)
+                pace->window_bytes = WINDOW_NEAR_BYTES;
 }
 
 void pace_too_far(struct pace *pace)
 {
-        pace->max_bytes = half(at_most(pace->window_bytes, pace->max_bytes));
-        pace->n_waits = 0;
+        burst_too_much(&pace->burst, pace->window_bytes);
 }
 
 void pace_no_long(struct pace *pace)
 {
-        pace->top_bytes = WINDOW_NEAR_BYTES;
-        pace->max_bytes = at_most(pace->max_bytes, WINDOW_NEAR_BYTES);
+        burst_no_long(&pace->burst);
 }
 
 uint32_t pace_window(const struct pace *pace, uint64_t ahead_bytes)
 {
-        uint32_t bytes = at_most(pace->window_bytes, pace->max_bytes);
+        uint32_t bytes = at_most(pace->window_bytes, pace->burst.max_bytes);
 
         if (ahead_bytes > READ_AHEAD_FACTOR * (pace->next - pace->piece))
                 return 0;
@@ -150,5 +115,5 @@ uint32_t pace_window(const struct pace *pace, uint64_t ahead_bytes)
 
 void pace_began(struct pace *pace)
 {
-        pace->window_bytes = at_most((uint64_t) pace->window_bytes * (is_far(pace) ? GROWTH : 2), WINDOW_FAR_BYTES);
+        pace->window_bytes = at_most((uint64_t) pace->window_bytes * (burst_is_far(&pace->burst) ? BURST_GROWTH : 2), WINDOW_FAR_BYTES);
 }

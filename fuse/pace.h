@@ -6,27 +6,22 @@
  * How a file is being read, and so what of it should be read ahead: in order, in pieces at equal distances, or anyhow. Only looks
  * at numbers; stream.c does the reading.
  *
- * The size of the windows ahead follows from what the earlier ones took. They double from one to the next up to a slot's, where the
- * time on the line is nothing beside the server's. Where it is what counts they grow further, as long as the reader waits for
- * them: libsmbclient has several requests on the line within one call only.
+ * The windows ahead double from one to the next, or grow faster on a long line, up to what burst.h finds of use.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fuse/smb/protocol.h"
+#include "fuse/burst.h"
 
-#define WINDOW_MIN_BYTES (128u << 10)
-#define WINDOW_NEAR_BYTES SMB_SLOT_DATA_BYTES /* at most, but on a long line */
+#define WINDOW_MIN_BYTES BURST_MIN_BYTES
+#define WINDOW_NEAR_BYTES BURST_NEAR_BYTES
 #define WINDOW_FAR_BYTES SMB_READ_MAX_BYTES
 
 struct pace {
         uint64_t next;         /* where reading in order would go on */
         uint32_t window_bytes; /* size of the next window ahead; 0: not reading in order */
-        uint32_t max_bytes;    /* of a window: what has shown to be of use, */
-        uint32_t top_bytes;    /* and never more than this */
-        unsigned n_waits;      /* windows in a row that a READ had to wait for */
-        uint64_t round_usec;   /* the shortest time that a window took: about a round trip; UINT64_MAX: none yet */
+        struct burst burst;    /* what limits it */
         uint64_t piece;        /* where the last READ began that did not go on where another one had ended, */
         uint64_t stride_bytes; /* how far it was ahead of the one before; 0: it was not, */
         unsigned n_strides;    /* so far in a row, */

@@ -6,7 +6,8 @@
  *   - Only a file's single writer gets ahead of the server. Whoever else has to do with the file (reads, opens, looks at it,
  *     renames it, another writer), and close() and fsync(), first wait until the server has everything (behind_settled()).
  *   - An error is kept, and told to the writer once: by its next write, fsync or close.
- *   - A batch is sent when it is full, and HOLD_USEC after it was begun at the latest.
+ *   - A batch is sent when it is full, and HOLD_USEC after it was begun at the latest. Full is a slot, into which the kernel has put a
+ *     write's data, or on a long line a run of slots, into which they are copied (burst.h).
  *   - Should wnetd be killed, the workers write what lies in the slots: they know of it (smb_file_note_unsent()).
  *   - A forced disconnection sends what the server takes, and names the rest (behind_give_up()).
  */
@@ -20,8 +21,9 @@
 #include "core/log.h"
 #include "fuse/internal.h"
 
-#define BATCH_MAX_BYTES MAX_TRANSFER_BYTES
-#define SENT_MAX 4u       /* batches of a file on their way; with more its writer waits */
+#define SENT_MAX 4u       /* batches of a file on their way; with more its writer waits; */
+#define SENT_MAX_FAR 2u   /* on a long line, where they may be long: one at the server, one behind it */
+#define HURRY 1u          /* that of one batch's time another one has come together says that they may be longer */
 #define HOLD_USEC 100000u
 #define SPARE_SLOTS 8u    /* with fewer free ones no batch is kept back */
 
@@ -29,6 +31,7 @@ struct batch {
         struct smb_request request; /* WRITE; userdata: the redirector */
         struct behind *behind;      /* NULL: given up */
         uint64_t begun_usec;
+        uint32_t room_bytes;        /* so many it may have */
         uint32_t bytes;             /* as it was sent; a server may take it in pieces */
 };
 
@@ -43,6 +46,11 @@ struct behind {
         struct op_list settlers;    /* ops that wait until the server has everything */
         struct op_list writers;     /* and WRITEs that wait for their turn */
 };
+
+void behind_init(struct open_file *file)
+{
+        burst_init(&file->burst, SMB_WRITE_MAX_BYTES, HURRY);
+}
 
 static void note(const struct batch *batch, uint32_t length)
 {
@@ -145,6 +153,17 @@ static void go_on(struct behind *b)
         }
 }
 
+/* What a batch took tells how long the next ones should be; that longer ones are of use, only one of that length. */
+static void note_took(struct behind *b, const struct batch *batch)
+{
+        struct burst *burst = &b->file->burst;
+        bool full = batch->room_bytes >= burst->max_bytes && batch->bytes > batch->room_bytes / 2;
+        bool waited = full && (b->open || b->n_sent > 1 || !TAILQ_EMPTY(&b->writers));
+
+        if (batch->request.length == batch->bytes) /* it was taken as a whole */
+                burst_took(burst, batch->bytes, batch->request.took_usec, waited);
+}
+
 static void note_failure(struct behind *b, const struct batch *batch)
 {
         struct open_file *file = b->file;
@@ -179,6 +198,8 @@ static void batch_done(struct smb_request *request)
                 b->file->handle.unsent_bytes -= batch->bytes;
                 if (request->error < 0)
                         note_failure(b, batch);
+                else
+                        note_took(b, batch);
                 b->n_sent--;
         }
         smb_pool_give_slot(r->pool, request->slot);
@@ -224,14 +245,14 @@ bool behind_append(struct op *op, const char *data)
         uint64_t at = batch ? op->request.offset - batch->offset : 0, end = at + op->request.length, more;
 
         if (!batch || b->file != op->file || op->file->write_error < 0 || !may_lag(op) || !TAILQ_EMPTY(&b->settlers) || !TAILQ_EMPTY(&b->writers) ||
-            op->request.offset < batch->offset || at > batch->length || end > BATCH_MAX_BYTES)
+            op->request.offset < batch->offset || at > batch->length || end > b->open->room_bytes)
                 return false;
         memcpy((char *) arena_memory(smb_pool_arena(op->redirector->pool), batch->slot) + batch->slot_offset + at, data,
                op->request.length);
         more = end > batch->length ? end - batch->length : 0;
         batch->length += (uint32_t) more;
         note(b->open, batch->length);
-        if (batch->length + op->request.length > BATCH_MAX_BYTES) /* the next one like this would not fit */
+        if (batch->length + op->request.length > b->open->room_bytes) /* the next one like this would not fit */
                 send_open(b);
         acknowledge(op, more);
         return true;
@@ -253,26 +274,73 @@ static struct behind *behind_new(struct op *op)
         return b;
 }
 
-/* Makes a batch of op's slot. False: without memory. */
+/* Whether it is the line that takes long, and not the server. */
+static bool is_far(const struct behind *b)
+{
+        return b->redirector->lookup_usec > LOOKUP_FAR_USEC;
+}
+
+/* How long a batch may be: who shares the line and its slots with others has to leave them some. */
+static uint32_t batch_bytes(const struct behind *b)
+{
+        const struct behind *other;
+        uint32_t bytes = b->file->burst.max_bytes, n = 1 + !TAILQ_EMPTY(&b->redirector->reading);
+
+        if (bytes <= MAX_TRANSFER_BYTES || !is_far(b))
+                return MAX_TRANSFER_BYTES;
+        TAILQ_FOREACH(other, &b->redirector->behinds, entry)
+                n += other != b;
+        return bytes < SMB_WRITE_MAX_BYTES / n ? bytes : SMB_WRITE_MAX_BYTES / n;
+}
+
+/* The slots of a long batch, with op's data in them; SMB_NO_SLOT: it will be none. */
+static uint32_t take_run(const struct behind *b, const struct op *op, uint32_t bytes)
+{
+        struct arena *arena = smb_pool_arena(b->redirector->pool);
+        uint32_t slot;
+
+        if (bytes < 2 * MAX_TRANSFER_BYTES || arena->n_free < bytes / MAX_TRANSFER_BYTES + SPARE_SLOTS)
+                return SMB_NO_SLOT;
+        slot = arena_take_run(arena, bytes);
+        if (slot != SMB_NO_SLOT)
+                memcpy(arena_memory(arena, slot), (const char *) arena_memory(arena, op->request.slot) + op->request.slot_offset,
+                       op->request.length);
+        return slot;
+}
+
+/* Makes a batch of op's slot, or of a run. False: without memory. */
 static bool begin_batch(struct behind *b, struct op *op)
 {
         struct redirector *r = op->redirector;
         struct batch *batch = calloc(1, sizeof(*batch));
+        uint32_t bytes = batch_bytes(b), run;
 
         if (!batch || arm_timer(r) < 0) {
                 free(batch);
                 return false;
         }
+        run = take_run(b, op, bytes);
         batch->behind = b;
         batch->begun_usec = redirector_now(r);
+        batch->room_bytes = run == SMB_NO_SLOT ? MAX_TRANSFER_BYTES : bytes;
         batch->request = (struct smb_request){
                 .op = SMB_OP_WRITE, .file = op->file->smb, .offset = op->request.offset, .length = op->request.length,
-                .slot = op->request.slot, .slot_offset = op->request.slot_offset, .done = batch_done, .userdata = r,
+                .slot = run, .done = batch_done, .userdata = r,
         };
-        op->request.slot = SMB_NO_SLOT;
+        if (run == SMB_NO_SLOT) {
+                batch->request.slot = op->request.slot;
+                batch->request.slot_offset = op->request.slot_offset;
+                op->request.slot = SMB_NO_SLOT;
+        }
         b->open = batch;
         note(batch, batch->request.length);
         return true;
+}
+
+/* Whether so much is on its way that the writer has to wait. */
+static bool is_full(const struct behind *b)
+{
+        return b->n_sent + (b->open != NULL) >= (is_far(b) ? SENT_MAX_FAR : SENT_MAX);
 }
 
 void behind_write(struct op *op)
@@ -295,7 +363,7 @@ void behind_write(struct op *op)
                 (void) behind_settled(op, op->node);
                 return;
         }
-        if (b && (b->n_sent + (b->open != NULL) >= SENT_MAX || !TAILQ_EMPTY(&b->settlers))) {
+        if (b && (is_full(b) || !TAILQ_EMPTY(&b->settlers))) {
                 send_open(b);
                 TAILQ_INSERT_TAIL(&b->writers, op, wait);
                 return;
@@ -311,7 +379,7 @@ void behind_write(struct op *op)
                 go_on(b);
                 return;
         }
-        if (op->request.length * 2 > BATCH_MAX_BYTES || smb_pool_arena(r->pool)->n_free < SPARE_SLOTS)
+        if (b->open->request.length + op->request.length > b->open->room_bytes || smb_pool_arena(r->pool)->n_free < SPARE_SLOTS)
                 send_open(b);
         acknowledge(op, op->request.length);
 }

@@ -59,7 +59,7 @@ struct smb_request {
         int error;             /* 0 or a negative errno */
         uint32_t reply_length; /* never more than length */
         uint32_t status;       /* WATCH: SMB_WATCH_* */
-        uint32_t took_usec;    /* READ: what the worker says that it took */
+        uint32_t took_usec;    /* READ, WRITE: what the worker says that it took */
         bool created;          /* OPEN with O_CREAT: there was no such file */
         struct smb_attr attr;
         struct smb_time birth; /* STAT with SMB_WANT_BIRTH */

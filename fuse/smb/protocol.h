@@ -32,7 +32,8 @@
 #define SMB_MESSAGES 16u                 /* under way at one worker */
 #define SMB_SLOTS 64u                    /* data slots of one connection; only what is used costs memory */
 #define SMB_SLOT_DATA_BYTES (1u << 20)   /* one transfer at most, */
-#define SMB_READ_MAX_BYTES (16u << 20)   /* but READ, which may fill a run of slots */
+#define SMB_READ_MAX_BYTES (16u << 20)   /* but READ, which may fill a run of slots, */
+#define SMB_WRITE_MAX_BYTES (8u << 20)   /* and WRITE: as much as one request of the protocol carries to servers of today */
 #define SMB_SLOT_BYTES (SMB_SLOT_DATA_BYTES + 8192u) /* with room for a FUSE request's header in front */
 #define SMB_NO_SLOT UINT32_MAX
 
@@ -54,7 +55,7 @@ enum smb_op {
                                bytes of the file's beginning, as far as they could be read */
         SMB_OP_CLOSE,       /* fh */
         SMB_OP_READ,        /* fh, offset, length, slot (of more than one, the first: they lie side by side) → length, took_usec */
-        SMB_OP_WRITE,       /* fh, offset, length, slot, slot_offset → length */
+        SMB_OP_WRITE,       /* fh, offset, length, slot (the first), slot_offset → length, took_usec */
         SMB_OP_SETATTR,     /* path, valid (SMB_SET_*, SMB_WANT_DOS), fh (0: none) for the size → attr */
         SMB_OP_UNLINK,      /* path */
         SMB_OP_MKDIR,       /* path, flags (SMB_MKDIR_HIDDEN) → attr */
@@ -156,7 +157,7 @@ struct smb_message {
         uint32_t cause;      /* CONNECT: the NTSTATUS behind it, 0 where it is not known */
         uint64_t reply_fh;
         uint32_t reply_length;
-        uint32_t took_usec;  /* READ: from the server, without the waiting for its turn here */
+        uint32_t took_usec;  /* READ, WRITE: at the server, without the waiting for its turn here */
         uint32_t created;    /* OPEN with O_CREAT: the file did not exist before */
         struct smb_attr attr;
         struct smb_time birth;

@@ -187,7 +187,7 @@ static uint64_t now_usec(void)
 int worker_read(struct worker *w, struct smb_message *m)
 {
         struct smb_open_file *file = worker_file_find(w, m->fh);
-        void *data = worker_read_memory(w, m);
+        void *data = worker_run_memory(w, m, SMB_READ_MAX_BYTES);
         uint64_t began_usec;
         int64_t n;
 
@@ -207,16 +207,19 @@ int worker_read(struct worker *w, struct smb_message *m)
 int worker_write(struct worker *w, struct smb_message *m)
 {
         struct smb_open_file *file = worker_file_find(w, m->fh);
-        const void *data = worker_transfer_memory(w, m);
+        const void *data = worker_run_memory(w, m, SMB_WRITE_MAX_BYTES);
+        uint64_t began_usec;
         int64_t n;
 
         if (!file)
                 return -EBADF;
         if (!data)
                 return -EINVAL;
+        began_usec = now_usec();
         n = w->backend->ops->write(w->backend, file, data, m->length, m->offset);
         if (n < 0)
                 return (int) n;
+        m->took_usec = (uint32_t) (now_usec() - began_usec);
         m->reply_length = (uint32_t) n;
         return 0;
 }

@@ -62,9 +62,11 @@ void worker_handle_free(struct worker *w, struct open_handle *h, uint64_t fh);
 struct open_handle *worker_handle_find(struct worker *w, uint64_t fh);
 struct smb_open_file *worker_file_find(struct worker *w, uint64_t fh);
 
-/* A transfer's memory; NULL when the request leaves its slot, or of a READ its run of slots. */
+/* A transfer's memory; NULL when the request leaves its slot. */
 void *worker_transfer_memory(struct worker *w, const struct smb_message *m);
-void *worker_read_memory(struct worker *w, const struct smb_message *m);
+
+/* The same of READ and WRITE, which may have several slots, side by side; NULL when they want more than that, or leave the arena. */
+void *worker_run_memory(struct worker *w, const struct smb_message *m, uint32_t max_bytes);
 
 /* Sets DOS attributes of which some are as they were found. */
 int worker_set_found_dos(struct worker *w, const char *path, uint32_t dos);

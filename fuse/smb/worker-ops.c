@@ -80,14 +80,12 @@ void *worker_transfer_memory(struct worker *w, const struct smb_message *m)
         return w->arena + (size_t) m->slot * SMB_SLOT_BYTES + m->slot_offset;
 }
 
-void *worker_read_memory(struct worker *w, const struct smb_message *m)
+void *worker_run_memory(struct worker *w, const struct smb_message *m, uint32_t max_bytes)
 {
-        if (m->length <= SMB_SLOT_DATA_BYTES)
-                return worker_transfer_memory(w, m);
-        if (m->slot >= SMB_SLOTS || m->slot_offset != 0 || m->length > SMB_READ_MAX_BYTES ||
-            m->length > (size_t) (SMB_SLOTS - m->slot) * SMB_SLOT_BYTES)
-                return NULL;
-        return w->arena + (size_t) m->slot * SMB_SLOT_BYTES;
+        const size_t arena_bytes = (size_t) SMB_SLOTS * SMB_SLOT_BYTES;
+        size_t begin = (size_t) m->slot * SMB_SLOT_BYTES + m->slot_offset;
+
+        return m->slot < SMB_SLOTS && m->length <= max_bytes && begin + m->length <= arena_bytes ? w->arena + begin : NULL;
 }
 
 /* ---- attributes ---- */

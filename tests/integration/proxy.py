@@ -9,11 +9,12 @@ import time
 
 class Proxy:
     """Listens on .port of the loopback. .hold: nothing from the clients passes; .hold_back: nothing from the server does; .held:
-    numbers of the connections (in order of their making) from which nothing passes; .heard: what has passed, if a list; rate: bytes
-    a second from the server; delay: seconds that everything is on its way, in each direction."""
+    numbers of the connections (in order of their making) from which nothing passes; .heard: what has passed, if a list; rate, upload_rate: bytes
+    a second from the server, and to it; delay: seconds that everything is on its way, in each direction."""
 
-    def __init__(self, port, rate=None, delay=0):
-        self.target, self.rate, self.delay = port, rate, delay
+    def __init__(self, port, rate=None, upload_rate=None, delay=0):
+        self.target, self.delay = port, delay
+        self.rates = {True: rate, False: upload_rate}
         self.heard = None
         self.hold = self.hold_back = False
         self.held = set()
@@ -74,8 +75,8 @@ class Proxy:
                 while self._waits(number, back):
                     time.sleep(0.002)
                 self.passes(number, back, data)
-                if back and self.rate:
-                    time.sleep(len(data) / self.rate)
+                if self.rates[back]:
+                    time.sleep(len(data) / self.rates[back])
                 sink.sendall(data)
         except OSError:
             pass

@@ -8,30 +8,14 @@ import time
 
 import pytest
 from harness import make_server, opened, wait_until
-from proxy import Proxy
+from smbrequests import Requests
 
 KIB, MIB = 1 << 10, 1 << 20
 PAGE = 4096
-COMMAND, FLAGS, BODY = 4 + 12, 4 + 16, 4 + 64
-READ, RESPONSE = 8, 1
 
 
-def frames(proxy):
-    """The messages that have begun with a piece that passed, and what came in one piece with them."""
-    for data in list(proxy.heard):
-        while len(data) > BODY:
-            yield data
-            data = data[4 + int.from_bytes(data[1:4], "big"):]
-
-
-def reads(proxy):
-    """(offset, length) of the READs that have passed, in order."""
-    found = []
-    for data in frames(proxy):
-        if data[4:8] == b"\xfeSMB" and struct.unpack_from("<H", data, COMMAND)[0] == READ and not data[FLAGS] & RESPONSE:
-            _size, _padding, _flags, length, offset = struct.unpack_from("<HBBIQ", data, BODY)
-            found.append((offset, length))
-    return found
+def reads(line):
+    return line.of("READ")
 
 
 def pages(number):
@@ -45,11 +29,11 @@ def make_file(server, megabytes):
 
 
 def way(wnet, server, delay):
-    proxy = Proxy(server.port, delay=delay)
+    proxy = Requests(server.port, delay=delay)
     wnet.add("Z:", proxy.share())
     with open(wnet.folder() / "started", "w", encoding="utf-8"):
         pass  # the worker for files is there
-    proxy.heard = []
+    proxy.transfers.clear()
     return proxy
 
 

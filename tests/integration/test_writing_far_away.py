@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""On a long line, what is written goes to the server in large requests; nobody loses anything by that, nor waits for it."""
+
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+from harness import LONG, alive, error_of, opened, wait_until
+from smbrequests import Requests
+
+KIB, MIB = 1 << 10, 1 << 20
+ONE_WAY = 0.02
+
+
+def contents(megabytes, seed=0):
+    return random.Random(seed).randbytes(megabytes * MIB)
+
+
+def write_in_calls(fd, data, call=256 * KIB):
+    for at in range(0, len(data), call):
+        assert os.write(fd, data[at : at + call]) == len(data[at : at + call])
+
+
+@pytest.fixture
+def line(wnet, server):
+    line = Requests(server.port, delay=ONE_WAY)
+    wnet.add("Z:", line.share())
+    (wnet.folder() / "started").touch()  # the worker for files is there
+    line.transfers.clear()
+    return line
+
+
+@pytest.mark.parametrize("call", (MIB, 100_000, 4 * KIB))
+def test_large_requests(wnet, server, line, call):
+    data = contents(48)
+    began = time.monotonic()
+    with opened(wnet.folder() / "f", "wb") as f:
+        write_in_calls(f.fileno(), data, call)
+    took = time.monotonic() - began
+    assert (server.data / "f").read_bytes() == data
+    sent = line.of("WRITE")
+    assert sum(length for _, length in sent) == len(data), "nothing is sent twice"
+    assert max(length for _, length in sent) >= 4 * 1000 * 1000 and len(sent) < 24, sent
+    assert took < 48 * 2 * ONE_WAY * 2  # one by one they would take as long as that without the time on a processor
+
+
+def test_small_requests_where_the_line_is_short(wnet, server):
+    """The data are not copied there. (Where a machine is busy, a line may look longer than it is.)"""
+    line = Requests(server.port)
+    wnet.add("Z:", line.share())
+    data = contents(24)
+    longest = []
+    for number in range(3):
+        line.transfers.clear()
+        with opened(wnet.folder() / f"f{number}", "wb") as f:
+            write_in_calls(f.fileno(), data)
+        assert (server.data / f"f{number}").read_bytes() == data
+        longest.append(max(length for _, length in line.of("WRITE")))
+    assert min(longest) <= MIB, longest
+
+
+def test_who_writes_a_little_now_and_then(wnet, server, line):
+    """It does not wait for more to come."""
+    data = contents(24)
+    with opened(wnet.folder() / "f", "wb") as f:
+        write_in_calls(f.fileno(), data)
+        os.fsync(f.fileno())
+        for number in range(3):
+            os.write(f.fileno(), b"line %d\n" % number)
+            wait_until(lambda n=number: (server.data / "f").read_bytes().endswith(b"line %d\n" % n), "the server has it", timeout=2)
+
+
+def test_rewriting_here_and_there(wnet, server, line):
+    """Pieces that overlap others of the same batch, lie before it or behind a gap."""
+    chance = random.Random(3)
+    data = bytearray(contents(24, 1))
+    with opened(wnet.folder() / "f", "w+b") as f:
+        write_in_calls(f.fileno(), data)
+        for _ in range(100):
+            piece = chance.randbytes(chance.choice((10, 5_000, 400_000)))
+            at = chance.randrange(len(data) - len(piece))
+            assert os.pwrite(f.fileno(), piece, at) == len(piece)
+            data[at : at + len(piece)] = piece
+        assert os.pread(f.fileno(), MIB, 11 * MIB) == data[11 * MIB : 12 * MIB]
+    assert (server.data / "f").read_bytes() == data
+
+
+def test_several_writers_and_a_reader(wnet, server, line):
+    """They share the slots."""
+    for number in range(2):
+        (server.data / f"r{number}").write_bytes(contents(24, 10 + number))
+    wrong = []
+
+    def write(number):
+        fd = os.open(wnet.folder() / f"w{number}", os.O_WRONLY | os.O_CREAT)
+        write_in_calls(fd, contents(24, number))
+        os.close(fd)
+
+    def read(number):
+        if (wnet.folder() / f"r{number}").read_bytes() != contents(24, 10 + number):
+            wrong.append(number)
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)] + [threading.Thread(target=read, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(2 * LONG)
+        assert not thread.is_alive()
+    assert not wrong
+    for number in range(4):
+        assert (server.data / f"w{number}").read_bytes() == contents(24, number)
+
+
+def test_wnetd_is_killed(wnet, server, line):
+    """What it had taken over of a long batch, its worker writes."""
+    wnet.expect_log(r".")
+    data = contents(21, 2)
+    fd = os.open(wnet.folder() / "f", os.O_WRONLY | os.O_CREAT)
+    try:
+        write_in_calls(fd, data[: 16 * MIB])
+        os.fsync(fd)
+        workers = wnet.workers()
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        write_in_calls(fd, data[16 * MIB :])
+        assert (server.data / "f").stat().st_size < len(data)
+        os.kill(wnet.daemon(), signal.SIGKILL)
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        wait_until(lambda: not any(map(alive, workers)), "the workers have ended")
+    finally:
+        error_of(lambda: os.close(fd))
+    assert (server.data / "f").read_bytes() == data
+    wnet.ok("list")  # the next daemon cleans the mount up
+
+
+def test_workers_are_killed(wnet, server, line):
+    wnet.expect_log(r".")
+    data = contents(40, 4)
+    with opened(wnet.folder() / "f", "wb") as f:
+        for at in range(0, len(data), MIB):
+            write_in_calls(f.fileno(), data[at : at + MIB])
+            if at in (10 * MIB, 24 * MIB, 39 * MIB):
+                for worker in wnet.workers():
+                    os.kill(worker, signal.SIGKILL)
+    assert (server.data / "f").read_bytes() == data
+
+
+def test_a_slow_line(wnet, server):
+    """Large requests would be in everybody's way there, and gain nothing."""
+    line = Requests(server.port, delay=0.005, upload_rate=8 * MIB)
+    wnet.add("Z:", line.share())
+    data = contents(12)
+    with opened(wnet.folder() / "f", "wb") as f:
+        write_in_calls(f.fileno(), data)
+    assert (server.data / "f").read_bytes() == data
+    assert max(length for _, length in line.of("WRITE")) <= 4 * MIB

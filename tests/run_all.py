@@ -67,7 +67,7 @@ def run(directory, suites, pattern, only=(), without=()):
     if pattern:
         environment["WNET_PYTEST_K"] = pattern
     environment["TSAN_OPTIONS"] = TSAN_OPTIONS
-    command = ["meson", "test", "-C", str(directory), "--no-rebuild", "--print-errorlogs", "--num-processes", "3"]
+    command = ["meson", "test", "-C", str(directory), "--no-rebuild", "--print-errorlogs", "--num-processes", "4"]
     for suite in suites:
         command += ["--suite", suite]
     for suite in without:

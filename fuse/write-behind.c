@@ -32,7 +32,9 @@ struct batch {
         struct behind *behind;      /* NULL: given up */
         uint64_t begun_usec;
         uint32_t room_bytes;        /* so many it may have */
-        uint32_t bytes;             /* as it was sent; a server may take it in pieces */
+        uint32_t bytes;             /* as it was sent, */
+        uint32_t rest_bytes;        /* and so many come behind what the request is about: a server may take it in pieces, */
+        bool in_pieces;             /* and a long one that has failed is sent in short ones */
 };
 
 /* What the server does not have yet of one file; gone when it has everything. */
@@ -160,7 +162,7 @@ static void note_took(struct behind *b, const struct batch *batch)
         bool full = batch->room_bytes >= burst->max_bytes && batch->bytes > batch->room_bytes / 2;
         bool waited = full && (b->open || b->n_sent > 1 || !TAILQ_EMPTY(&b->writers));
 
-        if (batch->request.length == batch->bytes) /* it was taken as a whole */
+        if (batch->request.length == batch->bytes) /* it was taken as one */
                 burst_took(burst, batch->bytes, batch->request.took_usec, waited);
 }
 
@@ -172,7 +174,31 @@ static void note_failure(struct behind *b, const struct batch *batch)
                 return; /* the connection ends: behind_give_up() has counted it */
         if (file->write_error == 0)
                 file->write_error = batch->request.error;
-        file->failed_bytes += batch->request.length;
+        file->failed_bytes += batch->request.length + batch->rest_bytes;
+}
+
+/* What is left of a batch, if anything, is sent. A long one that has failed, for the line has become slow, may get there in short ones. */
+static bool send_rest(struct batch *batch)
+{
+        struct smb_request *request = &batch->request;
+        uint32_t done = request->error == 0 ? request->reply_length : 0, left = request->length - done + batch->rest_bytes;
+
+        if (request->error == 0 && done == 0)
+                request->error = -EIO;
+        if (request->error < 0 && (request->length <= MAX_TRANSFER_BYTES || request->error == -ECANCELED))
+                return false;
+        if (request->error < 0) {
+                batch->in_pieces = true;
+                burst_no_long(&batch->behind->file->burst);
+        }
+        if (left == 0)
+                return false;
+        request->offset += done;
+        request->slot_offset += done;
+        request->length = batch->in_pieces && left > MAX_TRANSFER_BYTES ? MAX_TRANSFER_BYTES : left;
+        batch->rest_bytes = left - request->length;
+        smb_pool_submit(batch->behind->redirector->pool, request);
+        return true;
 }
 
 static void batch_done(struct smb_request *request)
@@ -181,16 +207,8 @@ static void batch_done(struct smb_request *request)
         struct redirector *r = request->userdata;
         struct behind *b = batch->behind;
 
-        if (b && request->error == 0 && request->reply_length < request->length) {
-                request->offset += request->reply_length;
-                request->slot_offset += request->reply_length;
-                request->length -= request->reply_length;
-                if (request->reply_length > 0) {
-                        smb_pool_submit(r->pool, request);
-                        return;
-                }
-                request->error = -EIO;
-        }
+        if (b && send_rest(batch))
+                return;
         if (b) {
                 note(batch, 0);
                 stream_invalidate(b->node); /* what was read while it was under way may be older */

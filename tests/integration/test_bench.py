@@ -14,7 +14,7 @@ PROGRAMS = BUILD / "tests" / "bench"
 ROWS = {"read", "read-warm", "write", "write-4k", "random", "four-files", "four-files-limit", "copy", "cpu", "list-10k",
         "list-100k", "stat", "tree", "churn", "git", "git-time", "lookups", "lookups-worst", "side-by-side",
         "memory", "memory-pss", "memory-worker", "memory-workers", "huge-listing", "huge-listing-worker", "huge-listing-time"}
-FAR = {"read", "stat", "tree"}
+FAR = {"read", "write", "stat", "tree"}
 
 
 def run(wnet, root, *options):

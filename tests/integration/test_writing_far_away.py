@@ -158,3 +158,20 @@ def test_a_slow_line(wnet, server):
         write_in_calls(f.fileno(), data)
     assert (server.data / "f").read_bytes() == data
     assert max(length for _, length in line.of("WRITE")) <= 4 * MIB
+
+
+def test_a_line_that_becomes_slow(wnet, server):
+    """A large request does not get there in time any more. What it was about does, in small ones."""
+    wnet.configure(operation_timeout=3)
+    wnet.expect_log(r"worker|connection|server|connect|Z:")
+    line = Requests(server.port, delay=ONE_WAY)
+    wnet.add("Z:", line.share())
+    data = contents(25)
+    fd = os.open(wnet.folder() / "f", os.O_WRONLY | os.O_CREAT)
+    write_in_calls(fd, data[: 20 * MIB], MIB)
+    os.fsync(fd)
+    assert max(length for _, length in line.of("WRITE")) >= 4 * MIB
+    line.rates[False] = MIB // 2
+    write_in_calls(fd, data[20 * MIB :], MIB)
+    os.close(fd)  # tells of no error
+    assert (server.data / "f").read_bytes() == data

@@ -13,6 +13,12 @@ void burst_init(struct burst *burst, uint32_t top_bytes, unsigned waits_min)
         };
 }
 
+void burst_round_at_most(struct burst *burst, uint64_t usec)
+{
+        if (usec < burst->round_usec)
+                burst->round_usec = usec;
+}
+
 bool burst_is_far(const struct burst *burst)
 {
         return burst->round_usec >= FAR_USEC && burst->round_usec != UINT64_MAX;
@@ -31,18 +37,23 @@ static uint64_t longest_usec(const struct burst *burst, uint64_t bytes)
         return usec < SLOW_USEC ? usec : SLOW_USEC;
 }
 
+/* How long a call may take that is the next larger one, after one that took usec: the round trip stays the same. */
+static uint64_t next_usec(const struct burst *burst, uint64_t usec)
+{
+        return burst->round_usec + (usec - burst->round_usec) * BURST_GROWTH;
+}
+
 void burst_took(struct burst *burst, uint32_t bytes, uint64_t usec, bool waited)
 {
         uint32_t top;
 
-        if (usec < burst->round_usec)
-                burst->round_usec = usec;
+        burst_round_at_most(burst, usec);
         burst->n_waits = waited ? burst->n_waits + 1 : 0;
         top = burst_is_far(burst) ? burst->top_bytes : BURST_NEAR_BYTES;
         if (usec > longest_usec(burst, bytes)) {
                 if (burst->max_bytes > half(bytes))
                         burst->max_bytes = half(bytes);
-        } else if (burst->n_waits >= burst->waits_min && burst->max_bytes < top && usec * BURST_GROWTH < longest_usec(burst, top))
+        } else if (burst->n_waits >= burst->waits_min && burst->max_bytes < top && next_usec(burst, usec) < longest_usec(burst, top))
                 burst->max_bytes = burst->max_bytes < top / BURST_GROWTH ? burst->max_bytes * BURST_GROWTH : top;
 }
 

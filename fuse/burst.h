@@ -22,10 +22,13 @@ struct burst {
         uint32_t top_bytes;  /* and never more than this */
         unsigned n_waits;    /* calls in a row that somebody had to wait for; */
         unsigned waits_min;  /* so many of them say that longer ones are of use */
-        uint64_t round_usec; /* the shortest time that a call took: about a round trip; UINT64_MAX: none yet */
+        uint64_t round_usec; /* a round trip takes no longer: the shortest time that a call took, or what else is known; UINT64_MAX: nothing */
 };
 
 void burst_init(struct burst *burst, uint32_t top_bytes, unsigned waits_min);
+
+/* It is known that a round trip takes no longer. */
+void burst_round_at_most(struct burst *burst, uint64_t usec);
 
 /* Whether the line is a long one. */
 bool burst_is_far(const struct burst *burst);

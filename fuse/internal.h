@@ -32,7 +32,7 @@
 #define MAX_TRANSFER_BYTES SMB_SLOT_DATA_BYTES
 #define BEGINNING_BYTES (64u << 10) /* a file of so many comes with its open */
 #define SENT_BACK_MAX 32u
-#define LOOKUP_FAR_USEC 15000u /* a look-up at the server, three round trips, takes longer: the line is a long one */
+#define LOOKUP_FAR_USEC 15000u /* a look-up at the server, one to three round trips, takes longer: the line is a long one */
 
 struct redirector;
 struct printer;
@@ -497,6 +497,10 @@ bool behind_may_close(struct open_file *file);
 int behind_take_error(struct open_file *file);
 
 void behind_send_all(struct redirector *r);
+
+/* Whether a large piece of that is on its way, of which nothing is heard until all of it is there. */
+bool behind_sends_long(const struct redirector *r);
+
 uint64_t behind_unsent_bytes(const struct redirector *r);
 
 /* The server takes no more: enters what it does not have into r->lost. */

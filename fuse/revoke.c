@@ -22,6 +22,7 @@
 
 #define DRAIN_MAX_USEC (30 * 1000000ULL)
 #define NO_PROGRESS_USEC (500 * 1000ULL)
+#define NO_PROGRESS_LONG_USEC (2 * 1000000ULL) /* while a large request is on its way, twice as long as one should take (burst.c) */
 #define INVALIDATE_NO_PROGRESS_USEC (300 * 1000ULL)
 #define INVALIDATE_MAX_USEC (2 * 1000000ULL) /* without progress: the kernel is made to let go */
 #define STEP_USEC (2 * 1000ULL)
@@ -148,7 +149,7 @@ static int on_draining(sd_event_source *source, uint64_t usec, void *userdata)
 
         (void) source;
         (void) usec;
-        if (n > 0 && (progressed(r, n) || now - r->progress_usec < NO_PROGRESS_USEC) && now < r->step_deadline_usec) {
+        if (n > 0 && (progressed(r, n) || now - r->progress_usec < (behind_sends_long(r) ? NO_PROGRESS_LONG_USEC : NO_PROGRESS_USEC)) && now < r->step_deadline_usec) {
                 (void) redirector_step_after(r, STEP_USEC, on_draining);
                 return 0;
         }

@@ -22,7 +22,7 @@
 #include "fuse/internal.h"
 
 #define SENT_MAX 4u       /* batches of a file on their way; with more its writer waits; */
-#define SENT_MAX_FAR 2u   /* on a long line, where they may be long: one at the server, one behind it */
+#define SENT_MAX_FAR 2u   /* on a long line, where they are to become longer. A long one is the only one on its way */
 #define HURRY 1u          /* that of one batch's time another one has come together says that they may be longer */
 #define HOLD_USEC 100000u
 #define SPARE_SLOTS 8u    /* with fewer free ones no batch is kept back */
@@ -35,6 +35,7 @@ struct batch {
         uint32_t bytes;             /* as it was sent, */
         uint32_t rest_bytes;        /* and so many come behind what the request is about: a server may take it in pieces, */
         bool in_pieces;             /* and a long one that has failed is sent in short ones */
+        bool due;                   /* is sent as soon as it may be */
 };
 
 /* What the server does not have yet of one file; gone when it has everything. */
@@ -45,6 +46,7 @@ struct behind {
         struct open_file *file;     /* the writer */
         struct batch *open;         /* may still grow; NULL: none */
         unsigned n_sent;
+        bool long_sent;             /* one of these is a long one: nothing may overtake what it may have to be sent in */
         struct op_list settlers;    /* ops that wait until the server has everything */
         struct op_list writers;     /* and WRITEs that wait for their turn */
 };
@@ -61,15 +63,31 @@ static void note(const struct batch *batch, uint32_t length)
 
 /* ---- sending ---- */
 
-static void send_open(struct behind *b)
+static bool is_long(const struct batch *batch)
+{
+        return batch->room_bytes > MAX_TRANSFER_BYTES;
+}
+
+static void submit_open(struct behind *b)
 {
         struct batch *batch = TAKE_PTR(b->open);
 
         if (!batch)
                 return;
         b->n_sent++;
+        b->long_sent = b->long_sent || is_long(batch);
         batch->bytes = batch->request.length;
         smb_pool_submit(b->redirector->pool, &batch->request);
+}
+
+/* Now, or as soon as it may be; until then it may grow. */
+static void send_open(struct behind *b)
+{
+        if (!b->open)
+                return;
+        b->open->due = true;
+        if (b->n_sent == 0 || (!b->long_sent && !is_long(b->open)))
+                submit_open(b);
 }
 
 void behind_send_all(struct redirector *r)
@@ -89,7 +107,7 @@ static int on_held_long(sd_event_source *source, uint64_t usec, void *userdata)
         (void) usec;
         TAILQ_FOREACH(b, &r->behinds, entry) {
                 if (b->open && b->open->begun_usec + HOLD_USEC <= now)
-                        send_open(b);
+                        send_open(b); /* if only at the end of another one, which sees to it */
                 else if (b->open && b->open->begun_usec + HOLD_USEC < next)
                         next = b->open->begun_usec + HOLD_USEC;
         }
@@ -147,6 +165,8 @@ static void go_on(struct behind *b)
 {
         struct op *writer;
 
+        if (b->open && (b->open->due || (b->n_sent == 0 && b->open->request.length > MAX_TRANSFER_BYTES)))
+                send_open(b);
         if (b->n_sent == 0 && !b->open)
                 settled(b);
         else if (TAILQ_EMPTY(&b->settlers) && (writer = TAILQ_FIRST(&b->writers))) {
@@ -155,15 +175,22 @@ static void go_on(struct behind *b)
         }
 }
 
+static uint32_t whole_slots(uint32_t bytes)
+{
+        return bytes < MAX_TRANSFER_BYTES ? MAX_TRANSFER_BYTES : bytes - bytes % MAX_TRANSFER_BYTES;
+}
+
 /* What a batch took tells how long the next ones should be; that longer ones are of use, only one of that length. */
 static void note_took(struct behind *b, const struct batch *batch)
 {
         struct burst *burst = &b->file->burst;
-        bool full = batch->room_bytes >= burst->max_bytes && batch->bytes > batch->room_bytes / 2;
+        bool full = batch->room_bytes >= whole_slots(burst->max_bytes) && batch->bytes > batch->room_bytes / 2;
         bool waited = full && (b->open || b->n_sent > 1 || !TAILQ_EMPTY(&b->writers));
 
-        if (batch->request.length == batch->bytes) /* it was taken as one */
-                burst_took(burst, batch->bytes, batch->request.took_usec, waited);
+        if (batch->request.length != batch->bytes) /* it was not taken as one */
+                return;
+        burst_round_at_most(burst, b->redirector->lookup_usec);
+        burst_took(burst, batch->bytes, batch->request.took_usec, waited);
 }
 
 static void note_failure(struct behind *b, const struct batch *batch)
@@ -219,6 +246,7 @@ static void batch_done(struct smb_request *request)
                 else
                         note_took(b, batch);
                 b->n_sent--;
+                b->long_sent = b->long_sent && !is_long(batch);
         }
         smb_pool_give_slot(r->pool, request->slot);
         device_resume(r);
@@ -292,7 +320,7 @@ static struct behind *behind_new(struct op *op)
         return b;
 }
 
-/* Whether it is the line that takes long, and not the server. */
+/* Whether the line is a long one, by what look-ups take: of a large write's time nobody can tell. */
 static bool is_far(const struct behind *b)
 {
         return b->redirector->lookup_usec > LOOKUP_FAR_USEC;
@@ -308,7 +336,7 @@ static uint32_t batch_bytes(const struct behind *b)
                 return MAX_TRANSFER_BYTES;
         TAILQ_FOREACH(other, &b->redirector->behinds, entry)
                 n += other != b;
-        return bytes < SMB_WRITE_MAX_BYTES / n ? bytes : SMB_WRITE_MAX_BYTES / n;
+        return whole_slots(bytes < SMB_WRITE_MAX_BYTES / n ? bytes : SMB_WRITE_MAX_BYTES / n);
 }
 
 /* The slots of a long batch, with op's data in them; SMB_NO_SLOT: it will be none. */
@@ -355,12 +383,6 @@ static bool begin_batch(struct behind *b, struct op *op)
         return true;
 }
 
-/* Whether so much is on its way that the writer has to wait. */
-static bool is_full(const struct behind *b)
-{
-        return b->n_sent + (b->open != NULL) >= (is_far(b) ? SENT_MAX_FAR : SENT_MAX);
-}
-
 void behind_write(struct op *op)
 {
         struct redirector *r = op->redirector;
@@ -381,14 +403,13 @@ void behind_write(struct op *op)
                 (void) behind_settled(op, op->node);
                 return;
         }
-        if (b && (is_full(b) || !TAILQ_EMPTY(&b->settlers))) {
+        if (b) {
                 send_open(b);
-                TAILQ_INSERT_TAIL(&b->writers, op, wait);
-                return;
-        }
-        if (b)
-                send_open(b);
-        else if (!may_lag(op) || !(b = behind_new(op))) {
+                if (b->open || b->n_sent >= (is_far(b) ? SENT_MAX_FAR : SENT_MAX) || !TAILQ_EMPTY(&b->settlers)) {
+                        TAILQ_INSERT_TAIL(&b->writers, op, wait);
+                        return;
+                }
+        } else if (!may_lag(op) || !(b = behind_new(op))) {
                 file_write_through(op);
                 return;
         }
@@ -426,6 +447,16 @@ bool behind_may_close(struct open_file *file)
 
 /* ---- giving up ---- */
 
+bool behind_sends_long(const struct redirector *r)
+{
+        const struct behind *b;
+
+        TAILQ_FOREACH(b, &r->behinds, entry)
+                if (b->long_sent)
+                        return true;
+        return false;
+}
+
 uint64_t behind_unsent_bytes(const struct redirector *r)
 {
         const struct behind *b;
@@ -460,8 +491,11 @@ void behind_give_up(struct redirector *r)
 
 void behind_done(struct redirector *r)
 {
+        struct behind *b;
+
         r->behind_source = sd_event_source_disable_unref(r->behind_source);
-        behind_send_all(r); /* the pool ends them all alike */
+        TAILQ_FOREACH(b, &r->behinds, entry)
+                submit_open(b); /* the pool ends them all alike */
         for (size_t i = 0; i < r->n_lost; i++)
                 free(r->lost[i].path);
         free(TAKE_PTR(r->lost));

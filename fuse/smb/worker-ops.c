@@ -82,8 +82,8 @@ void *worker_transfer_memory(struct worker *w, const struct smb_message *m)
 
 void *worker_run_memory(struct worker *w, const struct smb_message *m, uint32_t max_bytes)
 {
-        const size_t arena_bytes = (size_t) SMB_SLOTS * SMB_SLOT_BYTES;
-        size_t begin = (size_t) m->slot * SMB_SLOT_BYTES + m->slot_offset;
+        const uint64_t arena_bytes = (uint64_t) SMB_SLOTS * SMB_SLOT_BYTES;
+        uint64_t begin = (uint64_t) m->slot * SMB_SLOT_BYTES + m->slot_offset;
 
         return m->slot < SMB_SLOTS && m->length <= max_bytes && begin + m->length <= arena_bytes ? w->arena + begin : NULL;
 }

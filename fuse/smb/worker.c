@@ -122,6 +122,7 @@ static void write_unsent(struct worker *w)
 {
         static struct smb_message m; /* large */
         uint64_t after = 0;
+        uint32_t left;
 
         while ((m.slot = next_unsent(w, after)) != SMB_NO_SLOT) {
                 const struct smb_unsent *unsent = &w->channel->unsent[m.slot];
@@ -132,14 +133,16 @@ static void write_unsent(struct worker *w)
                 m.fh = unsent->fh;
                 m.offset = unsent->offset;
                 m.slot_offset = unsent->slot_offset;
-                m.length = unsent->length;
-                while (m.length > 0 && (r = worker_perform(w, &m)) == 0 && m.reply_length > 0) {
+                for (left = unsent->length; left > 0; left -= m.reply_length) { /* in pieces that a slow line carries, too */
+                        m.length = left < SMB_SLOT_DATA_BYTES ? left : SMB_SLOT_DATA_BYTES;
+                        r = worker_perform(w, &m);
+                        if (r < 0 || m.reply_length == 0)
+                                break;
                         m.offset += m.reply_length;
                         m.slot_offset += m.reply_length;
-                        m.length -= m.reply_length;
                 }
-                if (m.length > 0)
-                        log_error("%u bytes could not be written after wnetd's end: %s", m.length, strerror(-r));
+                if (left > 0)
+                        log_error("%u bytes could not be written after wnetd's end: %s", left, strerror(-r));
                 if (worker_lost_connection(r))
                         return;
         }

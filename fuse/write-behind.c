@@ -7,7 +7,8 @@
  *     renames it, another writer), and close() and fsync(), first wait until the server has everything (behind_settled()).
  *   - An error is kept, and told to the writer once: by its next write, fsync or close.
  *   - A batch is sent when it is full, and HOLD_USEC after it was begun at the latest. Full is a slot, into which the kernel has put a
- *     write's data, or on a long line a run of slots, into which they are copied (burst.h).
+ *     write's data, or on a long line a run of slots, into which they are copied (burst.h). A long one waits until no other one of the
+ *     file is on its way, and others wait for it: should it fail, it is sent in pieces, which nothing may overtake.
  *   - Should wnetd be killed, the workers write what lies in the slots: they know of it (smb_file_note_unsent()).
  *   - A forced disconnection sends what the server takes, and names the rest (behind_give_up()).
  */

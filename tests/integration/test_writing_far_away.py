@@ -4,12 +4,29 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from harness import LONG, alive, error_of, opened, wait_until
 from smbrequests import Requests
+
+# Writes the first so many MiB of what a file holds, and the rest when it is told to, and keeps the file open.
+WRITER = """
+import os, sys
+data, first = open(sys.argv[2], "rb").read(), int(sys.argv[3]) << 20
+fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
+for at in range(0, len(data), 1 << 20):
+    if at == first:
+        os.fsync(fd)
+        print("first", flush=True)
+        sys.stdin.readline()
+    os.write(fd, data[at : at + (1 << 20)])
+print("all", flush=True)
+sys.stdin.readline()
+"""
 
 KIB, MIB = 1 << 10, 1 << 20
 ONE_WAY = 0.02
@@ -158,6 +175,23 @@ def test_a_slow_line(wnet, server):
         write_in_calls(f.fileno(), data)
     assert (server.data / "f").read_bytes() == data
     assert max(length for _, length in line.of("WRITE")) <= MIB
+
+
+def test_force_waits_for_a_large_request(wnet, server, line, tmp_path):
+    """Nothing is heard of it until all of it is there."""
+    data = contents(26, 5)
+    (tmp_path / "data").write_bytes(data)
+    writer = wnet.popen([sys.executable, "-c", WRITER, wnet.folder() / "f", tmp_path / "data", "20"], stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE)
+    assert writer.stdout.readline().strip() == "first"
+    assert max(length for _, length in line.of("WRITE")) >= 4 * MIB
+    line.rates[False] = 4 * MIB
+    writer.stdin.write("\n")
+    writer.stdin.flush()
+    assert writer.stdout.readline().strip() == "all"
+    result = wnet.run("cancel", "Z:", "--force", "--json")
+    assert result.code == 0 and result.json["lost"] == [], result
+    assert (server.data / "f").read_bytes() == data
 
 
 def test_a_line_that_becomes_slow(wnet, server):

@@ -30,6 +30,7 @@ sys.stdin.readline()
 
 KIB, MIB = 1 << 10, 1 << 20
 ONE_WAY = 0.02
+OPS = int(os.environ.get("WNET_EXERCISE_OPS", "60"))  # of the random ones; --seed=N repeats a failure
 
 
 def contents(megabytes, seed=0):
@@ -103,6 +104,49 @@ def test_rewriting_here_and_there(wnet, server, line):
             data[at : at + len(piece)] = piece
         assert os.pread(f.fileno(), MIB, 11 * MIB) == data[11 * MIB : 12 * MIB]
     assert (server.data / "f").read_bytes() == data
+
+
+@pytest.mark.time_limit(120 + OPS)
+@pytest.mark.parametrize("kills", (False, True), ids=("undisturbed", "workers are killed"))
+def test_like_a_local_file(wnet, server, line, request, kills):
+    """Whatever is written, cut, read and written again, in runs and here and there: a drive's file is as a local one would be."""
+    seed = request.config.getoption("--seed") or random.randrange(10**6)
+    chance = random.Random(seed)
+    model = bytearray()
+    at = 0
+    if kills:
+        wnet.expect_log(r".")
+    fd = os.open(wnet.folder() / "f", os.O_RDWR | os.O_CREAT)
+    for _ in range(OPS):
+        what = chance.choices(("run", "jump", "write", "cut", "read", "sync", "close", "kill"), (40, 10, 10, 3, 6, 3, 3, 3 if kills else 0))[0]
+        if what in ("run", "write"):
+            for _call in range(chance.choice((1, 4, 40)) if what == "run" else 1):
+                piece = chance.randbytes(chance.choice((100, 4 * KIB, 100_000, MIB)))
+                assert os.pwrite(fd, piece, at) == len(piece)
+                model.extend(bytes(max(0, at + len(piece) - len(model))))
+                model[at : at + len(piece)] = piece
+                at += len(piece)
+        elif what == "jump":
+            at = chance.randrange(len(model) + 2 * MIB)
+        elif what == "cut":
+            size = chance.randrange(len(model) + MIB)
+            os.ftruncate(fd, size)
+            model = model[:size] + bytes(max(0, size - len(model)))
+        elif what == "read":
+            begin = chance.randrange(len(model) + 1)
+            assert os.pread(fd, MIB, begin) == model[begin : begin + MIB], seed
+        elif what == "sync":
+            os.fsync(fd)
+            assert (server.data / "f").read_bytes() == model, seed
+        elif what == "close":
+            os.close(fd)
+            assert (server.data / "f").read_bytes() == model, seed
+            fd = os.open(wnet.folder() / "f", os.O_RDWR)
+        else:
+            for worker in wnet.workers():
+                os.kill(worker, signal.SIGKILL)
+    os.close(fd)
+    assert (server.data / "f").read_bytes() == model, seed
 
 
 def test_several_writers_and_a_reader(wnet, server, line):

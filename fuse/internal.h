@@ -143,7 +143,7 @@ struct snapshot {
         uint64_t listed_usec;       /* and when the server had read it */
         bool loading, listed, complete, abandoned;
         bool kept;                  /* for whoever asks next */
-        bool names_changed;         /* from here, since it was asked for */
+        bool names_changed;         /* since it was asked for, from here, or as the server has told */
         int error;
         unsigned hits;              /* look-ups that it has answered */
         unsigned pins;              /* must not be freed just now */

@@ -98,9 +98,10 @@ static void looked_up(struct smb_request *request)
         snapshot_note_lookup(op);
         if (request->error == 0)
                 spelling_answer(op);
-        else if (request->error == -ENOENT)
+        else if (request->error == -ENOENT) {
+                snapshot_name_absent(op->node, op->name);
                 reply_absent(op);
-        else
+        } else
                 op_fail(op, request->error);
 }
 

@@ -374,6 +374,20 @@ void snapshot_name_changed(struct node *dir, const char *name)
         snapshot_attr_changed(dir);
 }
 
+void snapshot_name_absent(struct node *dir, const char *name)
+{
+        const struct catalog_entry *entry;
+        struct snapshot *s;
+
+        if (!dir->folder)
+                return;
+        LIST_FOREACH(s, &dir->folder->snapshots, of_node)
+                if (catalog_find(&s->catalog, name, &entry) != CATALOG_ABSENT) {
+                        catalog_doubt(&s->catalog, name);
+                        s->names_changed = true;
+                }
+}
+
 /* ---- giving out ---- */
 
 bool snapshot_is_unsettled(const struct node *node)

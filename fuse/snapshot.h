@@ -38,6 +38,9 @@ void snapshot_attr_changed(struct node *node);
 /* Something was done elsewhere to what has a name in dir. */
 void snapshot_entry_changed(struct node *dir, const char *name);
 
+/* The server says that there is no such name: who opens dir is not shown a listing that may have it. */
+void snapshot_name_absent(struct node *dir, const char *name);
+
 void snapshots_forget(struct redirector *r); /* and the directories that show them */
 
 #endif

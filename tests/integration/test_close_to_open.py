@@ -3,10 +3,11 @@
 
 import errno
 import os
+import shutil
 import time
 
 import pytest
-from harness import error_of, opened
+from harness import error_of, opened, wait_until
 
 
 @pytest.mark.parametrize("new", (True, False))
@@ -85,3 +86,17 @@ def test_a_file_that_another_machine_has_just_written(z, server, new):
         shown = os.fstat(f.fileno())
         assert (shown.st_size, shown.st_mtime_ns // 100) == (len(new) + 4, os.stat(server.data / "f").st_mtime_ns // 100)
         assert f.seek(0, os.SEEK_END) == len(new) + 4
+
+
+def test_a_listing_does_not_show_what_was_just_seen_to_be_gone(z, server):
+    """Though it is young enough: a look-up has gone to the server since, for something was done to the name from here."""
+    os.mkdir(z / "d")
+    time.sleep(0.5)
+    for number in range(4):  # so many look-ups have the folder listed
+        assert not os.path.exists(z / f"none{number}")
+    time.sleep(0.2)
+    (z / "d" / "f").write_bytes(b"x")
+    shutil.rmtree(server.data / "d")
+    time.sleep(0.4)  # the kernel does not know the name any more, and asks
+    wait_until(lambda: not os.path.exists(z / "d"), "it is seen to be gone", timeout=5)
+    assert os.listdir(z) == []

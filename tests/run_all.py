@@ -19,6 +19,7 @@ BUILDS = {
     "sanitized": ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
     "threads": ["-Db_sanitize=thread", "-Db_lundef=false"],
 }
+PROCESSES = {"normal": 4, "sanitized": 3, "threads": 3}  # tests at a time: most of them wait, the less the slower the programs are
 # ThreadSanitizer is for what runs in the threads of somebody else's program: the library.
 LIBRARY_TESTS = ["control-client", "libwnet-arguments-narrow", "libwnet-arguments-wide", "libwnet-handles", "libwnet-text", "test_libwnet",
                  "test_libwnet_ask", "test_libwnet_calls"]
@@ -58,7 +59,7 @@ def build(name, options, targets=(), environment=None):
     return directory
 
 
-def run(directory, suites, pattern, only=(), without=()):
+def run(directory, suites, pattern, processes, only=(), without=()):
     """Runs the suites with meson, or of them only the tests of these names; in any case without those of other suites."""
     logs = directory / "meson-logs"
     for old in [*logs.glob("pytest-*.xml"), logs / "testlog.json"]:
@@ -67,7 +68,8 @@ def run(directory, suites, pattern, only=(), without=()):
     if pattern:
         environment["WNET_PYTEST_K"] = pattern
     environment["TSAN_OPTIONS"] = TSAN_OPTIONS
-    command = ["meson", "test", "-C", str(directory), "--no-rebuild", "--print-errorlogs", "--num-processes", "4"]
+    command = ["meson", "test", "-C", str(directory), "--no-rebuild", "--print-errorlogs", "--num-processes",
+               str(processes)]
     for suite in suites:
         command += ["--suite", suite]
     for suite in without:
@@ -171,7 +173,7 @@ def main():
         if not directory:
             tally.add("failed", f"{name}: the build")
             continue
-        status = run(directory, suites, args.pattern, LIBRARY_TESTS if name == "threads" else (),
+        status = run(directory, suites, args.pattern, PROCESSES[name], LIBRARY_TESTS if name == "threads" else (),
                      NOT_SANITIZED if name == "sanitized" else ())
         failed_before = tally.failed
         if not count(directory, name, tally):

@@ -22,8 +22,7 @@
 #include "core/log.h"
 #include "fuse/internal.h"
 
-#define SENT_MAX 4u       /* batches of a file on their way; with more its writer waits; */
-#define UNSENT_MAX_FAR_BYTES (2u << 20) /* on a long line, where they are to become longer: so much. A long one is the only one on its way */
+#define SENT_MAX 4u       /* batches of a file on their way; with more its writer waits. A long one is the only one */
 #define HURRY 1u          /* that of one batch's time another one has come together says that they may be longer */
 #define HOLD_USEC 100000u
 #define SPARE_SLOTS 8u    /* with fewer free ones no batch is kept back */
@@ -384,12 +383,6 @@ static bool begin_batch(struct behind *b, struct op *op)
         return true;
 }
 
-/* Whether so much is on its way that the writer has to wait. */
-static bool enough_sent(const struct behind *b)
-{
-        return b->n_sent >= SENT_MAX || (is_far(b) && b->n_sent > 0 && b->file->handle.unsent_bytes >= UNSENT_MAX_FAR_BYTES);
-}
-
 void behind_write(struct op *op)
 {
         struct redirector *r = op->redirector;
@@ -412,7 +405,7 @@ void behind_write(struct op *op)
         }
         if (b) {
                 send_open(b);
-                if (b->open || enough_sent(b) || !TAILQ_EMPTY(&b->settlers)) {
+                if (b->open || b->n_sent >= SENT_MAX || !TAILQ_EMPTY(&b->settlers)) {
                         TAILQ_INSERT_TAIL(&b->writers, op, wait);
                         return;
                 }

@@ -65,21 +65,6 @@ def test_large_requests(wnet, server, line, call):
     assert took < 48 * 2 * ONE_WAY * 2  # one by one they would take as long as that without the time on a processor
 
 
-def test_small_requests_where_the_line_is_short(wnet, server):
-    """The data are not copied there. (Where a machine is busy, a line may look longer than it is.)"""
-    line = Requests(server.port)
-    wnet.add("Z:", line.share())
-    data = contents(24)
-    longest = []
-    for number in range(3):
-        line.transfers.clear()
-        with opened(wnet.folder() / f"f{number}", "wb") as f:
-            write_in_calls(f.fileno(), data)
-        assert (server.data / f"f{number}").read_bytes() == data
-        longest.append(max(length for _, length in line.of("WRITE")))
-    assert min(longest) <= MIB, longest
-
-
 def test_who_writes_a_little_now_and_then(wnet, server, line):
     """It does not wait for more to come."""
     data = contents(24)

@@ -171,7 +171,8 @@ struct smb_ring {
         uint32_t index[SMB_MESSAGES];
 };
 
-/* What lies in a slot, or from it on in a run of slots, and is to be written to one of the worker's files should wnetd be gone before the server has it. */
+/* What lies in a slot, or from it on in a run of slots, and is to be written to one of the worker's files should wnetd be gone before
+ * the server has it. */
 struct smb_unsent {
         _Atomic uint32_t length; /* 0: nothing */
         uint32_t slot_offset;

@@ -98,7 +98,7 @@ class WriteSmall(Write):
     def make_rows(self):
         self.bytes = self.size["small_writes"]
         self.memory_bytes = 5 * self.bytes // 2
-        return [self.row(f"writes of 4 KiB, {human(self.bytes)}, then fsync", SPEED, CALLS, AT_LEAST, 0.5)]
+        return [self.row(f"writes of 4 KiB, {human(self.bytes)}, then fsync", SPEED, LONG_CALLS if self.far else CALLS, AT_LEAST, 0.5)]
 
 
 @workload

@@ -329,7 +329,20 @@ void change_unlink(struct op *op)
         begin(op);
 }
 
+/* Whether the server has what was written to the files below, which are going to be closed: of data for a closed file no worker could
+ * tell which one it is. If not, op->start comes when it has. */
+static bool settled_below(struct op *op)
+{
+        const struct open_file *file;
+
+        TAILQ_FOREACH(file, &op->redirector->files, entry)
+                if (file->smb && file->node && path_behind(file->smb->path, op->request.path) && !behind_settled(op, file->node))
+                        return false;
+        return true;
+}
+
 void change_rename(struct op *op)
 {
-        begin(op);
+        if (settled_below(op))
+                begin(op);
 }

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -170,17 +171,20 @@ bool device_serve(struct redirector *r)
 
 void device_resume(struct redirector *r)
 {
-        if (r->device_source)
-                (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_ON);
+        if (!r->device_source)
+                return;
+        if (r->stalled_write) /* there may be nothing to be read until that is answered; written can always be */
+                (void) sd_event_source_set_io_events(r->device_source, EPOLLIN | EPOLLOUT);
+        (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_ON);
 }
 
 static int on_device(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         struct redirector *r = userdata;
 
-        (void) source;
         (void) fd;
-        (void) revents;
+        if (revents & EPOLLOUT)
+                (void) sd_event_source_set_io_events(source, EPOLLIN);
         if (!device_serve(r))
                 redirector_device_gone(r);
         return 0;

@@ -404,7 +404,7 @@ void permission_access(fuse_req_t fuse, fuse_ino_t ino, int mask);
 /* Deletes op->node's file op->name, which is open. op_ready(op) has said yes. */
 void change_unlink(struct op *op);
 
-/* Renames op->name to op->new_name, which may exist. */
+/* Renames op->name to op->new_name, which may exist; now, or when the server has what was written below it: then op->start comes again. */
 void change_rename(struct op *op);
 
 /* The server is back: sees to the changes that have ended while it was away, and may have been done all the same. */
@@ -524,7 +524,7 @@ void device_initialize(void *userdata, struct fuse_conn_info *info);
 bool device_serve(struct redirector *r);
 void device_close(struct redirector *r);
 
-/* After a slot has become free: reading may go on. */
+/* After a slot has become free, or what waits for one has been answered: reading goes on, and a write that was received already. */
 void device_resume(struct redirector *r);
 
 /* ---- redirector.c ---- */

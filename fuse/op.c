@@ -96,10 +96,7 @@ void op_free(struct op *op)
 {
         struct redirector *r = op->redirector;
 
-        if (op->request.slot != SMB_NO_SLOT) {
-                smb_pool_give_slot(r->pool, op->request.slot);
-                device_resume(r);
-        }
+        smb_pool_give_slot(r->pool, op->request.slot);
         TAILQ_REMOVE(&r->ops, op, entry);
         if (op->settles)
                 op->node->unsettled--;

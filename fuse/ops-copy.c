@@ -31,6 +31,10 @@ static void copied(struct smb_request *request)
 
 static void start_copy(struct op *op)
 {
+        if (!op->fuse) { /* it was answered while it waited, and its file may be gone */
+                op_free(op);
+                return;
+        }
         if (!op_ready(op))
                 return;
         stream_invalidate(op->new_parent);

@@ -219,6 +219,9 @@ static void set_attr(struct smb_request *request)
 {
         struct op *op = op_of(request);
 
+        if (request->valid & SMB_SET_SIZE)
+                stream_invalidate(op->node);
+        node_changed(op->redirector, op->node); /* a part of it may be done though it failed */
         if (request->error < 0) {
                 op_fail(op, request->error);
                 return;
@@ -229,11 +232,8 @@ static void set_attr(struct smb_request *request)
         }
         if (op->drops_privileges)
                 node_drop_privileges(op->node);
-        if (request->valid & SMB_SET_SIZE) {
-                stream_invalidate(op->node);
+        if (request->valid & SMB_SET_SIZE)
                 op->node->mtime_pinned = false;
-        }
-        node_changed(op->redirector, op->node);
         if (request->valid & SMB_SET_MTIME) {
                 op->node->mtime_pinned = op->node->writers > 0;
                 op->node->pinned_mtime = request->mtime;
@@ -244,7 +244,9 @@ static void set_attr(struct smb_request *request)
 
 static void start_setattr(struct op *op)
 {
-        if (spelling_ready(op))
+        if (!op->fuse) /* it was answered while it waited, and its file may be gone */
+                op_free(op);
+        else if (spelling_ready(op))
                 op_submit(op, SMB_OP_SETATTR, set_attr);
 }
 

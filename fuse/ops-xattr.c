@@ -191,11 +191,11 @@ static void set_done(struct smb_request *request)
 {
         struct op *op = op_of(request);
 
+        node_changed(op->redirector, op->node); /* a part of it may be done though it failed */
         if (request->error < 0) {
                 op_fail(op, op_stale_error(op, request->error));
                 return;
         }
-        node_changed(op->redirector, op->node);
         if (note_attr(op)) {
                 op_reply_none(op);
                 op_free(op);

@@ -36,11 +36,8 @@ static struct printer *ended(struct smb_request *request)
         struct printer *printer = request->userdata;
 
         printer->request_under_way = false;
-        if (request->slot != SMB_NO_SLOT) {
-                smb_pool_give_slot(printer->redirector->pool, request->slot);
-                request->slot = SMB_NO_SLOT;
-                device_resume(printer->redirector);
-        }
+        smb_pool_give_slot(printer->redirector->pool, request->slot);
+        request->slot = SMB_NO_SLOT;
         return printer;
 }
 

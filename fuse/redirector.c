@@ -207,6 +207,11 @@ static bool on_reclaim(void *userdata)
         return stream_reclaim_slot(userdata);
 }
 
+static void on_slot_free(void *userdata)
+{
+        device_resume(userdata);
+}
+
 static struct redirector *redirector_new(struct connection *c)
 {
         struct redirector *r = calloc(1, sizeof(*r));
@@ -254,6 +259,7 @@ static int redirector_start(struct connection *c, struct completion done)
                 .connected = on_connected,
                 .health = on_health,
                 .reclaim_slot = on_reclaim,
+                .slot_free = on_slot_free,
         };
         struct redirector *r = redirector_new(c);
         int error;
@@ -508,8 +514,10 @@ static void redirector_free(struct connection *c)
         smb_pool_free(r->pool);
         change_forget(r);
         snapshots_forget(r);
-        while ((op = TAILQ_FIRST(&r->ops)))
+        while ((op = TAILQ_FIRST(&r->ops))) {
+                op->request.slot = SMB_NO_SLOT; /* it went with the pool */
                 op_free(op);
+        }
         op_free_spare(r);
         printer_free(r->printer);
         node_table_done(&r->nodes);

@@ -39,10 +39,7 @@ void stream_init(struct stream *stream)
 
 static void window_free(struct redirector *r, struct window *w)
 {
-        if (w->request.slot != SMB_NO_SLOT) {
-                smb_pool_give_slot(r->pool, w->request.slot);
-                device_resume(r);
-        }
+        smb_pool_give_slot(r->pool, w->request.slot);
         free(w);
 }
 

@@ -56,8 +56,9 @@ void behind_init(struct open_file *file)
         burst_init(&file->burst, SMB_WRITE_MAX_BYTES, HURRY);
 }
 
-static void note(const struct batch *batch, uint32_t length)
+static void note(struct batch *batch, uint32_t length)
 {
+        batch->request.unsent_bytes = length;
         smb_file_note_unsent(batch->behind->redirector->pool, batch->request.file, &batch->request, length);
 }
 
@@ -77,6 +78,7 @@ static void submit_open(struct behind *b)
         b->n_sent++;
         b->long_sent = b->long_sent || is_long(batch);
         batch->bytes = batch->request.length;
+        note(batch, batch->bytes); /* its worker may be another one by now */
         smb_pool_submit(b->redirector->pool, &batch->request);
 }
 
@@ -224,6 +226,7 @@ static bool send_rest(struct batch *batch)
         request->slot_offset += done;
         request->length = batch->in_pieces && left > MAX_TRANSFER_BYTES ? MAX_TRANSFER_BYTES : left;
         batch->rest_bytes = left - request->length;
+        request->unsent_bytes = left;
         smb_pool_submit(batch->behind->redirector->pool, request);
         return true;
 }
@@ -249,7 +252,6 @@ static void batch_done(struct smb_request *request)
                 b->long_sent = b->long_sent && !is_long(batch);
         }
         smb_pool_give_slot(r->pool, request->slot);
-        device_resume(r);
         free(batch);
         if (b)
                 go_on(b);

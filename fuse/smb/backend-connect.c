@@ -65,6 +65,8 @@ static void note_ntstatus(void *userdata, int level, const char *message)
                 s->last_ntstatus = value;
         if (strstr(message, "SPNEGO login failed"))
                 s->login_failed = true;
+        if (strstr(message, "session setup ok"))
+                s->session_set_up = true;
         if (strstr(message, "tconx ok"))
                 s->tree_connected = true;
 }
@@ -165,14 +167,22 @@ static const char *connect_reason(int status, const struct smb_setup *setup)
         }
 }
 
+/* Of what is tried now, note_ntstatus() is to tell. */
+static void start_noting(struct smbclient *s)
+{
+        s->last_ntstatus = 0;
+        s->login_failed = s->session_set_up = s->tree_connected = false;
+        smbc_setDebug(s->context, 10);
+        errno = 0;
+}
+
 /* Asks for the root's attributes, which connects. 0, or the errno. */
 static int try_root(struct smbclient *s)
 {
         struct stat st;
         int r;
 
-        smbc_setDebug(s->context, 10); /* for note_ntstatus() */
-        errno = 0;
+        start_noting(s);
         r = smbc_getFunctionStat(s->context)(s->context, s->url, &st);
         if (r < 0)
                 r = errno ? errno : EIO;
@@ -185,33 +195,48 @@ static void ignore_job(struct print_job_info *job)
         (void) job;
 }
 
-/* Connects to a printer, and to nothing in it: whatever is opened there is a print job. To list jobs, the library connects to the
- * share, and then refuses by itself what only SMB1 has. 0, or the errno. */
-static int try_printer(struct smbclient *s)
+/* Connects to a share, and to nothing in it. To list print jobs, the library connects to the share, and then refuses by itself what only
+ * SMB1 has. 0, or the errno. */
+static int try_tree(struct smbclient *s, const char *url)
 {
         int error;
 
-        s->tree_connected = false;
-        smbc_setDebug(s->context, 10); /* for note_ntstatus() */
-        errno = 0;
-        (void) smbc_getFunctionListPrintJobs(s->context)(s->context, s->url, ignore_job);
+        start_noting(s);
+        (void) smbc_getFunctionListPrintJobs(s->context)(s->context, url, ignore_job);
         error = s->tree_connected ? 0 : errno ? errno : EIO;
         smbc_setDebug(s->context, 0);
         return error;
+}
+
+/* Whatever is opened in a printer is a print job. */
+static int try_share(struct smbclient *s, const struct smb_setup *setup)
+{
+        return setup->print ? try_tree(s, s->url) : try_root(s);
+}
+
+/* Logs on to a session that has to be signed: at the share that every server has, for which fewer requests are needed than for any other;
+ * or at the wanted one, where that is refused. 0, or the errno. */
+static int try_signed(struct smbclient *s, const struct smb_setup *setup)
+{
+        int error;
+
+        if (names_share_url(s->url2, sizeof(s->url2), setup->server, setup->port, "IPC$") < 0)
+                return ENAMETOOLONG;
+        error = try_tree(s, s->url2);
+        return error != 0 && s->session_set_up ? try_share(s, setup) : error;
 }
 
 /* Connects; with a password in two steps. A server may answer a wrong password with a guest's session and not say so. Only one that
  * knows the password can sign; so the first session has to be signed, and gives way to a usual one when it was accepted. */
 static int connect_share(struct smbclient *s, const struct smb_setup *setup)
 {
-        int (*try_share)(struct smbclient *client) = setup->print ? try_printer : try_root;
-        int error = try_share(s);
+        int error = setup->has_password ? try_signed(s, setup) : 0;
 
-        if (error == 0 && setup->has_password) {
-                if (smbc_getFunctionPurgeCachedServers(s->context)(s->context) != 0 || set_configuration(s, configuration_usual) < 0)
-                        return EIO;
-                error = try_share(s);
-        }
+        if (error == 0 && setup->has_password &&
+            (smbc_getFunctionPurgeCachedServers(s->context)(s->context) != 0 || set_configuration(s, configuration_usual) < 0))
+                error = EIO;
+        if (error == 0)
+                error = try_share(s, setup);
         if (error == 0)
                 (void) set_configuration(s, configuration_connected);
         return error;
@@ -235,7 +260,7 @@ static int connect_server(struct smbclient *s)
 {
         int error;
 
-        smbc_setDebug(s->context, 10); /* for note_ntstatus() */
+        start_noting(s);
         error = share_list_open(s->context, s->url, &s->shares);
         smbc_setDebug(s->context, 0);
         return error;
@@ -281,7 +306,6 @@ int smbclient_check(struct smb_backend *b)
         struct smbclient *s = smbclient_of(b);
 
         s->url[s->share_url_length] = '\0';
-        s->last_ntstatus = 0;
         if (try_root(s) == 0)
                 return 0;
         switch (s->last_ntstatus) {

@@ -26,6 +26,7 @@ struct smbclient {
         bool shares_at_end;
         uint32_t last_ntstatus;
         bool login_failed; /* the session, not the share, was refused */
+        bool session_set_up; /* it was not: what failed, failed behind the logon */
         bool tree_connected; /* the share was not refused: what failed, failed inside it */
         size_t share_url_length; /* up to the connection's root */
         char url[URL_MAX_BYTES];

@@ -83,12 +83,17 @@ static void reopened(struct smb_request *open)
                 log_warning("a file was replaced on the server while it was out of reach: %s", file->path);
                 file->dead = true;
         }
+        if (error == 0)
+                file_count(pool, file); /* a CLOSE that was under way when this began has ended since */
         while ((request = TAILQ_FIRST(&waiting))) {
                 TAILQ_REMOVE(&waiting, request, queue);
-                if (error < 0 || (file->dead && request->op != SMB_OP_CLOSE))
+                if (error < 0 || (file->dead && request->op != SMB_OP_CLOSE)) {
                         pool_finish(pool, request, request->op == SMB_OP_CLOSE ? 0 : -EIO);
-                else
-                        pool_route(pool, request);
+                        continue;
+                }
+                if (request->unsent_bytes > 0) /* of which this process knows nothing yet */
+                        smb_file_note_unsent(pool, file, request, request->unsent_bytes);
+                pool_route(pool, request);
         }
         free(open);
 }
@@ -158,6 +163,8 @@ static void close_held(struct smb_pool *pool, struct smb_file *file)
 
 bool file_defers(const struct smb_file *file, const struct smb_request *request)
 {
+        if (request->internal) /* the reopening, for which the others wait */
+                return false;
         return (file->hold && request != &file->hold->close) || (file->reopening && request->op == SMB_OP_CLOSE);
 }
 

@@ -151,9 +151,13 @@ bool pool_take_slot(struct smb_pool *pool, struct smb_request *request)
 
 void smb_pool_give_slot(struct smb_pool *pool, uint32_t slot)
 {
+        if (slot == SMB_NO_SLOT)
+                return;
         arena_give(&pool->arena, slot);
-        if (slot != SMB_NO_SLOT && pool->slots_wanted && pool->finish_source)
+        if (pool->slots_wanted && pool->finish_source)
                 (void) sd_event_source_set_enabled(pool->finish_source, SD_EVENT_ONESHOT);
+        if (pool->config.slot_free)
+                pool->config.slot_free(pool->config.userdata);
 }
 
 /* ---- what a worker hung in ---- */

@@ -49,6 +49,7 @@ struct smb_request {
                                   of more than a slot, which comes with its run); afterwards the submitter's, who gives it back. Else
                                   SMB_NO_SLOT */
         uint32_t slot_offset;
+        uint32_t unsent_bytes; /* WRITE: so many of them, and of what lies behind them, a program has been told are written; 0: none */
         unsigned worker;       /* LIST: where it ran; LIST_NEXT, LIST_CLOSE: where it must run, */
         uint32_t generation;   /* and in which process */
         uint64_t fh;           /* LIST → LIST_NEXT, LIST_CLOSE */
@@ -87,6 +88,8 @@ struct smb_pool_config {
         void (*health)(void *userdata, bool up, const char *reason);
         /* No slot is free: let go of one that only holds data read ahead. Returns false when there is none. */
         bool (*reclaim_slot)(void *userdata);
+        /* A slot has become free, from within whatever gave it back. NULL: nobody waits for one. */
+        void (*slot_free)(void *userdata);
         void *userdata;
 };
 

@@ -57,6 +57,16 @@ def test_a_server_that_takes_a_wrong_password_for_a_guest(wnet, make_server):
     wnet.add("Z:", server.url())
 
 
+def test_a_server_that_lets_nobody_into_the_share_of_its_own(wnet, make_server):
+    """Where a password is proved, IPC$, is not where a user wants to go."""
+    server = make_server(more_shares={"IPC$": {"path": "ipc", "hosts deny": "127.0.0.1"}})
+    wnet.add_fails(1326, "Z:", server.url(), password="wrong")
+    wnet.add_fails(67, "Z:", server.url("nothing"))
+    wnet.add("Z:", server.url())
+    (wnet.folder() / "f").write_text("x")
+    assert (server.data / "f").read_text() == "x"
+
+
 def test_after_a_wrong_password_the_right_one_works(wnet, server):
     wnet.add_fails(1326, "Z:", server.url(), password="wrong")
     wnet.add("Z:", server.url())

@@ -139,15 +139,18 @@ def lengthened(path, data):
     path.write_bytes(data * 30)
 
 
-@pytest.mark.parametrize("change", (in_place, replaced, replaced_with_the_same_times, shortened, lengthened))
-def test_every_other_file_is_changed_on_the_server_just_before_it_is_opened(line, d, folder, change):
-    """While it is looked into, for the one in front of it was opened."""
+CHANGES = (in_place, replaced, replaced_with_the_same_times, shortened, lengthened)
+
+
+def test_every_other_file_is_changed_on_the_server_just_before_it_is_opened(line, d, folder):
+    """While it is looked into, for the one in front of it was opened. Each in its way, and another time in another one."""
     versions = {}
 
     def before(name):
+        place = names.index(name)
         versions[name] = versions.get(name, 0) + 1
-        if names.index(name) % 2:
-            change(folder / name, contents(int(name[1:]), versions[name]))
+        if place % 2:
+            CHANGES[(place // 2 + versions[name]) % len(CHANGES)](folder / name, contents(int(name[1:]), versions[name]))
 
     walk_until_looked_ahead(line, d, listed)
     names = os.listdir(d)

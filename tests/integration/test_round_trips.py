@@ -196,3 +196,15 @@ def test_a_folder_shows_what_was_done_in_it(line, wnet, server):
             (folder / name).touch()
         change()
         assert os.stat(folder).st_mtime_ns // 1000 == os.stat(server.data / "d").st_mtime_ns // 1000
+
+
+PROOF = ["NEGOTIATE", "SESSION_SETUP", "SESSION_SETUP", "TREE_CONNECT", "TREE_DISCONNECT"]
+
+
+def test_connecting(server, wnet):
+    """A session in which both prove that they know the password comes before the one that stays, and asks for nothing."""
+    line = Requests(server.port)
+    wnet.add("Z:", line.share())
+    sessions = [[command for number, command in line.seen if number == session] for session in (0, 1)]
+    assert sessions[0] == PROOF
+    assert len(sessions[1]) <= 13 # libsmbclient's: also the way to IPC$ for referrals, the share's kind, and its root

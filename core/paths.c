@@ -100,11 +100,12 @@ int paths_init(struct paths *ret_paths)
 
         paths.profile = join(paths.config_dir, "profile.db");
         paths.lock = join(paths.config_dir, "wnetd.lock");
+        paths.workers_lock = join(paths.config_dir, "workers.lock");
         paths.conf = join(paths.config_dir, "wnet.conf");
         paths.history = join(paths.state_dir, "history.db");
         paths.log = join(paths.state_dir, "wnetd.log");
         paths.socket = join(paths.runtime_dir, "control");
-        if (!paths.profile || !paths.lock || !paths.conf || !paths.history || !paths.log || !paths.socket)
+        if (!paths.profile || !paths.lock || !paths.workers_lock || !paths.conf || !paths.history || !paths.log || !paths.socket)
                 return -ENOMEM;
         if (strlen(paths.socket) >= sizeof ((struct sockaddr_un *) NULL)->sun_path)
                 return -ENAMETOOLONG;
@@ -122,6 +123,7 @@ void paths_done(struct paths *paths)
         free(paths->drives_dir);
         free(paths->profile);
         free(paths->lock);
+        free(paths->workers_lock);
         free(paths->conf);
         free(paths->history);
         free(paths->log);

@@ -13,6 +13,7 @@ struct paths {
         char *drives_dir;    /* WNET_DRIVES, else ~/Drives; wnet.conf's "drives" replaces it in the daemon */
         char *profile;       /* config_dir/profile.db */
         char *lock;          /* config_dir/wnetd.lock */
+        char *workers_lock;  /* config_dir/workers.lock */
         char *conf;          /* config_dir/wnet.conf */
         char *history;       /* state_dir/history.db */
         char *log;           /* state_dir/wnetd.log */

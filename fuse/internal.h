@@ -183,6 +183,7 @@ struct redirector {
         char *source, *options;     /* of the mount */
 
         struct smb_pool *pool;
+        uint64_t connected_usec;    /* CLOCK_MONOTONIC: when the server had accepted us */
         struct printer *printer;    /* of a port; NULL: a drive */
         struct remote_watch *watch; /* NULL: the server is not asked to tell of changes */
         struct invalidator *invalidator; /* of the session, made when it is needed; */

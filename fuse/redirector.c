@@ -25,6 +25,7 @@
 #include "fuse/leftovers.h"
 #include "fuse/mount.h"
 #include "fuse/notify.h"
+#include "fuse/orphans.h"
 #include "fuse/prefetch.h"
 #include "fuse/printer.h"
 #include "fuse/remote-watch.h"
@@ -35,6 +36,8 @@
 
 #define HELPER_TIMEOUT_USEC (10 * 1000000ULL)
 #define DEVICE_GONE_USEC (200 * 1000ULL) /* from a successful unmount to the device's end */
+#define ORPHANS_STEP_USEC (50 * 1000ULL)
+#define ORPHANS_USEC (60 * 1000000ULL) /* so long may data of a wnetd that was killed be on their way to the server */
 
 static const struct redirector_settings *the_settings;
 
@@ -177,16 +180,39 @@ static void on_authenticated(void *userdata, const char *user, const char *domai
         connection_authenticated(r->connection, user, domain);
 }
 
+/* Mounts when nobody writes to the share any more for a wnetd that was killed. */
+static int on_others_writing(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct redirector *r = userdata;
+        uint64_t now = redirector_now(r);
+        int error;
+
+        (void) source;
+        (void) usec;
+        if (orphans_gone(r->settings->lock_fd)) {
+                if (r->printer || r->connection->read_only)
+                        redirector_mount(r);
+                else
+                        leftovers_clean(r, redirector_mount);
+                return 0;
+        }
+        orphans_end(r->settings->lock_fd, now >= r->connected_usec + ORPHANS_USEC);
+        error = redirector_step_after(r, ORPHANS_STEP_USEC, on_others_writing);
+        if (error < 0)
+                redirector_complete(r, error, NULL);
+        return 0;
+}
+
 static void on_connected(void *userdata, int status, const struct wn_error *err)
 {
         struct redirector *r = userdata;
 
-        if (status != NO_ERROR)
+        if (status != NO_ERROR) {
                 redirector_complete(r, status, err);
-        else if (r->printer || r->connection->read_only)
-                redirector_mount(r);
-        else
-                leftovers_clean(r, redirector_mount);
+                return;
+        }
+        r->connected_usec = redirector_now(r);
+        (void) on_others_writing(NULL, 0, r);
 }
 
 static void on_health(void *userdata, bool up, const char *reason)
@@ -250,6 +276,7 @@ static int redirector_start(struct connection *c, struct completion done)
         struct smb_pool_config config = {
                 .event = the_settings->event,
                 .worker_program = the_settings->worker_program,
+                .lock_fd = the_settings->lock_fd,
                 .connect_usec = the_settings->connect_usec,
                 .operation_usec = the_settings->operation_usec,
                 .n_file_workers = POOL_WORKERS_MAX - 1,

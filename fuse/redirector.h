@@ -16,6 +16,7 @@
 struct redirector_settings {
         sd_event *event;
         const char *worker_program; /* path of wnet-smb */
+        int lock_fd;                /* orphans_open()'s */
         const char *spool_dir;      /* of print jobs */
         uint64_t connect_usec, operation_usec;
         bool change_notification;   /* drives' servers are asked to tell of changes */

@@ -371,6 +371,7 @@ static int begin(struct remote_watch *watch)
                 .connected = on_connected,
                 .health = on_health,
                 .reclaim_slot = on_reclaim,
+                .lock_fd = -1,
                 .userdata = watch,
         };
         int error;

@@ -236,6 +236,7 @@ int shares_start(const struct redirector_settings *settings, sd_event *event, co
                 .connected = on_connected,
                 .health = on_health,
                 .reclaim_slot = on_reclaim,
+                .lock_fd = -1,
         };
         struct shares_job *job = calloc(1, sizeof(*job));
         int r;

@@ -34,6 +34,7 @@
 #include "core/profile.h"
 #include "core/watch.h"
 #include "fuse/leftovers.h"
+#include "fuse/orphans.h"
 #include "fuse/redirector.h"
 #include "fuse/spool.h"
 #include "fuse/stale.h"
@@ -46,7 +47,7 @@ struct daemon {
         struct paths paths;
         struct conf conf;
         char *drives_dir, *worker_program, *secret_program, *login, *spool_dir;
-        int lock_fd, listen_fd;
+        int lock_fd, workers_lock_fd, listen_fd;
         sd_event *event;
         struct redirector_settings redirector;
         char instance[LEFTOVERS_INSTANCE_BYTES];
@@ -311,6 +312,7 @@ static int set_up_loop(struct daemon *d, mode_t mask)
         d->redirector = (struct redirector_settings){
                 .event = d->event,
                 .worker_program = d->worker_program,
+                .lock_fd = d->workers_lock_fd,
                 .spool_dir = d->spool_dir,
                 .connect_usec = d->conf.connect_usec,
                 .operation_usec = d->conf.operation_usec,
@@ -353,6 +355,8 @@ static void daemon_done(struct daemon *d)
         free(d->spool_dir);
         if (d->listen_fd >= 0)
                 close(d->listen_fd);
+        if (d->workers_lock_fd >= 0)
+                close(d->workers_lock_fd);
         if (d->lock_fd >= 0)
                 close(d->lock_fd);
 }
@@ -372,6 +376,9 @@ static int run(struct daemon *d, bool background)
         }
         if (r < 0)
                 return fail("another wnetd holds the lock and does not answer", r);
+        d->workers_lock_fd = orphans_open(d->paths.workers_lock);
+        if (d->workers_lock_fd < 0)
+                return fail("the workers' lock cannot be opened", d->workers_lock_fd);
         d->listen_fd = listen_on(d->paths.socket);
         if (d->listen_fd < 0)
                 return fail("the control socket cannot be made", d->listen_fd);
@@ -413,7 +420,7 @@ int main(int argc, char **argv)
                 { "version", no_argument, NULL, 'v' },
                 { 0 },
         };
-        static struct daemon d = { .lock_fd = -1, .listen_fd = -1 };
+        static struct daemon d = { .lock_fd = -1, .workers_lock_fd = -1, .listen_fd = -1 };
         bool background = false;
         int option, r;
 

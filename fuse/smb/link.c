@@ -447,9 +447,10 @@ static int spawn_worker(struct smb_link *link, int channel_fd, int setup_fd)
         const struct child_fd fds[] = {
                 { channel_fd, SMB_FD_CHANNEL },        { pool_arena_fd(link->pool), SMB_FD_ARENA },
                 { link->request_fd, SMB_FD_REQUESTS }, { link->reply_fd, SMB_FD_REPLIES },
-                { setup_fd, SMB_FD_SETUP },
+                { setup_fd, SMB_FD_SETUP },            { config->lock_fd, SMB_FD_LOCK },
         };
-        int r = child_spawn(argv, environ, fds, sizeof(fds) / sizeof(fds[0]), &link->pid);
+        size_t n_fds = sizeof(fds) / sizeof(fds[0]);
+        int r = child_spawn(argv, environ, fds, config->lock_fd < 0 ? n_fds - 1 : n_fds, &link->pid);
 
         if (r < 0)
                 link->pid = 0;

@@ -75,6 +75,7 @@ struct smb_request {
 struct smb_pool_config {
         sd_event *event;
         const char *worker_program;   /* path of wnet-smb */
+        int lock_fd;                  /* which each worker has open as long as it lives; -1: none */
         struct smb_setup setup;       /* erased with the pool */
         uint64_t connect_usec, operation_usec;
         unsigned n_file_workers;      /* 0 (worker 0 does it all) … POOL_WORKERS_MAX - 1 */

@@ -28,6 +28,7 @@
 #define SMB_FD_REQUESTS 5
 #define SMB_FD_REPLIES 6
 #define SMB_FD_SETUP 7
+#define SMB_FD_LOCK 8 /* of a worker that may write; see fuse/orphans.h */
 
 #define SMB_MESSAGES 16u                 /* under way at one worker */
 #define SMB_SLOTS 64u                    /* data slots of one connection; only what is used costs memory */

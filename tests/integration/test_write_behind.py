@@ -108,6 +108,23 @@ def frozen(server):
 # what a writer sees
 
 
+DIRECT = """
+import mmap, os, sys
+memory = mmap.mmap(-1, int(sys.argv[2]))
+memory.write(os.urandom(1 << 20) * (len(memory) >> 20))
+f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_DIRECT, 0o666)
+assert os.write(f, memory) == len(memory)
+"""
+
+
+def test_one_write_of_more_than_there_are_slots(wnet, server, z):
+    """The kernel asks for all of its parts at once, and for nothing more until one is answered."""
+    size = 100 << 20
+    writer = wnet.popen([sys.executable, "-c", DIRECT, "f", str(size)], cwd=z)
+    assert writer.wait(timeout=60) == 0
+    assert (server.data / "f").stat().st_size == size
+
+
 def test_small_writes_do_not_wait_for_the_server(wnet, server, writer, frozen):
     data = blocks(100)
     assert writer.do("open", "f") is None
@@ -349,6 +366,67 @@ def test_wnetd_is_killed_with_unsent_data(wnet, server, writer):
         assert writer.do("fsync", name), "nobody knows of an error, and there was none"
         assert (server.data / name).read_bytes() == content[name]
     wnet.ok("list")  # the next daemon cleans the mount up
+
+
+def test_wnetd_is_killed_while_a_folder_with_unsent_data_is_renamed(wnet, server, z, writer):
+    """What lies below is closed for a rename; before that, it is sent."""
+    wnet.expect_log(r".")
+    (z / "D").mkdir()
+    assert writer.do("open", "D/f") is None
+    writer.write("D/f", b"a" * 10)
+    assert writer.do("fsync", "D/f") is None
+    workers, go_on = stop_workers(wnet)
+    rename = None
+    try:
+        writer.write("D/f", b"accepted" * 100, 10)
+        rename = wnet.popen([sys.executable, "-c", "import os; os.rename('D', 'E')"], cwd=z, stderr=subprocess.DEVNULL)
+        time.sleep(0.3)  # it waits for the data, or for the server
+        os.kill(wnet.daemon(), signal.SIGKILL)
+    finally:
+        go_on()
+    rename.wait(timeout=20)
+    wait_until(lambda: not any(map(alive, workers)), "the workers have ended")
+    folder = server.data / ("D" if (server.data / "D").exists() else "E")
+    assert (folder / "f").read_bytes() == b"a" * 10 + b"accepted" * 100
+    wnet.ok("list")
+
+
+def test_the_next_wnetd_comes_behind_what_was_accepted_before(wnet, server, writer):
+    """A line that is so slow that the workers of one that was killed have not sent everything yet."""
+    wnet.expect_log(r".")
+    assert writer.do("open", "f") is None
+    writer.write("f", b"first")
+    assert writer.do("fsync", "f") is None
+    workers, go_on = stop_workers(wnet)
+    try:
+        writer.write("f", b"older")
+        os.kill(wnet.daemon(), signal.SIGKILL)
+        add = wnet.popen([wnet.build / "wnet", "add", "Z:", server.url(), "--credentials", wnet.credentials()])
+        with pytest.raises(subprocess.TimeoutExpired):
+            add.wait(timeout=1)
+        assert wnet.ok("list")  # it answers meanwhile
+    finally:
+        go_on()
+    assert add.wait(timeout=20) == 0
+    assert not any(map(alive, workers))
+    assert (wnet.folder() / "f").read_bytes() == b"older"
+    (wnet.folder() / "f").write_bytes(b"newer")
+    assert (server.data / "f").read_bytes() == b"newer"
+
+
+def test_nobody_waits_for_workers_that_have_nothing_to_write(wnet, server, writer):
+    wnet.expect_log(r".")
+    assert writer.do("open", "f") is None
+    writer.write("f", b"first")
+    assert writer.do("fsync", "f") is None
+    workers, go_on = stop_workers(wnet)
+    try:
+        os.kill(wnet.daemon(), signal.SIGKILL)
+        wnet.add("Z:", server.url())
+        assert not any(map(alive, workers))
+    finally:
+        for worker in filter(alive, workers):
+            os.kill(worker, signal.SIGCONT)
 
 
 def test_workers_are_killed_with_unsent_data(wnet, server, z):

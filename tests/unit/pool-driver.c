@@ -82,7 +82,7 @@ int pool_setup(void **state)
         d->config = (struct smb_pool_config) {
                 .event = d->event, .worker_program = FAKE_WORKER, .connect_usec = POOL_OPERATION_USEC,
                 .operation_usec = POOL_OPERATION_USEC, .n_file_workers = 1, .worker_files = 1000, .authenticated = on_authenticated,
-                .connected = on_connected, .health = on_health, .reclaim_slot = on_reclaim, .userdata = d,
+                .connected = on_connected, .health = on_health, .reclaim_slot = on_reclaim, .lock_fd = -1, .userdata = d,
         };
         snprintf(d->config.setup.share, sizeof d->config.setup.share, "%s", d->server_path);
         snprintf(d->config.setup.password, sizeof d->config.setup.password, "s3cret");

@@ -205,6 +205,4 @@ def test_connecting(server, wnet):
     """A session in which both prove that they know the password comes before the one that stays, and asks for nothing."""
     line = Requests(server.port)
     wnet.add("Z:", line.share())
-    sessions = [[command for number, command in line.seen if number == session] for session in (0, 1)]
-    assert sessions[0] == PROOF
-    assert len(sessions[1]) <= 13 # libsmbclient's: also the way to IPC$ for referrals, the share's kind, and its root
+    assert [command for number, command in line.seen if number == 0] == PROOF

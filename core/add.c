@@ -96,7 +96,9 @@ static int apply_request(struct connection *c, const struct add_request *request
         char *file = NULL;
         int r = 0;
 
-        *ret_kept = (struct kept_credentials){ .any = true, .read_only = c->read_only, .replaced = has_credentials(request) };
+        *ret_kept = (struct kept_credentials){
+                .any = true, .read_only = c->read_only, .replaced = has_credentials(request), .others_tried = has_credentials(request),
+        };
         if (ret_kept->replaced) {
                 if (request->credentials_file && !(file = strdup(request->credentials_file)))
                         return -ENOMEM;
@@ -194,13 +196,11 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
                 r = -ENOMEM;
         if (r == 0)
                 r = apply_request(c, request, &kept);
-        if (r == 0) {
-                c->next_retry_usec = 0;
+        if (r == 0)
                 r = attempt_begin(c, (request->persistent || request->save_password) && !deviceless, password_for(c, request),
                                   &kept, &request->caller, done, userdata, err);
-        }
         if (r != 0 && c) {
-                attempt_put_back(c, &kept);
+                connection_put_back(c, &kept);
                 if (!c->remembered) {
                         connection_set_state(c, CONNECTION_GONE, "");
                         manager_release_later(c);

@@ -10,21 +10,9 @@
  * be remembered; where the keyring does not take it, the drive is connected all the same. */
 enum attempt_password { PASSWORD_AT_HAND, PASSWORD_SAVED, PASSWORD_TO_SAVE, PASSWORD_TO_RENEW };
 
-/* What a remembered device was connected with before somebody tried something else. */
-struct kept_credentials {
-        bool any;
-        bool read_only;
-        bool replaced; /* the next two too */
-        struct credentials credentials;
-        char *file;
-};
-
 /* Begins to connect c. caller NULL: nobody asked. 0: kept is the attempt's now; a negative errno, or
  * ERROR_SESSION_CREDENTIAL_CONFLICT with err filled: it is to be put back. */
 int attempt_begin(struct connection *c, bool persistent, enum attempt_password password, struct kept_credentials *kept,
                   const struct caller *caller, add_done_fn done, void *userdata, struct wn_error *err);
-
-/* What has failed is not what c is to be tried with again. */
-void attempt_put_back(struct connection *c, struct kept_credentials *kept);
 
 #endif

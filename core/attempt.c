@@ -61,31 +61,11 @@ static void step_after(struct attempt *a, uint64_t usec)
         (void) sd_event_add_time_relative(a->connection->manager->event, &a->step_source, CLOCK_MONOTONIC, usec, 1, on_step, a);
 }
 
-static void kept_done(struct kept_credentials *kept)
-{
-        credentials_done(&kept->credentials);
-        free(kept->file);
-        *kept = (struct kept_credentials){ 0 };
-}
-
-void attempt_put_back(struct connection *c, struct kept_credentials *kept)
-{
-        if (kept->any)
-                c->read_only = kept->read_only;
-        if (kept->replaced) {
-                credentials_done(&c->credentials);
-                free(c->credentials_file);
-                c->credentials = kept->credentials;
-                c->credentials_file = kept->file;
-        }
-        *kept = (struct kept_credentials){ 0 };
-}
-
 static void attempt_free(struct attempt *a)
 {
         a->connection->attempt = NULL;
         password_cancel(a->connection);
-        kept_done(&a->kept);
+        kept_credentials_done(&a->kept);
         sd_event_source_disable_unref(a->step_source);
         free(a);
 }
@@ -130,6 +110,7 @@ static void attempt_failed(struct attempt *a, int status)
         _cleanup_free_ char *remote = remote_name_to_unc(&c->remote);
         struct wn_error err = { 0 };
         struct wn_error reason = a->err;
+        bool others_tried = a->kept.others_tried && status != ERROR_CANCELLED;
 
         if (status == ERROR_CANCELLED)
                 err = reason;
@@ -138,11 +119,11 @@ static void attempt_failed(struct attempt *a, int status)
                           remote ? remote : "it", reason.text);
         if (a->caller.pid || c->retries == 0) /* not each of many retries */
                 manager_record(c, "failed", reason.text, &a->caller);
-        attempt_put_back(c, &a->kept);
+        connection_put_back(c, &a->kept);
         c->wants_session = wants_session(a, status);
         attempt_free(a);
         if (c->remembered) {
-                c->retry_wanted = c->retry_wanted && may_pass(status);
+                c->retry_wanted = c->retry_wanted && (may_pass(status) || others_tried);
                 connection_set_state(c, CONNECTION_UNAVAILABLE, reason.text);
                 manager_plan_retry(c);
         } else
@@ -153,12 +134,33 @@ static void attempt_failed(struct attempt *a, int status)
         cancel_wake(c->manager);
 }
 
+/* Connected for once as somebody else, or for reading only, with what is not to be remembered: what is comes back at its end. A password
+ * for the same user is welcome, though. */
+static void keep_remembered(struct attempt *a)
+{
+        struct connection *c = a->connection;
+        struct kept_credentials *kept = &a->kept;
+        _cleanup_free_ char *before = credentials_user_text(&kept->credentials), *now = credentials_user_text(&c->credentials);
+
+        if (!kept->any || a->persistent || !c->remembered)
+                return;
+        if (kept->replaced && before && now && strcmp(before, now) == 0 && !kept->file && !c->credentials_file) {
+                credentials_done(&kept->credentials);
+                kept->replaced = false;
+        }
+        if ((kept->replaced || kept->read_only != c->read_only) && (c->kept = malloc(sizeof(*c->kept)))) {
+                *c->kept = *kept;
+                *kept = (struct kept_credentials){ 0 };
+        }
+}
+
 static void attempt_succeeded(struct attempt *a)
 {
         struct connection *c = a->connection;
         add_done_fn done = a->done;
         void *userdata = a->userdata;
 
+        keep_remembered(a);
         manager_record(c, a->caller.pid ? "connected" : "restored", a->persistent ? "remembered" : "", &a->caller);
         c->remembered = c->remembered || a->persistent;
         c->retry_wanted = c->remembered;
@@ -519,7 +521,7 @@ static int begin_again(struct connection *c, const struct caller *caller, add_do
         int r = attempt_begin(c, false, c->saved_user ? PASSWORD_SAVED : PASSWORD_AT_HAND, &kept, caller, done, userdata, err);
 
         if (r != 0)
-                attempt_put_back(c, &kept);
+                connection_put_back(c, &kept);
         return r;
 }
 
@@ -555,7 +557,6 @@ int manager_restore_device(struct manager *m, const char *local, const struct ca
                                  c->attempt ? "being connected" : "connected");
         if (c->cancel)
                 return error_set(err, ERROR_BUSY, 0, "resolve", "%s is just being forgotten; try again", c->name);
-        c->next_retry_usec = 0;
         r = begin_again(c, caller, done, userdata, err);
         return r < 0 ? error_set(err, ERROR_EXTENDED_ERROR, -r, "resolve", "wnetd is out of memory") : r;
 }

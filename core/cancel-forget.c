@@ -30,7 +30,7 @@ void cancel_rollback(struct cancel *x)
 
 bool cancel_is_to_forget(const struct cancel *x, const struct connection *c)
 {
-        return x->device && (x->flags & CONNECT_UPDATE_PROFILE) && c->remembered;
+        return x->device && (x->flags & CONNECT_UPDATE_PROFILE) && manager_may_have_row(c);
 }
 
 void cancel_stage(struct cancel *x)
@@ -51,6 +51,11 @@ void cancel_stage(struct cancel *x)
                 return;
         }
         FAULT_POINT("cancel.staged");
+        if (!x->change && x->forget_only && !c->remembered) { /* it was not known whether there is one */
+                cancel_say_not_connected(x, false);
+                cancel_refuse(x, ERROR_NOT_CONNECTED);
+                return;
+        }
         if (!x->change) /* the row had gone already */
                 c->remembered = false;
         if (connection_is_live(c) && !x->forget_only) {
@@ -78,7 +83,8 @@ bool cancel_forget_password(struct cancel *x, struct connection *c)
         if (r == 0)
                 return true;
         x->n_waiting--;
-        log_warning("the saved password of %s could not be removed: %s", c->name, strerror(-r));
+        (void) password_say_left(c, strerror(-r), &x->outcome.err);
+        log_warning("%s", x->outcome.err.text);
         return false;
 }
 
@@ -89,7 +95,7 @@ void cancel_forgotten(struct cancel *x)
         free(TAKE_PTR(c->saved_user));
         if (connection_is_live(c) && !c->mount_lost) {
                 c->cancel = NULL;
-                c->remembered = c->retry_wanted = false;
+                c->remembered = c->retry_wanted = c->has_other_row = false;
                 manager_record(c, "forgotten", "", &x->caller);
         } else
                 cancel_let_go(x, c, true);

@@ -78,6 +78,9 @@ void cancel_finish(struct cancel *x);
 /* The first step. */
 void cancel_resolve(struct cancel *x);
 
+/* Why there is nothing to disconnect or to forget. remembered: there is a row, which is not to go. */
+void cancel_say_not_connected(struct cancel *x, bool remembered);
+
 /* Sets targets to what x->name means. 0 or -ENOMEM. */
 int cancel_find_targets(struct cancel *x);
 

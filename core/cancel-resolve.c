@@ -9,6 +9,7 @@
 
 #include "core/cancel-internal.h"
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "core/fault.h"
 
 static int add_target(struct cancel *x, struct connection *c)
@@ -42,7 +43,7 @@ int cancel_find_targets(struct cancel *x)
         return 0;
 }
 
-static void not_connected(struct cancel *x, bool remembered)
+void cancel_say_not_connected(struct cancel *x, bool remembered)
 {
         if (x->forget_only)
                 error_set(&x->outcome.err, ERROR_NOT_CONNECTED, 0, "resolve",
@@ -53,6 +54,11 @@ static void not_connected(struct cancel *x, bool remembered)
         else
                 error_set(&x->outcome.err, ERROR_NOT_CONNECTED, 0, "resolve",
                           "%.80s is not connected; wnet list shows what is", *x->name ? x->name : "\"\"");
+}
+
+static void not_connected(struct cancel *x, bool remembered)
+{
+        cancel_say_not_connected(x, remembered);
         x->n_targets = 0;
         cancel_refuse(x, ERROR_NOT_CONNECTED);
 }
@@ -109,6 +115,33 @@ static bool refuse_unknown(struct cancel *x)
         return false;
 }
 
+/* A device may be remembered that the profile, locked since the start, has not told of yet: whether that is waited for. */
+static bool wait_for_rows(struct cancel *x)
+{
+        struct manager *m = x->manager;
+
+        if (!x->device || !(x->flags & CONNECT_UPDATE_PROFILE) || !m->restore_pending)
+                return false;
+        if (x->deadline_usec == 0)
+                x->deadline_usec = manager_profile_deadline(m);
+        if (clock_now_usec(m->event) < x->deadline_usec)
+                cancel_step_after(x, PROFILE_RETRY_USEC);
+        else
+                cancel_refuse(x, ERROR_CANNOT_OPEN_PROFILE);
+        return true;
+}
+
+/* Whether a disconnection waits for the keyring, which wnetd's end would cut short. */
+static bool passwords_are_forgotten(const struct manager *m)
+{
+        const struct cancel *x;
+
+        TAILQ_FOREACH(x, &m->cancels, entry)
+                if (x->phase == CANCEL_FORGET_PASSWORD)
+                        return true;
+        return false;
+}
+
 void cancel_resolve(struct cancel *x)
 {
         if (x->abandoned) {
@@ -128,8 +161,12 @@ void cancel_resolve(struct cancel *x)
                 cancel_refuse(x, ERROR_EXTENDED_ERROR);
                 return;
         }
+        if (x->n_targets == 0 && wait_for_rows(x))
+                return;
         for (size_t i = 0; i < x->n_targets && !x->waiting; i++)
                 x->waiting = x->targets[i]->cancel != NULL;
+        if (!x->name && passwords_are_forgotten(x->manager))
+                x->waiting = true;
         if (x->waiting || refuse_unknown(x))
                 return;
         if (x->device && x->n_targets == 1 && !connection_is_live(x->targets[0]) && !cancel_is_to_forget(x, x->targets[0]))

@@ -94,7 +94,7 @@ void cancel_let_go(struct cancel *x, struct connection *c, bool forget)
         if (connection_is_live(c))
                 manager_record(c, "disconnected", x->force ? "by force" : c->mount_lost ? "unmounted by another program" : "", &x->caller);
         if (forget) {
-                c->remembered = false;
+                c->remembered = c->has_other_row = false;
                 manager_record(c, "forgotten", "", &x->caller);
         }
         c->retry_wanted = c->wants_session = false; /* nothing reconnects it behind the user's back */
@@ -103,6 +103,8 @@ void cancel_let_go(struct cancel *x, struct connection *c, bool forget)
                 connection_set_state(c, CONNECTION_UNAVAILABLE, "disconnected");
         else
                 connection_set_state(c, CONNECTION_GONE, "");
+        if (c->has_other_row)
+                manager_adopt_later(c->manager);
         c->release_pending = true;
 }
 
@@ -399,10 +401,11 @@ void cancel_end_all(struct manager *m)
 
         while ((x = TAILQ_FIRST(&m->cancels))) {
                 x->n_waiting = 0;
-                if (x->phase == CANCEL_FORGET_PASSWORD)
+                if (x->phase == CANCEL_FORGET_PASSWORD) { /* all but that is done */
                         password_cancel(x->targets[0]);
-                x->outcome.status = ERROR_CANCELLED;
-                error_set(&x->outcome.err, ERROR_CANCELLED, 0, "cancel", "wnetd has ended");
+                        (void) password_say_left(x->targets[0], "wnetd has ended", &x->outcome.err);
+                } else
+                        x->outcome.status = error_set(&x->outcome.err, ERROR_CANCELLED, 0, "cancel", "wnetd has ended");
                 cancel_rollback(x);
                 cancel_finish(x);
         }

@@ -77,6 +77,36 @@ static void forget_session(struct connection *c)
         c->session_user = c->session_domain = NULL;
 }
 
+void kept_credentials_done(struct kept_credentials *kept)
+{
+        credentials_done(&kept->credentials);
+        free(kept->file);
+        *kept = (struct kept_credentials){ 0 };
+}
+
+void connection_put_back(struct connection *c, struct kept_credentials *kept)
+{
+        if (kept->any)
+                c->read_only = kept->read_only;
+        if (kept->replaced) {
+                credentials_done(&c->credentials);
+                free(c->credentials_file);
+                c->credentials = kept->credentials;
+                c->credentials_file = kept->file;
+        }
+        *kept = (struct kept_credentials){ 0 };
+}
+
+/* What it was connected with for once is over. */
+static void put_back_remembered(struct connection *c)
+{
+        if (!c->kept)
+                return;
+        connection_put_back(c, c->kept);
+        free(c->kept);
+        c->kept = NULL;
+}
+
 void connection_free(struct connection *c)
 {
         assert(!c->redirector && !c->cancel && !c->attempt && !c->password_call);
@@ -85,6 +115,9 @@ void connection_free(struct connection *c)
         credentials_done(&c->credentials);
         free(c->credentials_file);
         free(c->saved_user);
+        if (c->kept)
+                kept_credentials_done(c->kept);
+        free(c->kept);
         forget_session(c);
         free(c->name);
         free(c->mountpoint);
@@ -94,6 +127,8 @@ void connection_free(struct connection *c)
 
 void connection_set_state(struct connection *c, enum connection_state state, const char *reason)
 {
+        if (state == CONNECTION_UNAVAILABLE)
+                put_back_remembered(c);
         if (c->state == state && strcmp(c->reason, reason) == 0)
                 return;
         c->state = state;

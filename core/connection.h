@@ -34,6 +34,16 @@ enum connection_state {
 /* "connecting", "ok", "reconnecting", "cancelling", "unavailable", "gone". */
 const char *connection_state_name(enum connection_state state);
 
+/* What a remembered device was to be connected with before somebody tried something else. */
+struct kept_credentials {
+        bool any;
+        bool read_only;
+        bool others_tried; /* credentials were given, whose failure says nothing of these */
+        bool replaced;     /* the next two too */
+        struct credentials credentials;
+        char *file;
+};
+
 struct connection {
         TAILQ_ENTRY(connection) entry;
         struct manager *manager;
@@ -48,7 +58,9 @@ struct connection {
         char *session_user;          /* as whom the server knows us: set when the first worker has been accepted, NULL before */
         char *session_domain;        /* the same; NULL: none */
         bool read_only;
+        struct kept_credentials *kept; /* what is remembered, as long as it is connected with something else for once; NULL: it is not */
         bool remembered;             /* has a row, as far as the daemon knows */
+        bool has_other_row;          /* its device's row is about another resource: it was connected while the profile was locked */
 
         enum connection_state state;
         enum connection_state state_before_cancel; /* and since when: a refused cancel leaves no trace */
@@ -83,6 +95,10 @@ void connection_free(struct connection *c);
 
 /* The one place where a state changes: logged, and told to every client. reason may be "". */
 void connection_set_state(struct connection *c, enum connection_state state, const char *reason);
+
+/* c is to be connected with what was kept again, which is taken. */
+void connection_put_back(struct connection *c, struct kept_credentials *kept);
+void kept_credentials_done(struct kept_credentials *kept);
 
 /* Whether it is a printer port. */
 bool connection_is_printer(const struct connection *c);

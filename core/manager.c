@@ -166,10 +166,38 @@ bool manager_profile_again(const struct manager *m, int result, uint64_t *deadli
 
 /* ---- restoring ---- */
 
+bool manager_may_have_row(const struct connection *c)
+{
+        return c->remembered || c->has_other_row || c->manager->restore_pending;
+}
+
+/* The user of a row whose password is in the Secret Service; NULL: it is not, or without memory. */
+static char *saved_user_of(const struct profile_row *row)
+{
+        const struct credentials credentials = { .user = row->user, .domain = row->domain };
+
+        return row->secret == PROFILE_SECRET_SERVICE ? credentials_user_text(&credentials) : NULL;
+}
+
+/* A row whose device is connected already, since the profile was locked when that was done. */
+static int adopt_connected(struct connection *c, const struct profile_row *row, const struct remote_name *remote)
+{
+        if (!remote_name_equal(&c->remote, remote)) {
+                c->has_other_row = true;
+                return ERROR_ALREADY_ASSIGNED;
+        }
+        if (c->remembered)
+                return 0;
+        c->remembered = c->retry_wanted = true;
+        if (!c->saved_user)
+                c->saved_user = saved_user_of(row);
+        return row->secret == PROFILE_SECRET_SERVICE && !c->saved_user ? -ENOMEM : 0;
+}
+
 static int adopt_row(struct manager *m, const struct profile_row *row)
 {
+        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
         struct device_name device;
-        struct remote_name remote = { 0 };
         struct connection *c;
         int r = device_parse(row->device, &device);
 
@@ -177,28 +205,40 @@ static int adopt_row(struct manager *m, const struct profile_row *row)
                 r = remote_name_parse(row->remote, &remote);
         if (r != 0)
                 return r;
-        if (manager_find_device(m, &device)) { /* connected while the profile was locked */
-                remote_name_done(&remote);
-                return ERROR_ALREADY_ASSIGNED;
-        }
+        c = manager_find_device(m, &device);
+        if (c)
+                return adopt_connected(c, row, &remote);
         c = connection_new(m, &device, &remote);
-        if (!c) {
-                remote_name_done(&remote);
+        if (!c)
                 return -ENOMEM;
-        }
-        c->remembered = c->retry_wanted = true;
+        c->remembered = true;
+        c->retry_wanted = !m->restored;
         c->read_only = row->read_only;
         c->since_usec = clock_real_usec();
         if ((row->user && !(c->credentials.user = strdup(row->user))) ||
             (row->domain && !(c->credentials.domain = strdup(row->domain))) ||
             (row->secret == PROFILE_SECRET_FILE && !(c->credentials_file = strdup(row->credentials_file))) ||
-            (row->secret == PROFILE_SECRET_SERVICE && !(c->saved_user = credentials_user_text(&c->credentials))))
+            (row->secret == PROFILE_SECRET_SERVICE && !(c->saved_user = saved_user_of(row))))
                 return -ENOMEM;
         m->ops->folder(c, true);
         watch_folder(m->watch, c);
         FAULT_POINT("restore.folder");
-        manager_reconnect(c);
+        if (m->restored)
+                connection_set_state(c, CONNECTION_UNAVAILABLE, "disconnected");
+        else
+                manager_reconnect(c);
         return 0;
+}
+
+static void restore_after(struct manager *m, uint64_t usec)
+{
+        (void) sd_event_source_set_time_relative(m->restore_source, usec);
+        (void) sd_event_source_set_enabled(m->restore_source, SD_EVENT_ONESHOT);
+}
+
+void manager_adopt_later(struct manager *m)
+{
+        restore_after(m, 0);
 }
 
 void manager_restore(struct manager *m)
@@ -208,11 +248,13 @@ void manager_restore(struct manager *m)
         int r = profile_load(m->profile_path, &rows, &err);
 
         if (r == -EBUSY) {
-                log_info("the profile is locked by another program; trying again");
-                (void) sd_event_source_set_time_relative(m->restore_source, RESTORE_RETRY_USEC);
-                (void) sd_event_source_set_enabled(m->restore_source, SD_EVENT_ONESHOT);
+                if (!m->restore_pending)
+                        log_info("the profile is locked by another program; it is read as soon as it is not");
+                m->restore_pending = !m->restored;
+                restore_after(m, RESTORE_RETRY_USEC);
                 return;
         }
+        m->restore_pending = false;
         if (r != 0) {
                 log_warning("no drive can be restored: %s", err.text[0] ? err.text : strerror(-r));
                 return;
@@ -224,6 +266,7 @@ void manager_restore(struct manager *m)
                         log_warning("%s cannot be restored: %s", rows.items[i].device,
                                     r < 0 ? strerror(-r) : status_message(r));
         }
+        m->restored = true;
         profile_rows_done(&rows);
 }
 

@@ -32,6 +32,8 @@ struct manager {
         struct watch *watch;             /* the manager's, as the next; NULL: none */
         struct history *history;
         unsigned n_staged;               /* changes of the profile that are staged now */
+        bool restore_pending;            /* the profile is locked since the start: what is remembered, nobody knows yet */
+        bool restored;                   /* it has been read */
         bool shutting_down;
         /* A state has changed. state_name may be "gone". */
         void (*changed)(void *userdata, struct connection *c, const char *state_name);
@@ -48,6 +50,12 @@ void manager_done(struct manager *m);
 /* Reads the profile and begins to connect what it remembers. One that is locked is tried again; one that cannot be read is
  * logged, and nothing is remembered. */
 void manager_restore(struct manager *m);
+
+/* Reads it once more, soon, for rows whose devices were connected to something else when it was read: now they are unavailable. */
+void manager_adopt_later(struct manager *m);
+
+/* Whether the profile has a row of c's device, or may have one. */
+bool manager_may_have_row(const struct connection *c);
 
 struct connection *manager_find_device(struct manager *m, const struct device_name *device);
 

@@ -22,6 +22,13 @@ struct password_call {
         struct keyring_call *call;
 };
 
+int password_say_left(const struct connection *c, const char *reason, struct wn_error *err)
+{
+        return error_set(err, ERROR_EXTENDED_ERROR, 0, "secret",
+                         "the saved password of %s could not be removed: %s; to remove it by hand: "
+                         "secret-tool clear xdg:schema org.wnet.Password device %s", c->device.text, reason, c->device.text);
+}
+
 static int explain(const struct password_call *call, enum keyring_result result, const char *text, struct wn_error *err)
 {
         const char *device = call->connection->device.text;
@@ -31,9 +38,7 @@ static int explain(const struct password_call *call, enum keyring_result result,
                                  result == KEYRING_LOCKED ? "unlock it, or connect without --save-password"
                                                           : "connect without --save-password");
         if (call->action == KEYRING_CLEAR)
-                return error_set(err, ERROR_EXTENDED_ERROR, 0, "secret",
-                                 "the saved password of %s could not be removed: %s; to remove it by hand: "
-                                 "secret-tool clear xdg:schema org.wnet.Password device %s", device, text, device);
+                return password_say_left(call->connection, text, err);
         if (result == KEYRING_NOT_FOUND)
                 return error_set(err, ERROR_LOGON_FAILURE, 0, "secret",
                                  "it needs a password: the one that was saved is gone; connect it again with --save-password");

@@ -28,6 +28,9 @@ int password_unsave(struct connection *c, struct completion done);
 /* Removes every password of c's device. As password_unsave(). */
 int password_forget(struct connection *c, struct completion done);
 
+/* Fills err with why password_forget() has not removed them, and how to do it by hand. ERROR_EXTENDED_ERROR. */
+int password_say_left(const struct connection *c, const char *reason, struct wn_error *err);
+
 /* Removes the password of c->saved_user, for nobody in particular. */
 void password_drop(const struct connection *c);
 

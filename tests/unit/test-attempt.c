@@ -346,6 +346,90 @@ static void credential_conflict(void **state)
         assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR);
 }
 
+static int add_remembered(struct driver *d, const char *user, const char *password)
+{
+        struct add_request request = { .local = "Z:", .remote = SHARE, .type = RESOURCETYPE_DISK, .persistent = true };
+        struct answer *answer;
+
+        request.credentials.user = (char *) user;
+        assert_int_equal(secret_set(&request.credentials.password, password), 0);
+        answer = begin_request(d, &request);
+        secret_done(&request.credentials.password);
+        return wait_for(answer);
+}
+
+static void restore_and_wait(struct driver *d)
+{
+        struct wn_error err = { 0 };
+
+        assert_int_equal(manager_restore_device(&d->manager, "Z:", &(struct caller){ 0 }, NULL, NULL, &err), 0);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "ok") == 0);
+}
+
+/* As somebody else, or for reading only: what is remembered comes back with the end of that. */
+static void connected_with_something_else_for_once(void **state)
+{
+        const struct add_request read_only = { .local = "Z:", .remote = SHARE, .type = RESOURCETYPE_DISK, .read_only = true };
+        struct driver *d = *state;
+        struct connection *c;
+
+        assert_int_equal(add_remembered(d, "alice", "one"), NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR);
+        c = find(d, "Z:");
+        assert_string_equal(c->credentials.user, "bob");
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        restore_and_wait(d);
+        assert_string_equal(c->credentials.user, "alice");
+        assert_string_equal(c->credentials.password.bytes, "one");
+
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(wait_for(begin_request(d, &read_only)), NO_ERROR);
+        assert_true(c->read_only);
+        connection_unmounted(c);
+        assert_false(c->read_only);
+        restore_and_wait(d);
+        assert_string_equal(c->credentials.password.bytes, "one");
+
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "Z:", SHARE, "alice", "new")->status, NO_ERROR); /* the same user's */
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        restore_and_wait(d);
+        assert_string_equal(c->credentials.password.bytes, "new");
+
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false), NO_ERROR);
+        assert_string_equal(state_of(d, "Z:"), "none");
+}
+
+/* What was refused, or failed with credentials of its own, is no reason not to try again with what is remembered. */
+static void tried_again_after_somebody_else(void **state)
+{
+        struct driver *d = *state;
+        struct wn_error err = { 0 };
+        struct connection *c;
+
+        assert_int_equal(add_remembered(d, "alice", "one"), NO_ERROR);
+        c = find(d, "Z:");
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        fake_plan("Z:")->start_result = ERROR_BAD_NETPATH;
+        c->retry_wanted = true; /* as after a logon */
+        manager_reconnect(c);
+        LOOP_UNTIL(d->event, c->next_retry_usec != 0);
+
+        fake_plan("Z:")->start_result = ERROR_LOGON_FAILURE;
+        assert_int_equal(add_as(d, "Z:", SHARE, "bob", "typo")->status, ERROR_LOGON_FAILURE);
+        assert_true(c->next_retry_usec != 0);
+
+        fake_plan("Z:")->start_result = 0;
+        assert_int_equal(add_as(d, "Y:", OTHER, "bob", "two")->status, NO_ERROR);
+        assert_int_equal(manager_restore_device(&d->manager, "Z:", &(struct caller){ 0 }, NULL, NULL, &err), ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_true(c->next_retry_usec != 0);
+        assert_int_equal(add(d, "Z:", SHARE, false), ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_true(c->next_retry_usec != 0);
+}
+
 static struct answer *add_with_file(struct driver *d, const char *local, const char *remote, const char *file)
 {
         struct add_request request = { .local = local, .remote = remote, .type = RESOURCETYPE_DISK, .credentials_file = file };
@@ -566,6 +650,8 @@ static void unmounted_meanwhile(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                TEST(connected_with_something_else_for_once),
+                TEST(tried_again_after_somebody_else),
                 TEST(refused_at_once),
                 TEST(connects),
                 TEST(port),

@@ -102,6 +102,60 @@ static void restores_later(void **state)
         assert_int_equal(fake_plan("Z:")->n_starts, 1);
 }
 
+/* What was connected while nobody could tell what is remembered is remembered all the same. */
+static void connected_while_the_profile_was_locked(void **state)
+{
+        struct driver *d = *state;
+        struct answer *y;
+        void *lock;
+
+        put_row(d, "Z:", SHARE);
+        put_row(d, "Y:", SHARE);
+        lock = lock_profile(d);
+        manager_restore(&d->manager);
+        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR);
+        assert_int_equal(cancel(d, "X:", 0, false), ERROR_NOT_CONNECTED);
+        y = begin_cancel(d, "Y:", CONNECT_UPDATE_PROFILE, false);
+        assert_int_equal(cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false), ERROR_CANNOT_OPEN_PROFILE);
+        assert_int_equal(wait_for(y), ERROR_CANNOT_OPEN_PROFILE);
+        unlock_profile(lock);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Y:"), "ok") == 0);
+        assert_true(find(d, "Z:")->remembered);
+        assert_int_equal(cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false), 0);
+        assert_false(has_row(d, "Z:"));
+        assert_int_equal(wait_for(begin_forget(d, "X:")), ERROR_NOT_CONNECTED);
+}
+
+/* The row of a device that was connected to something else goes with a cancel that updates the profile, or comes back behind one that does
+ * not. */
+static void connected_to_something_else_while_the_profile_was_locked(void **state)
+{
+        static const char *const devices[] = { "Z:", "Y:", "X:" };
+        struct driver *d = *state;
+        void *lock;
+
+        for (size_t i = 0; i < N_ELEMENTS(devices); i++)
+                put_row(d, devices[i], SHARE);
+        lock = lock_profile(d);
+        manager_restore(&d->manager);
+        for (size_t i = 0; i < N_ELEMENTS(devices); i++)
+                assert_int_equal(add(d, devices[i], "//srv/other", false), NO_ERROR);
+        unlock_profile(lock);
+        LOOP_UNTIL(d->event, find(d, "Z:")->has_other_row);
+        assert_int_equal(cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false), 0);
+        assert_false(has_row(d, "Z:"));
+        assert_int_equal(wait_for(begin_forget(d, "Y:")), 0);
+        assert_false(has_row(d, "Y:"));
+        assert_string_equal(state_of(d, "Y:"), "ok");
+        assert_int_equal(cancel(d, "X:", 0, false), 0);
+        assert_true(has_row(d, "X:"));
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "X:"), "unavailable") == 0);
+        assert_string_equal(find(d, "X:")->remote.share, "share");
+        assert_int_equal(fake_plan("X:")->n_starts, 1); /* nothing reconnects it behind the user's back */
+        assert_int_equal(cancel(d, "X:", CONNECT_UPDATE_PROFILE, false), 0);
+        assert_false(has_row(d, "X:"));
+}
+
 static void planned_attempts(void **state)
 {
         struct driver *d = *state;
@@ -268,6 +322,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(letters),          TEST(restores),     TEST(nothing_to_restore), TEST(restores_later),
+                TEST(connected_while_the_profile_was_locked), TEST(connected_to_something_else_while_the_profile_was_locked),
                 TEST(planned_attempts), TEST(restores_one), TEST(end_of_everything), TEST(folder_is_opened), TEST(setting_waits),
                 TEST(setting_ends),
         };

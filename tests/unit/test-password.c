@@ -141,6 +141,48 @@ static void cancelled_while_saving(void **state)
         assert_false(fake_plan("Z:")->mounted);
 }
 
+/* wnetd ends while a saved password is removed: not before it is. */
+static void forgotten_at_the_end(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer, *end;
+
+        set_keyring(d, "[ $1 = store ] || sleep 1");
+        assert_int_equal(wait_for(begin_save(d, "me")), NO_ERROR);
+        answer = begin_cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false);
+        LOOP_UNTIL(d->event, strstr(calls(), "clear"));
+        end = begin_shutdown(d, true);
+        loop_for(d->event, 50000);
+        assert_int_equal(end->n, 0);
+        assert_int_equal(wait_for(answer), NO_ERROR);
+        assert_string_equal(answer->err.text, "");
+        assert_int_equal(wait_for(end), NO_ERROR);
+}
+
+/* What is done is not called cancelled; what is not, is told. */
+static void not_forgotten(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+
+        set_keyring(d, "[ $1 = store ] || sleep 1000");
+        assert_int_equal(wait_for(begin_save(d, "me")), NO_ERROR);
+        d->manager.secret_program = "/nonexistent/wnet-secret";
+        answer = begin_cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false);
+        assert_int_equal(wait_for(answer), NO_ERROR);
+        assert_non_null(strstr(answer->err.text, "secret-tool clear"));
+
+        d->manager.secret_program = program;
+        assert_int_equal(wait_for(begin_save(d, "me")), NO_ERROR);
+        answer = begin_cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false);
+        LOOP_UNTIL(d->event, strstr(calls(), "clear"));
+        manager_done(&d->manager);
+        d->manager_done = true;
+        assert_int_equal(answer->n, 1);
+        assert_int_equal(answer->status, NO_ERROR);
+        assert_non_null(strstr(answer->err.text, "secret-tool clear"));
+}
+
 static void another_user(void **state)
 {
         struct driver *d = *state;
@@ -232,6 +274,8 @@ static void looked_up_in_vain(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                TEST(forgotten_at_the_end),
+                TEST(not_forgotten),
                 TEST(saved),
                 TEST(cannot_be_saved),
                 TEST(row_fails),

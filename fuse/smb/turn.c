@@ -20,19 +20,21 @@ void turn_taken(struct smb_link *link, const struct smb_request *request)
         *turn_of(link, request) = pool_next_turn(link->pool);
 }
 
-/* Whether an earlier request of its file waits as well. */
-static bool has_predecessor(const struct smb_request *request)
+/* Whether request may be handed over while there is no slot: before reads of its file that wait for one, but not if it closes that file. */
+static bool needs_no_slot(const struct smb_request *request)
 {
         const struct smb_request *earlier = request;
 
-        while (request->file && (earlier = TAILQ_PREV(earlier, smb_request_list, queue)))
+        if (pool_needs_slot(request))
+                return false;
+        while (request->op == SMB_OP_CLOSE && (earlier = TAILQ_PREV(earlier, smb_request_list, queue)))
                 if (earlier->file == request->file)
-                        return true;
-        return false;
+                        return false;
+        return true;
 }
 
 /* Of those that have waited, a request of the file that was served longest ago, so that nobody's many requests keep out another one's
- * single one; whatever names no file counts as one of them. A file's requests stay in their order. */
+ * single one; whatever names no file counts as one of them. A file's requests stay in their order, but for what waits for a slot. */
 static struct smb_request *longest_waiting(struct smb_link *link, bool without_slot)
 {
         struct smb_request *request, *best = NULL;
@@ -43,7 +45,7 @@ static struct smb_request *longest_waiting(struct smb_link *link, bool without_s
 
                 if (choice_holds_back(link, request))
                         break;
-                if (turn < best_turn && !(without_slot && (pool_needs_slot(request) || has_predecessor(request)))) {
+                if (turn < best_turn && (!without_slot || needs_no_slot(request))) {
                         best = request;
                         best_turn = turn;
                 }

@@ -19,6 +19,7 @@
 #include "core/control-client.h"
 #include "core/control-protocol.h"
 #include "core/mountinfo.h"
+#include "core/name.h"
 #include "tools/wnet/outcome.h"
 #include "tools/wnet/output.h"
 
@@ -68,20 +69,32 @@ static bool is_drive_of_ours(const char *path)
         return ours;
 }
 
+/* How many connections name would mean in a cancel, which compares as remote_name_equal() does. What cannot be compared counts. */
+static size_t count_same(const struct control_list *list, const char *name)
+{
+        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
+        bool parsed = remote_name_parse(name, &remote) == 0;
+        size_t n = 0;
+
+        for (size_t i = 0; i < list->n_items; i++) {
+                _cleanup_(remote_name_done) struct remote_name its = { 0 };
+
+                n += !parsed || remote_name_parse(list->items[i].remote, &its) != 0 || remote_name_equal(&its, &remote);
+        }
+        return n;
+}
+
 /* The name that stands for the connection at path alone, or NULL. */
 static const char *name_at(const struct control_list *list, const char *path)
 {
         const struct control_connection *found = NULL;
-        size_t n_same = 0;
 
         for (size_t i = 0; i < list->n_items; i++)
                 if (strcmp(list->items[i].mountpoint, path) == 0 && control_state_connected(list->items[i].state))
                         found = &list->items[i];
         if (!found || found->device[0] != '\0')
                 return found ? found->device : NULL;
-        for (size_t i = 0; i < list->n_items; i++)
-                n_same += strcmp(list->items[i].remote, found->remote) == 0;
-        return n_same == 1 ? found->remote : NULL;
+        return count_same(list, found->remote) == 1 ? found->remote : NULL;
 }
 
 static int say_refused(const struct control_outcome *outcome)

@@ -101,13 +101,12 @@ def test_the_helper_keeps_the_row(wnet, server, helper):
 
 
 def test_the_helper_and_connections_without_a_device(wnet, server, z, helper):
-    """One of several to a share is taken out alone: its name would stand for the drive, too."""
-    for others in ([], ["Z:"]):
-        if not others:
-            wnet.ok("cancel", "Z:")
-        else:
+    """One of several to a share is taken out alone: its name would stand for the drive, too, in whatever case."""
+    wnet.ok("cancel", "Z:")
+    for url, others in ((server.url(), []), (server.url(), ["Z:"]), (server.url("DATA"), ["Z:"])):
+        if others and not wnet.entry("Z:"):
             wnet.add("Z:", server.url())
-        wnet.ok("add", server.url(), "--user", "alice", "--password-stdin", input="Kew-gardens-88\n")
+        wnet.ok("add", url, "--user", "alice", "--password-stdin", input="Kew-gardens-88\n")
         (folder,) = [entry["folder"] for entry in wnet.list() if entry["device"] == ""]
         assert helper(folder).code == 0
         wait_until(lambda: [entry["device"] for entry in wnet.list()] == others, f"{others} are left")

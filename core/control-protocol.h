@@ -30,7 +30,7 @@
  *        s device ("" deviceless), s remote (UNC), s state ("connecting" "ok" "reconnecting" "cancelling" "unavailable"),
  *        s reason (why it is in this state, "" where there is nothing to say), s user (DOMAIN\user where there is a domain: the session's, else the
  *        one to connect as; "" where neither is known), s mountpoint, t since (CLOCK_REALTIME µs), t next retry (CLOCK_REALTIME µs, 0: none is planned), b persistent, b read-only
- *  Files(s name)                             → a(…); name "": of every connection
+ *  Files(s name)                             → a(…); a device's, those of all connections to a remote name, or with "" of every one
  *        s device or remote name, s kind ("file" "directory" "job"), s path, u pid, u uid, s program, s mode ("r" "w" "rw"),
  *        t since (CLOCK_REALTIME µs), t bytes read, t bytes written
  *  Get(s local)                              → s remote, s state

@@ -87,37 +87,55 @@ static int append_files(sd_bus_message *reply, const struct connection *c)
         return 0;
 }
 
+/* Whether c is what was asked for: a device, all connections to a resource, or, with neither, every one. */
+static bool is_asked_for(const struct connection *c, const struct device_name *device, const struct remote_name *remote)
+{
+        if (c->state == CONNECTION_GONE)
+                return false;
+        if (device)
+                return c->has_device && strcmp(c->device.text, device->text) == 0;
+        return !remote || remote_name_equal(&c->remote, remote);
+}
+
+static int reply_not_connected(sd_bus_message *call, const char *name)
+{
+        struct wn_error err = { 0 };
+
+        return control_reply_error(call, &err, error_set(&err, ERROR_NOT_CONNECTED, 0, "resolve",
+                                                         "%.80s is not connected; wnet list shows what is", name));
+}
+
 int control_on_files(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct client *client = userdata;
-        struct manager *m = client->control->manager;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        struct connection *c, *only = NULL;
-        struct wn_error err = { 0 };
+        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
         struct device_name device;
+        struct connection *c;
         const char *name;
+        bool is_device, found = false;
         int r = sd_bus_message_read(call, "s", &name);
 
         (void) error;
         if (r < 0)
                 return r;
-        if (*name) {
-                TAILQ_FOREACH(c, &m->connections, entry)
-                        if (c->state != CONNECTION_GONE &&
-                            strcmp(c->name, device_parse(name, &device) == 0 ? device.text : name) == 0)
-                                only = c;
-                if (!only)
-                        return control_reply_error(call, &err, error_set(&err, ERROR_NOT_CONNECTED, 0, "resolve",
-                                                                 "%.80s is not connected; wnet list shows what is", name));
-        }
+        is_device = device_parse(name, &device) == 0;
+        r = *name && !is_device ? remote_name_parse(name, &remote) : 0;
+        if (r != 0)
+                return r < 0 ? r : reply_not_connected(call, name);
         r = sd_bus_message_new_method_return(call, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_FILE ")");
-        TAILQ_FOREACH(c, &m->connections, entry)
-                if (r >= 0 && (!only || c == only))
-                        r = append_files(reply, c);
+        TAILQ_FOREACH(c, &client->control->manager->connections, entry) {
+                if (r < 0 || !is_asked_for(c, is_device ? &device : NULL, remote.server ? &remote : NULL))
+                        continue;
+                found = true;
+                r = append_files(reply, c);
+        }
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
+        if (r >= 0 && *name && !found)
+                return reply_not_connected(call, name);
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 

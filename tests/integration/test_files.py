@@ -78,6 +78,21 @@ def test_only_the_drive_that_was_asked_for(wnet, server):
         assert sorted(e["device"] for e in wnet.ok("files", "--json").json) == ["Y:", "Z:"]
 
 
+def test_a_remote_name_stands_for_all_its_connections(wnet, server, z):
+    wnet.ok("add", server.url("DATA"))
+    (other,) = [entry for entry in wnet.list() if entry["device"] == ""]
+    wnet.add("Y:", server.url("readonly"))
+    spellings = [server.url(), server.url("Data") + "/", server.unc(), server.unc("DATA"), "smb:" + server.url()]
+    for name in spellings:
+        assert wnet.files(name) == []
+    with open(z / "z", "w", encoding="utf-8"), open(os.path.join(other["folder"], "u"), "w", encoding="utf-8"):
+        for name in spellings:
+            assert sorted((e["device"], e["path"]) for e in wnet.files(name)) == [("Z:", "/z"), (server.unc("DATA"), "/u")], name
+        assert wnet.files(server.url("readonly")) == [] and [e["path"] for e in wnet.files("z:")] == ["/z"]
+        for name in (server.url("denied"), server.url() + "/dir", "//server", "nonsense", "X:"):
+            wnet.fails(2250, "files", name)
+
+
 def test_names_that_would_disturb_a_terminal_are_shown_harmlessly(z, wnet):
     name = "line\nbreak\x1b[31mred"
     with open(z / name, "w", encoding="utf-8"):

@@ -99,6 +99,10 @@ def test_without_a_device(use, wnet, server, unc):
     assert use.ok(*logon(unc), "/persistent:yes") == DONE
     assert use.ok(unc) == use.ok(server.url()) == (f"Local name        \nRemote name       {unc}\nResource type     Disk\n"
                                                    f"Status            OK\n# Opens           0\n# Connections     1\n{DONE}")
+    wnet.add("Z:", server.url())
+    with open(wnet.folder("Z:") / "f", "w", encoding="utf-8"):
+        assert "\n# Opens           0\n# Connections     2\n" in use.ok(unc) and "\n# Opens           1\n" in use.ok("Z:")
+    wnet.ok("cancel", "Z:")
     assert use.ok(server.unc("readonly")) == DONE, "what is not connected is connected"
     assert use.ok() == REMEMBERED + HEAD + row("OK", "", unc) + row("OK", "", server.unc("readonly")) + DONE
     assert wnet.rows() == {}, "it is never remembered"

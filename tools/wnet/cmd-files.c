@@ -81,7 +81,7 @@ const struct command command_files = {
         .name = "files",
         .synopsis = "[Z:] [--json]",
         .summary = "List the open files of a connection, or of all",
-        .help = "  Z:      A device or a remote name; all connections where it is left out\n"
+        .help = "  Z:      A device, or a remote name: all connections to it; every one where it is left out\n"
                 "  --json  Print an array of objects: device, kind, path, pid, uid, program, mode, since, read_bytes,\n"
                 "          written_bytes\n",
         .run = run,

@@ -71,17 +71,20 @@ static int print_connection(struct control_client *client, const struct control_
         struct device_name device;
         struct wn_error err = { 0 };
         bool printer = device_parse(c->device, &device) == 0 && device.kind == DEVICE_PRINTER;
-        size_t n = 0;
+        const char *name = c->device[0] ? c->device : c->remote;
+        size_t n = 0, n_open = 0;
 
-        if (control_files(client, c->device[0] ? c->device : c->remote, &files, &err) != 0 && err.status != ERROR_NOT_CONNECTED)
+        if (control_files(client, name, &files, &err) != 0 && err.status != ERROR_NOT_CONNECTED)
                 return use_print_error(&err);
+        for (size_t i = 0; i < files.n_items; i++) /* a remote name has those of the letters, too */
+                n_open += strcmp(files.items[i].device, name) == 0;
         for (size_t i = 0; i < list->n_items; i++)
                 n += control_state_connected(list->items[i].state) && strcasecmp(list->items[i].remote, c->remote) == 0;
         output_line(stdout, "Local name        %s", c->device);
         output_line(stdout, "Remote name       %s", c->remote);
         printf("Resource type     %s\n", printer ? "Print" : "Disk");
         printf("Status            %s\n", use_status_word(c->state));
-        printf("# Opens           %zu\n", files.n_items);
+        printf("# Opens           %zu\n", n_open);
         printf("# Connections     %zu\n", n);
         return use_print_done();
 }

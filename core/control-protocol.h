@@ -37,7 +37,8 @@
  *  Shares(s server, a{sv} options)           → a(…): s name, u type (RESOURCETYPE_DISK, RESOURCETYPE_PRINT, RESOURCETYPE_ANY:
  *        neither), s comment
  *        options: "user", "password", "credentials" as Add's; without them those of a live connection to the server
- *  History(s device, u most)                 → a(…), the latest first; device "": of every one
+ *  History(s name, u most)                   → a(…), the latest first; a device's, or those of connections without one to a remote name;
+ *        with "" of every one
  *        t when (CLOCK_REALTIME µs), s device or remote name, s remote, s event ("connected" "restored" "failed" "disconnected"
  *        "forgotten" "unreachable" "back" "unmounted"), s detail, s program that asked for it, u its pid (0: nobody asked)
  *  GetPersistence()                          → b: whether `wnet use` remembers what it connects, unless told otherwise

@@ -175,6 +175,8 @@ int control_on_history(sd_bus_message *call, void *userdata, sd_bus_error *error
 {
         struct client *client = userdata;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(remote_name_done) struct remote_name remote = { 0 };
+        _cleanup_free_ char *unc = NULL;
         struct device_name device;
         const char *name;
         uint32_t n_max;
@@ -185,6 +187,12 @@ int control_on_history(sd_bus_message *call, void *userdata, sd_bus_error *error
                 return r;
         if (device_parse(name, &device) == 0)
                 name = device.text;
+        else if (remote_name_parse(name, &remote) == 0) {
+                unc = remote_name_to_unc(&remote); /* so it stands in the events */
+                if (!unc)
+                        return -ENOMEM;
+                name = unc;
+        }
         r = sd_bus_message_new_method_return(call, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_EVENT ")");

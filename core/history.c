@@ -156,7 +156,7 @@ int history_read(struct history *h, const char *device, uint32_t n_max,
                 return 0;
         code = sqlite3_prepare_v2(h->db,
                                   "SELECT when_usec, device, remote, event, detail, program, pid FROM event "
-                                  "WHERE ?1 IS NULL OR device = ?1 ORDER BY id DESC LIMIT ?2",
+                                  "WHERE ?1 IS NULL OR device = ?1 COLLATE NOCASE ORDER BY id DESC LIMIT ?2",
                                   -1, &stmt, NULL);
         if (code == SQLITE_OK)
                 code = sqlite3_bind_text(stmt, 1, device, -1, SQLITE_STATIC);

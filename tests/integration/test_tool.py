@@ -298,6 +298,10 @@ def test_history(wnet, server):
     assert lines[0].split() == ["WHEN", "DEVICE", "EVENT", "BY", "REMOTE", "DETAIL"] and len(lines) == 4
     assert all("Z:" in line and f"wnet ({e['pid']})" in line and server.unc() in line for line, e in zip(lines[1:], events[:2]))
     assert wnet.ok("history", server.url()).out == "Nothing has happened yet.\n", "there was no connection without a device"
+    wnet.ok("add", server.url("Data"))
+    for name in (server.url(), server.unc("DATA"), "smb:" + server.url() + "/"):
+        assert [e["device"] for e in wnet.ok("history", name, "--json").json] == [server.unc("Data")], name
+    wnet.ok("cancel", server.url())
     wnet.fails(1200, "history", "nonsense")
 
 

@@ -37,7 +37,7 @@ static void written_and_read(void **state)
         const char *path = in_folder(state, "history.db");
         const struct caller editor = { .pid = 42, .program = "editor" };
         struct history *h = history_open(path);
-        struct seen all = { 0 }, one = { 0 }, latest = { 0 };
+        struct seen all = { 0 }, one = { 0 }, nocase = { 0 }, latest = { 0 };
         unsigned n_stopped = 0;
 
         assert_non_null(h);
@@ -47,10 +47,13 @@ static void written_and_read(void **state)
 
         h = history_open(path); /* it is kept */
         assert_non_null(h);
+        history_add(h, "\\\\h\\Data\\\xc3\x84", "r3", "connected", "", &editor);
+        assert_int_equal(history_read(h, "\\\\H\\dATA\\\xc3\x84", 100, note, &nocase), 0);
+        assert_string_equal(nocase.text, "\\\\h\\Data\\\xc3\x84 r3 connected  editor 42|");
         history_add(h, "Z:", "r1", "disconnected", "by force", &editor);
         assert_int_equal(history_read(h, NULL, 100, note, &all), 0);
-        assert_string_equal(all.text, "Z: r1 disconnected by force editor 42|Y: r2 failed no server wnetd 0|"
-                                      "Z: r1 connected  editor 42|");
+        assert_string_equal(all.text, "Z: r1 disconnected by force editor 42|\\\\h\\Data\\\xc3\x84 r3 connected  editor 42|"
+                                      "Y: r2 failed no server wnetd 0|Z: r1 connected  editor 42|");
         assert_int_equal(history_read(h, "Y:", 100, note, &one), 0);
         assert_int_equal(one.n, 1);
         assert_int_equal(history_read(h, "Z:", 1, note, &latest), 0);

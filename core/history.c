@@ -81,14 +81,28 @@ static int set_up(struct history *h)
         return code;
 }
 
+/* path with the links in its folder resolved; NULL: it cannot be, or out of memory. */
+static char *resolve_folder(const char *path)
+{
+        const char *name = strrchr(path, '/');
+        _cleanup_free_ char *folder = name ? strndup(path, (size_t) (name - path) + 1) : NULL;
+        _cleanup_free_ char *resolved = folder ? realpath(folder, NULL) : NULL;
+        char *joined;
+
+        return resolved && asprintf(&joined, "%s%s", resolved, name) >= 0 ? joined : NULL;
+}
+
+/* SQLite's flag refuses links anywhere in a path, and a home directory often lies behind one. It stays for the file itself, though the
+ * folder is private: so nothing else of the user's is ever written to. */
 struct history *history_open(const char *path)
 {
+        _cleanup_free_ char *resolved = resolve_folder(path);
         struct history *h = calloc(1, sizeof(*h));
         int code;
 
         if (!h)
                 return NULL;
-        code = sqlite3_open_v2(path, &h->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW, NULL);
+        code = sqlite3_open_v2(resolved ? resolved : path, &h->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW, NULL);
         if (code == SQLITE_OK)
                 code = set_up(h);
         if (code == SQLITE_OK)

@@ -160,6 +160,26 @@ def test_a_home_behind_a_symbolic_link(wnet, server):
     assert not mounts_below(real)
 
 
+def test_profile_and_history_behind_a_symbolic_link(wnet, server):
+    """As where /home leads to /var/home."""
+    real = wnet.root / "realhome"
+    os.rename(wnet.home, real)
+    os.symlink(real, wnet.home)
+    del wnet.env["XDG_CONFIG_HOME"], wnet.env["XDG_STATE_HOME"]
+    wnet.config, wnet.state_home = wnet.home / ".config", wnet.home / ".local" / "state"
+    wnet.profile, wnet.log = wnet.config / "wnet" / "profile.db", wnet.state_home / "wnet" / "wnetd.log"
+    wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
+    assert set(wnet.rows()) == {"Z:"}
+    wnet.ok("shutdown")
+    wnet.ok("list")
+    wnet.wait_state("Z:", "ok")
+    wnet.ok("cancel", "Z:", "--forget")
+    assert wnet.rows() == {}
+    events = [e["event"] for e in wnet.ok("history", "Z:", "--json").json]
+    assert sorted(events) == ["connected", "disconnected", "disconnected", "forgotten", "restored"], events
+    assert "no history is kept" not in wnet.log_text()
+
+
 def test_cancel_between_the_mount_and_the_end_of_fusermount3(wnet, server):
     wnet.expect_log(r".")
     slow = wnet.root / "bin" / "fusermount3"

@@ -103,6 +103,28 @@ static void not_ours(void **state)
         history_close(NULL);
 }
 
+/* A folder may lie behind a symbolic link, as /home does on many a machine; the file may be none. */
+static void behind_a_link(void **state)
+{
+        const char *real = in_folder(state, "real"), *link = in_folder(state, "link"), *file = in_folder(state, "link/history.db");
+        struct seen seen = { 0 };
+        struct history *h;
+
+        assert_int_equal(mkdir(real, 0700), 0);
+        assert_int_equal(mkdir(in_folder(state, "real/wnet"), 0700), 0);
+        assert_int_equal(symlink(real, link), 0);
+        h = history_open(in_folder(state, "link/wnet/history.db"));
+        assert_non_null(h);
+        history_add(h, "Z:", "r", "connected", "", NULL);
+        assert_int_equal(history_read(h, NULL, 10, note, &seen), 0);
+        assert_int_equal(seen.n, 1);
+        history_close(h);
+        assert_int_equal(access(in_folder(state, "real/wnet/history.db"), F_OK), 0);
+
+        assert_int_equal(symlink("wnet/history.db", file), 0);
+        assert_null(history_open(file));
+}
+
 /* Somebody else's lock costs the event, and no time. */
 static void locked(void **state)
 {
@@ -130,6 +152,7 @@ int main(void)
                 IN_FOLDER(written_and_read),
                 IN_FOLDER(old_events_go),
                 IN_FOLDER(not_ours),
+                IN_FOLDER(behind_a_link),
                 IN_FOLDER(locked),
         };
 

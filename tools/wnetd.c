@@ -65,6 +65,13 @@ static int fail(const char *what, int r)
         return EXIT_FAILURE;
 }
 
+/* What cannot be had, how ("opened"), and why. Returns REPORTED. */
+static int cannot(const char *what, const char *path, const char *how, int r)
+{
+        log_error("%s %s cannot be %s: %s", what, path, how, strerror(-r));
+        return REPORTED;
+}
+
 /* ---- one per user ---- */
 
 static int connect_to(const char *path)
@@ -76,19 +83,33 @@ static int connect_to(const char *path)
         return fd >= 0 && connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0 ? 0 : -errno;
 }
 
-/* 0: the lock is ours. 1: a daemon is running. */
-static int take_lock(struct daemon *d)
+/* The daemon that has the lock may serve another socket: the lock's place does not depend on XDG_RUNTIME_DIR. */
+static int say_other_daemon(const struct daemon *d)
 {
+        log_error("another wnetd holds the lock %s, but does not answer on %s; if it was started with another XDG_RUNTIME_DIR "
+                  "(a session's is /run/user/%u), set that one here, too; if it hangs, kill it",
+                  d->paths.lock, d->paths.socket, (unsigned) getuid());
+        return REPORTED;
+}
+
+/* 0 or REPORTED. *ret_running: a daemon is running, and the lock is not ours. */
+static int take_lock(struct daemon *d, bool *ret_running)
+{
+        *ret_running = false;
         d->lock_fd = open(d->paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (d->lock_fd < 0)
-                return -errno;
+        if (d->lock_fd < 0) {
+                log_error("the lock file %s cannot be opened: %s; it must be a plain file, in a folder that you may write to",
+                          d->paths.lock, strerror(errno));
+                return REPORTED;
+        }
         for (int waited = 0; flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0; waited += LOCK_STEP_MSEC) {
                 if (errno != EWOULDBLOCK)
-                        return -errno;
-                if (connect_to(d->paths.socket) == 0)
-                        return 1;
+                        return cannot("the lock file", d->paths.lock, "locked", -errno);
+                *ret_running = connect_to(d->paths.socket) == 0;
+                if (*ret_running)
+                        return 0;
                 if (waited >= LOCK_WAIT_MSEC)
-                        return -EBUSY;
+                        return say_other_daemon(d);
                 usleep(LOCK_STEP_MSEC * 1000);
         }
         return 0;
@@ -192,6 +213,11 @@ static int prepare(struct daemon *d)
         const struct passwd *user;
         int r = paths_init(&d->paths);
 
+        if (r == -ENOENT || r == -ENAMETOOLONG) {
+                log_error("wnetd cannot start: %s", r == -ENOENT ? "your home directory is not known; set HOME" :
+                          "its socket's path would be too long; set XDG_RUNTIME_DIR to a shorter one");
+                return REPORTED;
+        }
         if (r < 0)
                 return r;
         user = getpwuid(geteuid());
@@ -211,8 +237,8 @@ static int prepare(struct daemon *d)
                 return r;
         conf_init(&d->conf);
         r = conf_load(&d->conf, d->paths.conf, &err);
-        if (r > 0) {
-                log_error("%s: %s", d->paths.conf, err.text);
+        if (err.text[0]) {
+                log_error("%s; correct it, or move it away", err.text);
                 return REPORTED;
         }
         if (r < 0)
@@ -227,12 +253,14 @@ static int prepare(struct daemon *d)
 /* Away from whoever started us: nothing of theirs is held, nothing of theirs ends us. */
 static int into_background(const struct daemon *d)
 {
-        _cleanup_close_ int log_fd = open(d->paths.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        _cleanup_close_ int log_fd = open(d->paths.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), null_fd = -1;
         pid_t pid;
 
-        if (log_fd < 0 || null_fd < 0)
-                return -errno;
+        if (log_fd < 0)
+                return cannot("the log", d->paths.log, "opened", -errno);
+        null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (null_fd < 0)
+                return cannot("the file", "/dev/null", "opened", -errno);
         pid = fork();
         if (pid < 0)
                 return -errno;
@@ -364,26 +392,27 @@ static void daemon_done(struct daemon *d)
 static int run(struct daemon *d, bool background)
 {
         mode_t mask = umask(077);
+        bool running = false;
         int r = prepare(d);
 
+        if (r == 0)
+                r = take_lock(d, &running);
         if (r != 0)
                 return fail("wnetd cannot start", r);
-        r = take_lock(d);
-        if (r == 1) {
+        if (running) {
                 if (!background)
                         fputs("wnetd is already running for this user\n", stderr);
                 return background ? EXIT_SUCCESS : EXIT_FAILURE;
         }
-        if (r < 0)
-                return fail("another wnetd holds the lock and does not answer", r);
         d->workers_lock_fd = orphans_open(d->paths.workers_lock);
         if (d->workers_lock_fd < 0)
-                return fail("the workers' lock cannot be opened", d->workers_lock_fd);
-        d->listen_fd = listen_on(d->paths.socket);
-        if (d->listen_fd < 0)
-                return fail("the control socket cannot be made", d->listen_fd);
-        if (background && (r = into_background(d)) < 0)
-                return fail("the log cannot be opened", r);
+                r = cannot("the workers' lock file", d->paths.workers_lock, "opened", d->workers_lock_fd);
+        if (r == 0 && (d->listen_fd = listen_on(d->paths.socket)) < 0)
+                r = cannot("the control socket", d->paths.socket, "made", d->listen_fd);
+        if (r == 0 && background)
+                r = into_background(d);
+        if (r != 0)
+                return fail("wnetd cannot go into the background", r);
         if (chdir("/") < 0)
                 return fail("the root directory cannot be entered", -errno);
         set_limits();

@@ -253,6 +253,47 @@ def test_a_configuration_that_does_not_do(wnet, text):
     assert "wnet.conf" in result.err + wnet.log_text(), repr(result)
 
 
+def assert_does_not_start(wnet, *texts):
+    result = wnet.fails(1208, "list")
+    assert_one_line(result)
+    assert all(text in result.text for text in texts), repr(result)
+    assert "another wnetd" not in result.text and wnet.daemons() == [], repr(result)
+
+
+@pytest.mark.parametrize("what", ["unreadable", "a folder"])
+def test_a_configuration_that_cannot_be_read(wnet, what):
+    wnet.configure(connect_timeout=5)
+    conf = wnet.config / "wnet" / "wnet.conf"
+    conf.chmod(0)
+    if what == "a folder":
+        conf.unlink()
+        conf.mkdir()
+    assert_does_not_start(wnet, str(conf), "Permission denied" if what == "unreadable" else "Is a directory", "move it away")
+    conf.rename(conf.with_name("away"))
+    assert wnet.list() == []
+
+
+@pytest.mark.parametrize("name", ["wnetd.lock", "workers.lock"])
+def test_a_lock_that_cannot_be_opened(wnet, name):
+    folder = wnet.config / "wnet"
+    folder.mkdir(mode=0o700)
+    (folder / name).symlink_to("/nowhere")
+    assert_does_not_start(wnet, str(folder / name), "symbolic links")
+    (folder / name).unlink()
+    if name == "wnetd.lock":
+        folder.chmod(0o500)
+        assert_does_not_start(wnet, str(folder / name), "Permission denied", "may write to")
+        folder.chmod(0o700)
+    assert wnet.list() == []
+
+
+def test_a_log_that_cannot_be_opened(wnet):
+    wnet.log.mkdir(parents=True, mode=0o700)
+    assert_does_not_start(wnet, str(wnet.log), "Is a directory")
+    wnet.log.rmdir()
+    assert wnet.list() == []
+
+
 @pytest.mark.parametrize("what", ["the profile", "the drives"])
 def test_nothing_of_the_daemon_may_lie_on_a_drive(make_wnet, server, what):
     """It would wait for itself."""
@@ -328,6 +369,18 @@ def test_without_a_runtime_directory_of_the_session(wnet, server):
     finally:
         if not there:
             subprocess.run(["rm", "-rf", folder], check=True)
+
+
+def test_another_runtime_directory_than_that_of_the_daemon(wnet):
+    """As cron has it: the daemon that runs cannot be found, and there may be one only."""
+    assert wnet.list() == []
+    other = wnet.root / "other"
+    other.mkdir(mode=0o700)
+    result = wnet.fails(1208, "list", env={**wnet.env, "XDG_RUNTIME_DIR": str(other)})
+    assert_one_line(result)
+    for text in ("another wnetd", str(other / "wnet" / "control"), "XDG_RUNTIME_DIR"):
+        assert text in result.text, repr(result)
+    assert wnet.list() == []
 
 
 def test_a_runtime_directory_of_somebody_else_is_refused(wnet):

@@ -549,8 +549,10 @@ int manager_restore_device(struct manager *m, const char *local, const struct ca
         if (device_parse(local, &device) != 0)
                 return error_set(err, ERROR_BAD_DEVICE, 0, "resolve",
                                  "%.40s is not a local device; use a drive letter with its colon, such as Z:", local);
+        if (m->shutting_down) /* as manager_add() has it: the shutdown may be refused yet */
+                return error_set(err, ERROR_EXTENDED_ERROR, ESHUTDOWN, "resolve", "wnetd is shutting down; try again");
         c = manager_find_device(m, &device);
-        if (!c || m->shutting_down)
+        if (!c)
                 return error_set(err, ERROR_NOT_CONNECTED, 0, "resolve", "%s is not remembered", device.text);
         if (connection_is_live(c))
                 return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already %s", c->name,

@@ -203,6 +203,9 @@ static void restores_one(void **state)
         assert_int_equal(restore_device(d, "Y:"), ERROR_NOT_CONNECTED);
         assert_int_equal(restore_device(d, "Z:"), ERROR_ALREADY_ASSIGNED);
         assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        d->manager.shutting_down = true; /* it is remembered all the same, and the shutdown may be refused */
+        assert_int_equal(restore_device(d, "Z:"), ERROR_EXTENDED_ERROR);
+        d->manager.shutting_down = false;
         assert_int_equal(restore_device(d, "z:"), 0);
         LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "ok") == 0);
         assert_true(find(d, "Z:")->retry_wanted);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/cleanup.h"
+
 /* NULL: not known yet. */
 static const char *user_of(const struct connection *c)
 {
@@ -50,16 +52,25 @@ static bool conflicts(const struct connection *c, const struct connection *other
                (differ(user_of(c), user_of(other)) || differ(domain_of(c), domain_of(other)) || passwords_differ(c, other));
 }
 
+/* What to type is written with slashes: a shell takes backslashes away. */
+static int say_conflict(const struct connection *other, struct wn_error *err)
+{
+        _cleanup_free_ char *source = other->has_device ? NULL : remote_name_to_source(&other->remote);
+        const char *name = source ? source : other->name, *user = user_of(other);
+        const char *quote = strpbrk(name, " \"$&;()#`!") && !strchr(name, '\'') ? "'" : "";
+
+        return error_set(err, ERROR_SESSION_CREDENTIAL_CONFLICT, 0, "resolve",
+                         "%s is connected to the same server with other credentials%s%s; disconnect it first: wnet cancel %s%s%s",
+                         other->name, user ? ", as " : "", user ? user : "", quote, name, quote);
+}
+
 int session_check(const struct connection *c, struct wn_error *err)
 {
         const struct connection *other;
 
         TAILQ_FOREACH(other, &c->manager->connections, entry)
                 if (conflicts(c, other))
-                        return error_set(err, ERROR_SESSION_CREDENTIAL_CONFLICT, 0, "resolve",
-                                         "%s is connected to the same server with other credentials%s%s; disconnect it first: "
-                                         "wnet cancel %s",
-                                         other->name, user_of(other) ? ", as " : "", user_of(other) ? user_of(other) : "", other->name);
+                        return say_conflict(other, err);
         return 0;
 }
 

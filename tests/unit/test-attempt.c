@@ -346,6 +346,22 @@ static void credential_conflict(void **state)
         assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR);
 }
 
+/* What is to be disconnected first is named as a shell takes it. */
+static void conflict_without_a_device(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+
+        assert_int_equal(add_as(d, "", SHARE, "alice", "one")->status, NO_ERROR);
+        answer = add_as(d, "Y:", OTHER, "bob", "two");
+        assert_int_equal(answer->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_true(strncmp(answer->err.text, "\\\\srv\\share is connected", 24) == 0);
+        assert_non_null(strstr(answer->err.text, ": wnet cancel //srv/share"));
+        assert_int_equal(cancel(d, SHARE, 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "", "//srv/my share", "alice", "one")->status, NO_ERROR);
+        assert_non_null(strstr(add_as(d, "Y:", OTHER, "bob", "two")->err.text, ": wnet cancel '//srv/my share'"));
+}
+
 static int add_remembered(struct driver *d, const char *user, const char *password)
 {
         struct add_request request = { .local = "Z:", .remote = SHARE, .type = RESOURCETYPE_DISK, .persistent = true };
@@ -666,6 +682,7 @@ int main(void)
                 TEST(profile_locked_for_a_moment),
                 TEST(profile_stays_locked),
                 TEST(credential_conflict),
+                TEST(conflict_without_a_device),
                 TEST(credential_conflict_of_files),
                 TEST(attempt_is_no_conflict),
                 TEST(conflict_of_attempts),

@@ -15,7 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONTROL_ITEMS_MAX 65536       /* entries of one list */
+/* Entries of one list. Of open files a drive's twelve workers have 10,000 each, and there are many drives; so it is rather D-Bus that
+ * sets the bound: 64 MiB an array, half a million files with usual paths. */
+#define CONTROL_ITEMS_MAX 1048576
 #define CONTROL_STRING_MAX_BYTES 16384 /* one name, path or text */
 
 struct sd_bus_message;

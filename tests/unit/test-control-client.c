@@ -340,6 +340,48 @@ static int answer_too_long(sd_bus_message *call, const char *member)
         return answer_version(call, member);
 }
 
+/* Twelve workers with as many open files as a server lets each have (16,400). */
+#define MANY_FILES 200000
+
+static int append_many_files(sd_bus_message *reply)
+{
+        int r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_FILE ")");
+
+        for (unsigned i = 0; i < MANY_FILES && r >= 0; i++)
+                r = sd_bus_message_append(reply, "(" CONTROL_FILE ")", "Z:", "file", "/some folder/and a file of it", i, 1000U, "program", "r",
+                                          UINT64_C(1), UINT64_C(2), UINT64_C(3));
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int answer_many_files(sd_bus_message *call, const char *member)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        if (strcmp(member, "Files") != 0)
+                return answer_version(call, member);
+        r = sd_bus_message_new_method_return(call, &reply);
+        if (r >= 0)
+                r = append_many_files(reply);
+        return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static void check_many_files(struct control_client *client)
+{
+        _cleanup_(control_files_done) struct control_files files = { 0 };
+        struct wn_error err = { 0 };
+
+        assert_int_equal(control_files(client, "Z:", &files, &err), 0);
+        assert_int_equal(files.n_items, MANY_FILES);
+        assert_int_equal(files.items[MANY_FILES - 1].pid, MANY_FILES - 1);
+}
+
+static void test_many_files(void **state)
+{
+        (void) state;
+        with_client(answer_many_files, check_many_files);
+}
+
 static int answer_and_die(sd_bus_message *call, const char *member)
 {
         if (strcmp(member, "GetVersion") != 0)
@@ -557,6 +599,7 @@ int main(void)
                 cmocka_unit_test(test_good_answers),
                 cmocka_unit_test(test_outcomes),
                 cmocka_unit_test(test_hostile_answers),
+                cmocka_unit_test(test_many_files),
                 cmocka_unit_test(test_peer_closes_during_call),
                 cmocka_unit_test(test_silence_during_call),
                 cmocka_unit_test(test_no_greeting),

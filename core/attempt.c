@@ -552,6 +552,8 @@ int manager_restore_device(struct manager *m, const char *local, const struct ca
         if (m->shutting_down) /* as manager_add() has it: the shutdown may be refused yet */
                 return error_set(err, ERROR_EXTENDED_ERROR, ESHUTDOWN, "resolve", "wnetd is shutting down; try again");
         c = manager_find_device(m, &device);
+        if (!c && m->restore_pending)
+                return error_set(err, ERROR_CANNOT_OPEN_PROFILE, 0, "profile", "the profile is locked by another program; try again");
         if (!c)
                 return error_set(err, ERROR_NOT_CONNECTED, 0, "resolve", "%s is not remembered", device.text);
         if (connection_is_live(c))

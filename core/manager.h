@@ -106,7 +106,7 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
 
 /* Connects a remembered device again, for somebody who waits for it. 0 when done() will be called, else a status with err
  * filled: ERROR_BAD_DEVICE, ERROR_NOT_CONNECTED (not remembered), ERROR_ALREADY_ASSIGNED (connected already), ERROR_EXTENDED_ERROR
- * (while wnetd is shutting down). */
+ * (while wnetd is shutting down), ERROR_CANNOT_OPEN_PROFILE (which has been locked since the start). */
 int manager_restore_device(struct manager *m, const char *local, const struct caller *caller, add_done_fn done, void *userdata,
                            struct wn_error *err);
 

@@ -102,6 +102,15 @@ static void restores_later(void **state)
         assert_int_equal(fake_plan("Z:")->n_starts, 1);
 }
 
+static int restore_device(struct driver *d, const char *name)
+{
+        struct wn_error err = { 0 };
+        int r = manager_restore_device(&d->manager, name, &(struct caller){ 0 }, NULL, NULL, &err);
+
+        assert_int_equal(err.status, r);
+        return r;
+}
+
 /* What was connected while nobody could tell what is remembered is remembered all the same. */
 static void connected_while_the_profile_was_locked(void **state)
 {
@@ -115,6 +124,7 @@ static void connected_while_the_profile_was_locked(void **state)
         manager_restore(&d->manager);
         assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR);
         assert_int_equal(cancel(d, "X:", 0, false), ERROR_NOT_CONNECTED);
+        assert_int_equal(restore_device(d, "Y:"), ERROR_CANNOT_OPEN_PROFILE);
         y = begin_cancel(d, "Y:", CONNECT_UPDATE_PROFILE, false);
         assert_int_equal(cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false), ERROR_CANNOT_OPEN_PROFILE);
         assert_int_equal(wait_for(y), ERROR_CANNOT_OPEN_PROFILE);
@@ -183,15 +193,6 @@ static void planned_attempts(void **state)
         manager_plan_retry(y);
         assert_int_equal(y->next_retry_usec, 0);
         d->manager.shutting_down = false;
-}
-
-static int restore_device(struct driver *d, const char *name)
-{
-        struct wn_error err = { 0 };
-        int r = manager_restore_device(&d->manager, name, &(struct caller){ 0 }, NULL, NULL, &err);
-
-        assert_int_equal(err.status, r);
-        return r;
 }
 
 static void restores_one(void **state)

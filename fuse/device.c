@@ -19,13 +19,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "core/cleanup.h"
 #include "core/log.h"
 #include "fuse/internal.h"
 #include "fuse/invalidate.h"
 #include "fuse/mount.h"
+#include "fuse/notify.h"
 #include "fuse/printer.h"
 
 #define MINOR_CLEARS_PAGES 41u /* of the protocol: Linux 6.12, the first one that cannot be without it */
+#define RELEASE_STEP_USEC 1000
+#define RELEASE_TRIES 2000 /* two seconds: so long may the other drives have to wait, in a case that should not occur */
 #define REQUESTS_AT_ONCE 64      /* before other connections get their turn */
 #define MAX_BACKGROUND 512       /* RELEASE waits behind so many others at most: let it never wait */
 #define INIT_BYTES (offsetof(struct fuse_init_in, flags) + sizeof(uint32_t)) /* what matters here of INIT, and of its answer */
@@ -219,26 +223,53 @@ fail:
         return error;
 }
 
-/* What its thread waits for, if anything, ends with the connection. */
+/* Ends what the thread of inv or of job waits for in the kernel, if anything: with the connection; or, where that cannot be aborted
+ * (fusectl is not mounted in many a container), with the requests of programs that hold it up, and that nobody has read yet. */
+static void release_thread(struct redirector *r, struct invalidator *inv, struct notify_job *job)
+{
+        for (unsigned i = 0; i < RELEASE_TRIES && (inv ? invalidator_busy(inv) : notify_busy(job)); i++) {
+                if (i == 0)
+                        (void) mount_abort(r->device_minor);
+                else
+                        usleep(RELEASE_STEP_USEC);
+                if (!device_serve(r))
+                        break;
+                revoke_answer(r, true);
+        }
+}
+
 static void end_invalidator(struct redirector *r)
 {
-        struct invalidator *inv = r->invalidator;
+        struct invalidator *inv = TAKE_PTR(r->invalidator);
 
         if (!inv)
                 return;
-        if (!fuse_session_exited(r->session) && invalidator_done(inv) < invalidator_added(inv))
-                (void) mount_abort(r->device_minor);
-        r->invalidator = NULL;
         r->n_invalidated = invalidator_added(inv);
+        invalidator_stop(inv);
+        release_thread(r, inv, NULL);
         invalidator_free(inv);
+}
+
+static void end_notification(struct redirector *r)
+{
+        struct notify_job *job = TAKE_PTR(r->notify_job);
+
+        if (!job)
+                return;
+        notify_stop(job);
+        if (r->session)
+                release_thread(r, NULL, job);
+        notify_free(job);
 }
 
 void device_close(struct redirector *r)
 {
+        end_notification(r);
+        if (r->session)
+                end_invalidator(r);
         r->device_source = sd_event_source_disable_unref(r->device_source);
         if (r->session) {
                 revoke_answer(r, true); /* a request must not outlive its session */
-                end_invalidator(r);
                 fuse_session_exit(r->session);
                 fuse_session_destroy(r->session); /* closes the descriptor */
         }

@@ -158,16 +158,31 @@ uint64_t invalidator_added(struct invalidator *inv)
         return counter(inv, &inv->added);
 }
 
+void invalidator_stop(struct invalidator *inv)
+{
+        pthread_mutex_lock(&inv->mutex);
+        inv->stop = true;
+        pthread_cond_signal(&inv->changed);
+        pthread_mutex_unlock(&inv->mutex);
+}
+
+bool invalidator_busy(struct invalidator *inv)
+{
+        bool busy;
+
+        pthread_mutex_lock(&inv->mutex);
+        busy = inv->done < inv->begun;
+        pthread_mutex_unlock(&inv->mutex);
+        return busy;
+}
+
 void invalidator_free(struct invalidator *inv)
 {
         struct item *item;
 
         if (!inv)
                 return;
-        pthread_mutex_lock(&inv->mutex);
-        inv->stop = true;
-        pthread_cond_signal(&inv->changed);
-        pthread_mutex_unlock(&inv->mutex);
+        invalidator_stop(inv);
         pthread_join(inv->thread, NULL);
         while ((item = STAILQ_FIRST(&inv->items))) {
                 STAILQ_REMOVE_HEAD(&inv->items, entry);

@@ -7,6 +7,7 @@
  * something, so a thread of its own sends them and does nothing else.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fuse_session;
@@ -23,6 +24,12 @@ uint64_t invalidator_add(struct invalidator *inv, uint64_t ino, const char *name
 uint64_t invalidator_begun(struct invalidator *inv);
 uint64_t invalidator_done(struct invalidator *inv);
 uint64_t invalidator_added(struct invalidator *inv);
+
+/* Begins no more of them. */
+void invalidator_stop(struct invalidator *inv);
+
+/* Whether the thread is doing one, or waits in it. */
+bool invalidator_busy(struct invalidator *inv);
 
 /* Ends the thread, which may wait for what it is just doing: not if the FUSE connection has ended. Accepts NULL. */
 void invalidator_free(struct invalidator *inv);

@@ -22,7 +22,7 @@ struct notify_job {
         uint64_t *inos;
         size_t n;
         _Atomic size_t sent;
-        _Atomic bool stop;
+        _Atomic bool stop, ended;
         int event_fd;
         pthread_t thread;
         sd_event_source *source;
@@ -41,6 +41,7 @@ static void *run(void *argument)
                         break;
                 atomic_fetch_add(&job->sent, 1);
         }
+        atomic_store(&job->ended, true);
         (void) eventfd_write(job->event_fd, 1);
         return NULL;
 }
@@ -97,11 +98,21 @@ size_t notify_progress(const struct notify_job *job)
         return atomic_load(&job->sent);
 }
 
+void notify_stop(struct notify_job *job)
+{
+        atomic_store(&job->stop, true);
+}
+
+bool notify_busy(const struct notify_job *job)
+{
+        return !atomic_load(&job->ended);
+}
+
 void notify_free(struct notify_job *job)
 {
         if (!job)
                 return;
-        atomic_store(&job->stop, true);
+        notify_stop(job);
         pthread_join(job->thread, NULL);
         sd_event_source_disable_unref(job->source);
         close(job->event_fd);

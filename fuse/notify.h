@@ -7,6 +7,7 @@
  * thread of its own sends them and does nothing else.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
@@ -21,6 +22,12 @@ int notify_start(sd_event *event, struct fuse_session *session, uint64_t *inos, 
 
 /* How many have been sent so far. */
 size_t notify_progress(const struct notify_job *job);
+
+/* Sends no more of them. */
+void notify_stop(struct notify_job *job);
+
+/* Whether the thread is sending one, or waits in it. */
+bool notify_busy(const struct notify_job *job);
 
 /* Ends the job: waits for the thread, which stops at once when the FUSE connection was aborted. Accepts NULL. */
 void notify_free(struct notify_job *job);

@@ -24,7 +24,6 @@
 #include "fuse/internal.h"
 #include "fuse/leftovers.h"
 #include "fuse/mount.h"
-#include "fuse/notify.h"
 #include "fuse/orphans.h"
 #include "fuse/prefetch.h"
 #include "fuse/printer.h"
@@ -522,15 +521,10 @@ static void redirector_free(struct connection *c)
         helper_abandon(r->helper, c->mountpoint);
         protect_mount_point(r);
         r->step_source = sd_event_source_disable_unref(r->step_source);
-        r->tidy_source = sd_event_source_disable_unref(r->tidy_source);
-        spelling_done(r);
         if (r->session) {
                 revoke_answer(r, true);
                 helper_detach(r->event, c->mountpoint);
         }
-        if (r->notify_job && r->session)
-                (void) mount_abort(r->device_minor);
-        notify_free(r->notify_job);
         device_close(r);
         if (r->n_lost == 0) /* not revoked: the connection to the kernel was aborted */
                 behind_give_up(r);
@@ -545,6 +539,8 @@ static void redirector_free(struct connection *c)
                 op->request.slot = SMB_NO_SLOT; /* it went with the pool */
                 op_free(op);
         }
+        r->tidy_source = sd_event_source_disable_unref(r->tidy_source); /* a change that ended with the pool may have armed it, */
+        spelling_done(r); /* and begun another one, which asks for spellings */
         op_free_spare(r);
         printer_free(r->printer);
         node_table_done(&r->nodes);

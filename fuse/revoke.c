@@ -76,8 +76,6 @@ static void detach(struct redirector *r)
         revoke_answer(r, true);
         if (r->session)
                 (void) mount_abort(r->device_minor);
-        notify_free(r->notify_job);
-        r->notify_job = NULL;
         device_close(r); /* its last descriptor: an abort too */
         error = helper_run(r->event, argv, false, DETACH_TIMEOUT_USEC, on_detached, r, &r->helper);
         if (error < 0)

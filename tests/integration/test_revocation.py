@@ -264,3 +264,42 @@ def test_all_forced(wnet, server):
     for f in files:
         assert error_name(error_of(f.read)) in ("EIO", "ENOTCONN", "ECONNABORTED")
         error_of(f.close)
+
+
+LOAD = """
+import os, sys
+folder, number = sys.argv[1], 0
+while True:
+    number += 1
+    for step in (lambda: open(f"{folder}/n", "w").close(), lambda: os.stat(f"{folder}/N"), lambda: os.rename(f"{folder}/n", f"{folder}/f"),
+                 lambda: os.mkdir(f"{folder}/d{number}"), lambda: os.stat(f"{folder}/D{number}"), lambda: os.stat(f"{folder}/F")):
+        try:
+            step()
+        except FileNotFoundError:
+            pass
+"""
+
+
+def test_forced_under_load(wnet, server):
+    """Programs that make, replace and look up names, by several spellings, when the server hangs: it ends, and wnetd goes on."""
+    wnet.expect_log(r".")
+    wnet.add("Y:", server.url())
+    daemon = wnet.daemon()
+    for attempt in range(6):
+        wnet.add("Z:", server.url())
+        folders = [wnet.folder() / f"{attempt}-{i}" for i in range(4)]
+        for folder in folders:
+            folder.mkdir()
+        programs = [wnet.popen([sys.executable, "-c", LOAD, folder], stderr=subprocess.DEVNULL) for folder in folders for _ in range(2)]
+        time.sleep(0.6 + attempt * 0.013)
+        server.freeze()
+        time.sleep(0.2)
+        wnet.ok("cancel", "Z:", "--force", timeout=30)
+        for program in programs:
+            program.wait(timeout=10)
+        server.thaw()
+        time.sleep(0.5)
+        assert alive(daemon)
+    time.sleep(2.2)  # what was to be done later about a drive that is gone is not done
+    assert alive(daemon)
+    assert (wnet.folder("Y:") / "5-0").is_dir()

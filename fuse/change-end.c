@@ -350,9 +350,7 @@ void change_repair(struct redirector *r)
 {
         const struct change *c;
 
-        r->park_made = r->park_made || r->park_left;
-        r->park_left = false;
-        park_tidy_soon(r);
+        park_try_again(r);
         r->n_repairs = 0;
         TAILQ_FOREACH(c, &r->unsettled, entry)
                 r->n_repairs++;

@@ -100,14 +100,20 @@ static bool target_is_open(const struct change *c)
         return false;
 }
 
-/* Between the name and PARK_FOLDER is a DFS link, and behind it another server. */
-static void park_is_elsewhere(struct change *c)
+/* Nothing can be parked: between the name and PARK_FOLDER is a DFS link, and behind it another server; or the folder is somebody else's.
+ * What is not open is replaced as the library does it: the new contents survive, be it under the old name. */
+static void rename_without_parking(struct change *c, int error)
 {
         free(TAKE_PTR(c->parked));
         if (change_is_rename(c) && !target_is_open(c))
-                rename_now(c); /* as the library does it: the new contents survive, be it under the old name */
+                rename_now(c);
         else
-                change_finish(c, -EBUSY);
+                change_finish(c, error);
+}
+
+static bool is_forbidden(const struct smb_request *request)
+{
+        return request->error == -EACCES || request->error == -EPERM;
 }
 
 static void parked(struct smb_request *request)
@@ -117,8 +123,8 @@ static void parked(struct smb_request *request)
         FAULT_POINT("change.parked");
         if (request->error == -ENOENT && park_again(c))
                 return;
-        if (request->error == -EXDEV) {
-                park_is_elsewhere(c);
+        if (request->error == -EXDEV || is_forbidden(request)) {
+                rename_without_parking(c, request->error == -EXDEV ? -EBUSY : request->error);
                 return;
         }
         c->error = request->error;
@@ -137,6 +143,10 @@ static void piece_made(struct smb_request *request)
 
         if (request->error == -ENOENT && park_again(c))
                 return;
+        if (is_forbidden(request)) {
+                rename_without_parking(c, request->error);
+                return;
+        }
         if (request->error < 0 && request->error != -EEXIST) {
                 change_finish(c, request->error);
                 return;
@@ -153,8 +163,8 @@ static void park_made(struct smb_request *request)
         c->redirector->park_made = request->error == 0 || request->error == -EEXIST || request->error == -EIO; /* EIO: it may be */
         if (request->error == 0 || request->error == -EEXIST)
                 park_target(c);
-        else if (change_is_rename(c) && c->n_files == 0 && (request->error == -EACCES || request->error == -EPERM))
-                rename_now(c); /* where nothing can be parked, as the library does it */
+        else if (is_forbidden(request))
+                rename_without_parking(c, request->error);
         else
                 change_finish(c, request->error);
 }
@@ -164,7 +174,7 @@ static void park_target(struct change *c)
 {
         char *replaced = c->target;
 
-        if (!c->parked && park_plan(c->redirector, replaced, &c->parked, c->pieces, &c->n_pieces) < 0)
+        if (!c->parked && park_plan(c->redirector, replaced, replaced && target_is_open(c), &c->parked, c->pieces, &c->n_pieces) < 0)
                 change_finish(c, -ENOMEM);
         else if (!c->redirector->park_made)
                 change_submit(c, SMB_OP_MKDIR, (char *) PARK_FOLDER, NULL, SMB_MKDIR_HIDDEN, park_made);

@@ -52,7 +52,8 @@ struct op {
         uint64_t arrived_usec;      /* READ; OPEN and look-ups: when they began; 0: nothing that may be believed for longer */
         uint64_t seen_usec;         /* what is answered was so then; 0: is so now */
         bool opens;                 /* waits while the connection is frozen */
-        bool writes_through;        /* WRITE: answered when the server has it */
+        bool writes_through;        /* WRITE: answered when the server has it, */
+        bool dirty;                 /* and a page of a map, of which its program is not told */
         bool drops_privileges;      /* SETATTR: node_drop_privileges() */
         bool harmless;              /* changes nothing on the server: may be ended early */
         bool settles;               /* its end takes one from the node's unsettled */
@@ -73,7 +74,7 @@ struct op {
         struct node *wait_node;     /* a mutation waits for this node's closes, */
         uint64_t wait_close;        /* or for all closes up to this number */
         bool after_all_closes;
-        struct node *other;         /* LOOKUP: what may have this name by another spelling; referred to. */
+        struct node *other;         /* LOOKUP: what may have this name by another spelling; UNLINK: what is being deleted; referred to. */
         bool spelt;                 /* That was found out */
         uint64_t wait_usec;         /* a change through another spelling waits until then */
 };
@@ -214,6 +215,7 @@ struct redirector {
         unsigned n_spare_ops;
         struct op_list parked;      /* opens that arrived while frozen */
         struct op_list close_waiters;
+        struct op_list removal_waiters; /* OPENs of what is being deleted */
         struct op_list spelling_waiters; /* until the kernel has forgotten what it was told by another spelling */
         sd_event_source *spelling_source;
         struct sent_back sent_back[SENT_BACK_MAX]; /* the next one goes to next_sent_back */
@@ -234,6 +236,8 @@ struct redirector {
         uint64_t n_parked;          /* so many things in it that stay, or are on their way out */
         bool tidying;               /* it is being removed; */
         bool park_left;             /* it could not be, for the server was away */
+        TAILQ_HEAD(, unremoved) unremoved; /* of those on their way out, what could not be removed, and is tried again, */
+        unsigned park_rounds;       /* and how often that was done */
         sd_event_source *tidy_source;
         uint64_t parked_count;      /* for their names */
         bool clock_known;
@@ -424,9 +428,9 @@ void change_forget(struct redirector *r);
 #define PARK_PREFIX_BYTES 40
 void park_prefix(const struct redirector *r, char ret_prefix[PARK_PREFIX_BYTES]);
 
-/* Chooses paths for what is to be parked: original is what a replaced file is called; NULL: it is deleted. ret_pieces: the folders that
- * have to be there before, as many as PARKED_PIECES_MAX. All are the caller's, also after an error: 0 or -ENOMEM. */
-int park_plan(struct redirector *r, const char *original, char **ret_path, char **ret_pieces, size_t *ret_n_pieces);
+/* Chooses paths for what is to be parked: original is what a replaced file is called; NULL: it is deleted. stays: it is open. ret_pieces:
+ * the folders that have to be there before, as many as PARKED_PIECES_MAX. All are the caller's, also after an error: 0 or -ENOMEM. */
+int park_plan(struct redirector *r, const char *original, bool stays, char **ret_path, char **ret_pieces, size_t *ret_n_pieces);
 
 /* What is at path (taken) in the folder belongs to node (NULL: nobody), which has lost its name: it goes when nobody has it open. */
 void park_keep(struct redirector *r, struct node *node, char *path);
@@ -437,8 +441,14 @@ void park_closed(struct redirector *r, struct node *node);
 /* Removes path (taken) from it: SMB_OP_UNLINK, SMB_OP_RMDIR. Nobody waits for it. */
 void park_remove(struct redirector *r, enum smb_op what, char *path);
 
-/* Removes the folder soon, if nothing is in it. */
+/* Removes the folder soon, if nothing is in it; before that, what could not be removed from it. */
 void park_tidy_soon(struct redirector *r);
+
+/* The server is back: now it may be. */
+void park_try_again(struct redirector *r);
+
+/* What could not be removed is the next connection's. */
+void park_forget(struct redirector *r);
 
 /* Whether nothing of all this is left on the server, or a file is still open. Otherwise it is being seen to: ask again. */
 bool park_settled(struct redirector *r);

@@ -173,6 +173,17 @@ static void next_folder(struct leftovers *l)
                 submit(l, SMB_OP_RMDIR, l->parked, NULL, handled);
 }
 
+/* Whether path is one that we could have parked: anybody who may write here can make up names. */
+static bool is_path(const char *path)
+{
+        for (const char *p = path, *end; *p; p = *end ? end + 1 : end) {
+                end = strchrnul(p, '/');
+                if (!listing_name_valid(p, (size_t) (end - p)))
+                        return false;
+        }
+        return *path != '\0' && path[strlen(path) - 1] != '/';
+}
+
 static void next_file(struct leftovers *l)
 {
         const char *name = l->files.names[l->files.at++];
@@ -183,6 +194,8 @@ static void next_file(struct leftovers *l)
                 end(l);
         } else if (!l->original && l->incomplete && strchr(name, '+'))
                 keep(l); /* it may be that not all that tells its path has been listed */
+        else if (l->original && !is_path(l->original))
+                keep(l);
         else if (l->original)
                 submit(l, SMB_OP_STAT, l->original, NULL, original_seen);
         else

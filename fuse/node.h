@@ -68,6 +68,7 @@ struct node {
         struct smb_time written_mtime; /* so this is shown meanwhile, when it was last written to from here, in the server's time, */
         bool mtime_shown;     /* and has to stay: somebody has seen it */
         unsigned closing;     /* files of it whose close is still on its way to the server */
+        unsigned removals;    /* deletions of it that are: it is not opened meanwhile */
         struct behind *behind; /* what was written and the server does not have yet; NULL: nothing */
         LIST_HEAD(, open_file) files;
         size_t writers;       /* those that are open for writing */

@@ -72,6 +72,8 @@ static void wrote(struct smb_request *request)
         stream_invalidate(node); /* what was read while it was under way may be older */
         node_changed(op->redirector, node);
         if (request->error < 0) {
+                if (op->dirty && op->redirector->phase == PHASE_REVOKING && op->fuse)
+                        op->file->failed_bytes += request->length;
                 op_fail(op, request->error);
                 return;
         }
@@ -87,14 +89,18 @@ void file_write_through(struct op *op)
 void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
 {
         struct redirector *r = redirector_of(fuse);
+        uint64_t lost_bytes = fi->writepage && r->gave_up ? size : 0;
         struct op *op = fi->writepage ? op_new_dirty(r, fuse) : op_new(r, fuse);
         const char *slot = r->receive_slot == SMB_NO_SLOT ? NULL : arena_memory(smb_pool_arena(r->pool), r->receive_slot);
 
         (void) ino;
-        if (!op)
+        if (!op) {
+                file_of(fi)->failed_bytes += lost_bytes;
                 return;
+        }
         op->file = file_of(fi);
         op->node = node_ref(op->file->node);
+        op->dirty = fi->writepage;
         op->request.offset = (uint64_t) offset;
         op->request.length = (uint32_t) size;
         op->writes_through = fi->writepage || (fi->flags & (O_DIRECT | O_SYNC | O_DSYNC));

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/cleanup.h"
 #include "fuse/internal.h"
 #include "fuse/snapshot.h"
 #include "fuse/spelling.h"
@@ -340,21 +341,39 @@ void name_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mod
         op_begin(op, start_mkdir);
 }
 
+/* Opens that waited for it go on: they find the file gone, or still there. */
+static void end_removal(struct redirector *r, struct node *node)
+{
+        struct op_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
+        struct op *op;
+
+        node->removals--;
+        TAILQ_CONCAT(&waiting, &r->removal_waiters, wait);
+        while ((op = TAILQ_FIRST(&waiting))) {
+                TAILQ_REMOVE(&waiting, op, wait);
+                op->start(op);
+        }
+}
+
 static void removed(struct smb_request *request)
 {
         struct op *op = op_of(request);
-        struct node *node;
+        struct redirector *r = op->redirector;
+        struct node *victim = TAKE_PTR(op->other), *node;
 
         snapshot_name_changed(op->node, op->name);
-        if (request->error < 0) {
+        if (request->error < 0)
                 op_fail(op, request->error);
-                return;
+        else {
+                node = node_child(&r->nodes, op->node, op->name);
+                if (node)
+                        node_unlink(&r->nodes, node);
+                op_reply_none(op);
+                op_free(op);
         }
-        node = node_child(&op->redirector->nodes, op->node, op->name);
-        if (node)
-                node_unlink(&op->redirector->nodes, node);
-        op_reply_none(op);
-        op_free(op);
+        if (victim)
+                end_removal(r, victim);
+        node_unref(&r->nodes, victim);
 }
 
 static void start_unlink(struct op *op)
@@ -368,8 +387,13 @@ static void start_unlink(struct op *op)
                 op_after_closes(op, node);
         else if (node && !LIST_EMPTY(&node->files))
                 change_unlink(op);
-        else
+        else {
+                if (node) {
+                        op->other = node_ref(node);
+                        node->removals++;
+                }
                 op_submit(op, SMB_OP_UNLINK, removed);
+        }
 }
 
 static void start_rmdir(struct op *op)

@@ -251,6 +251,14 @@ static void opened(struct smb_request *request)
 
 static void start_open(struct op *op)
 {
+        if (!op->fuse) { /* it was answered while it waited */
+                op_free(op);
+                return;
+        }
+        if (op->node->removals > 0) { /* at the server one of them would be refused, as in use */
+                TAILQ_INSERT_TAIL(&op->redirector->removal_waiters, op, wait);
+                return;
+        }
         if (!op_ready(op))
                 return;
         op->file = file_new(op, op->node);

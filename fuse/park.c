@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cleanup.h"
 #include "core/fault.h"
 #include "core/log.h"
 #include "fuse/internal.h"
 #include "fuse/parked-name.h"
 
 #define TIDY_USEC (2 * 1000000ULL)
+#define ROUNDS_MAX 5u /* so often what cannot be removed is tried again, before that is left to the next connection */
 
 /* PARK_FOLDER "/" name. name: taken. */
 static char *in_folder(char *name)
@@ -34,14 +36,14 @@ void park_prefix(const struct redirector *r, char ret_prefix[PARK_PREFIX_BYTES])
                  r->connection->has_device ? r->connection->device.text : "-");
 }
 
-int park_plan(struct redirector *r, const char *original, char **ret_path, char **ret_pieces, size_t *ret_n_pieces)
+int park_plan(struct redirector *r, const char *original, bool stays, char **ret_path, char **ret_pieces, size_t *ret_n_pieces)
 {
         char base[PARK_PREFIX_BYTES + 16];
         int error;
 
         park_prefix(r, base);
         snprintf(base + strlen(base), 17, "%llx", (unsigned long long) ++r->parked_count);
-        *ret_path = in_folder(parked_name(base, original, ret_pieces, ret_n_pieces));
+        *ret_path = in_folder(parked_name(base, original, stays, ret_pieces, ret_n_pieces));
         error = *ret_path ? 0 : -ENOMEM;
         for (size_t i = 0; i < *ret_n_pieces; i++)
                 if (!(ret_pieces[i] = in_folder(ret_pieces[i])))
@@ -73,20 +75,55 @@ static void tidy(struct redirector *r)
         op_submit(op, SMB_OP_RMDIR, tidied);
 }
 
+/* Something of the folder that could not be removed. */
+struct unremoved {
+        TAILQ_ENTRY(unremoved) entry;
+        enum smb_op what;
+        char *path;
+};
+
+static void remove_again(struct redirector *r)
+{
+        struct unremoved *u;
+
+        while ((u = TAILQ_FIRST(&r->unremoved))) { /* what cannot be removed comes back later, not from within */
+                TAILQ_REMOVE(&r->unremoved, u, entry);
+                park_remove(r, u->what, u->path);
+                free(u);
+        }
+}
+
+void park_forget(struct redirector *r)
+{
+        struct unremoved *u;
+
+        while ((u = TAILQ_FIRST(&r->unremoved))) {
+                TAILQ_REMOVE(&r->unremoved, u, entry);
+                free(u->path);
+                free(u);
+        }
+}
+
 static int on_tidy(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct redirector *r = userdata;
 
         (void) source;
         (void) usec;
-        if (r->park_made && r->n_parked == 0 && !r->change)
+        if (TAILQ_EMPTY(&r->unremoved))
+                r->park_rounds = 0;
+        if (r->change)
+                return 0;
+        if (!TAILQ_EMPTY(&r->unremoved) && r->park_rounds++ < ROUNDS_MAX)
+                remove_again(r);
+        else if (r->park_made && r->n_parked == 0)
                 tidy(r);
         return 0;
 }
 
 void park_tidy_soon(struct redirector *r)
 {
-        if (!r->park_made || r->n_parked > 0)
+        if (!r->park_made || (r->n_parked > 0 && TAILQ_EMPTY(&r->unremoved)))
                 return;
         r->tidy_source = sd_event_source_disable_unref(r->tidy_source);
         (void) sd_event_add_time_relative(r->event, &r->tidy_source, CLOCK_MONOTONIC, TIDY_USEC, 100000, on_tidy, r);
@@ -103,18 +140,41 @@ bool park_settled(struct redirector *r)
         return !r->tidying;
 }
 
+/* Keeps in mind what request could not remove: the server may have it open still for a worker that is gone. */
+static void keep_unremoved(struct redirector *r, struct smb_request *request)
+{
+        struct unremoved *u = calloc(1, sizeof(*u));
+
+        log_info("%s could not be removed: %s", request->path, strerror(-request->error));
+        if (!u)
+                return;
+        u->what = request->op;
+        u->path = TAKE_PTR(request->path);
+        TAILQ_INSERT_TAIL(&r->unremoved, u, entry);
+}
+
 static void removed(struct smb_request *request)
 {
         struct redirector *r = op_of(request)->redirector;
         bool ended = request->error == -ECANCELED; /* and the folder is the next connection's */
+        bool away = request->error == -EIO || request->error == -EHOSTDOWN; /* park_try_again() comes when the server is back */
 
-        if (request->error < 0 && request->error != -ENOENT && request->error != -ECANCELED)
-                log_info("%s could not be removed: %s", request->path, strerror(-request->error));
+        if (request->error < 0 && request->error != -ENOENT && !ended)
+                keep_unremoved(r, request);
         FAULT_POINT("change.removed");
         op_free(op_of(request));
         if (ended)
                 return;
         r->n_parked--;
+        if (!away)
+                park_tidy_soon(r);
+}
+
+void park_try_again(struct redirector *r)
+{
+        r->park_made = r->park_made || r->park_left || !TAILQ_EMPTY(&r->unremoved);
+        r->park_left = false;
+        r->park_rounds = 0;
         park_tidy_soon(r);
 }
 

@@ -49,7 +49,7 @@ static void put_text(char ret_text[TEXT_MAX_BYTES + 1], const char **path)
         ret_text[used] = '\0';
 }
 
-char *parked_name(const char *base, const char *original, char **ret_pieces, size_t *ret_n_pieces)
+char *parked_name(const char *base, const char *original, bool stays, char **ret_pieces, size_t *ret_n_pieces)
 {
         char text[TEXT_MAX_BYTES + 1] = "", *name;
         const char *rest = original ? original : "";
@@ -59,7 +59,7 @@ char *parked_name(const char *base, const char *original, char **ret_pieces, siz
         if (!original)
                 return strdup(base);
         put_text(text, &rest);
-        if (!*rest)
+        if (!*rest && !stays)
                 return asprintf(&name, "%s=%s", base, text) < 0 ? NULL : name;
         do {
                 if (n == PARKED_PIECES_MAX || asprintf(&ret_pieces[n], "%s.%zu=%s", base, n, text) < 0)

@@ -7,7 +7,8 @@
  *
  *   BASE          a file that was deleted while it was open
  *   BASE=PATH     a file that is being replaced; it was called PATH
- *   BASE+N        the same, where PATH does not fit into a name: it is the texts, in order, of the folders beside it
+ *   BASE+N        the same, where PATH does not fit into a name, or the file stays for it is open: it is the texts, in order, of the folders
+ *                 beside it
  *   BASE.I=TEXT   I = 0 … N-1: such a folder. They are there before the file is, and go when the new one is in place
  *
  * PATH and TEXT have a '%' and two digits for what cannot be in a name, here or on a server.
@@ -18,9 +19,10 @@
 
 #define PARKED_PIECES_MAX 128u /* of the longest path, when each character is escaped */
 
-/* base: less than 64 bytes. original: the path of a file that is being replaced; NULL: it is deleted. ret_pieces, which has room for
- * PARKED_PIECES_MAX, gets the names of the folders. Returns the file's name, or NULL without memory. The caller frees them all. */
-char *parked_name(const char *base, const char *original, char **ret_pieces, size_t *ret_n_pieces);
+/* base: less than 64 bytes. original: the path of a file that is being replaced; NULL: it is deleted. stays: it is open, and stays when it has
+ * been replaced, so its own name may not tell the path. ret_pieces, which has room for PARKED_PIECES_MAX, gets the names of the folders.
+ * Returns the file's name, or NULL without memory. The caller frees them all. */
+char *parked_name(const char *base, const char *original, bool stays, char **ret_pieces, size_t *ret_n_pieces);
 
 /* The path that the file called name had, from its name and from those that are beside it. *ret_path, which the caller frees, is NULL
  * where the file is deleted, or the new one is in place. 0 or -ENOMEM. */

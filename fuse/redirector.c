@@ -256,8 +256,10 @@ static struct redirector *redirector_new(struct connection *c)
         TAILQ_INIT(&r->ops);
         TAILQ_INIT(&r->spare_ops);
         TAILQ_INIT(&r->parked);
+        TAILQ_INIT(&r->unremoved);
         TAILQ_INIT(&r->spelling_waiters);
         TAILQ_INIT(&r->close_waiters);
+        TAILQ_INIT(&r->removal_waiters);
         TAILQ_INIT(&r->change_waiters);
         TAILQ_INIT(&r->unsettled);
         TAILQ_INIT(&r->closes);
@@ -534,6 +536,7 @@ static void redirector_free(struct connection *c)
         prefetch_forget(r);
         smb_pool_free(r->pool);
         change_forget(r);
+        park_forget(r);
         snapshots_forget(r);
         while ((op = TAILQ_FIRST(&r->ops))) {
                 op->request.slot = SMB_NO_SLOT; /* it went with the pool */

@@ -37,6 +37,8 @@ void revoke_answer(struct redirector *r, bool all)
 
                 if (!fuse || (!all && !op->harmless))
                         continue;
+                if (op->dirty)
+                        op->file->failed_bytes += op->request.length;
                 op->fuse = NULL;
                 fuse_req_interrupt_func(fuse, NULL, NULL);
                 fuse_reply_err(fuse, EIO);
@@ -74,6 +76,7 @@ static void detach(struct redirector *r)
         int error;
 
         revoke_answer(r, true);
+        behind_give_up(r);
         if (r->session)
                 (void) mount_abort(r->device_minor);
         device_close(r); /* its last descriptor: an abort too */
@@ -152,7 +155,6 @@ static int on_draining(sd_event_source *source, uint64_t usec, void *userdata)
                 return 0;
         }
         revoke_answer(r, true);
-        behind_give_up(r);
         if (r->session)
                 invalidate(r);
         else

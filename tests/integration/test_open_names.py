@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from harness import PARK, error_name, error_of, nothing_parked, opened, parked, wait_until
+from harness import PARK, error_name, error_of, nothing_parked, opened, parked, tree, wait_until
+from proxy import Proxy
 
 
 def no_folder(server):
@@ -303,6 +304,112 @@ def test_after_a_crash_leftovers_go_at_the_next_connection(wnet, server):
     assert (server.data / "50%").read_text() == "half"
     assert not (server.data / "d" / "c").exists()
     assert sorted(os.listdir(z)) == ["50%", "d", "kept"]
+
+
+@pytest.mark.parametrize("then", (os.unlink, lambda path: os.rename(path, path.with_name("g"))), ids=("deleted", "renamed"))
+@pytest.mark.parametrize("end", ("kill", "force"))
+def test_what_was_replaced_while_it_was_open_does_not_come_back(wnet, server, end, then):
+    """Its successor has lost the name since: that is no change that was cut short."""
+    wnet.expect_log(r".")
+    wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
+    z = wnet.folder()
+    (z / "f").write_text("old")
+    (z / "n").write_text("new")
+    with opened(z / "f", "rb") as f:
+        assert f.read() == b"old"
+        os.rename(z / "n", z / "f")
+        then(z / "f")
+        left = sorted(os.listdir(z))
+        if end == "kill":
+            wnet.end_daemon()
+        else:
+            wnet.ok("cancel", "Z:", "--force")
+    if end == "kill":
+        wnet.run("list")
+        wnet.wait_state("Z:", "ok")
+    else:
+        wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
+    nothing_parked(server)
+    assert sorted(os.listdir(z)) == left
+
+
+def test_a_made_up_name_leads_nowhere(wnet, server):
+    """Anybody who may write to the share may write to the hidden folder."""
+    wnet.expect_log(r".")
+    wnet.add("Z:", server.url())
+    (wnet.folder() / "f").write_text("x")
+    with opened(wnet.folder() / "f", "rb"):
+        os.unlink(wnet.folder() / "f")
+        [mine] = parked(server)
+    wnet.ok("cancel", "Z:")
+    (server.data / PARK).mkdir(exist_ok=True)
+    names = [f"{mine.partition('.')[0]}.1-Z-{i}={path}" for i, path in enumerate(("..%2Fup", "d%2F..%2F..%2Fup", "%2Fup", "d%2F%2Fup", "d%2F"))]
+    for name in names:
+        (server.data / PARK / name).write_text("made up")
+    (server.data / "d").mkdir()
+    before = tree(server.data)
+    wnet.add("Z:", server.url())
+    assert tree(server.data) == before and not (server.data.parent / "up").exists()
+
+
+def test_somebody_elses_hidden_folder(z, server):
+    """Nothing can be put there: a file is replaced all the same, but for one that is open."""
+    (server.data / PARK).mkdir()
+    (server.data / PARK / "00000000.1-Z-1").write_text("theirs")
+    (server.data / PARK).chmod(0o555)
+    try:
+        (z / "f").write_text("old")
+        (z / "n").write_text("new")
+        os.replace(z / "n", z / "f")
+        assert (z / "f").read_text() == "new" and os.listdir(z) == ["f"]
+        with opened(z / "f", "rb") as f:
+            assert error_name(error_of(lambda: os.unlink(z / "f"))) == "EACCES"
+            assert f.read() == b"new"
+    finally:
+        (server.data / PARK).chmod(0o755)
+    assert parked(server) == ["00000000.1-Z-1"]
+
+
+def test_what_cannot_be_removed_is_tried_again(wnet, z, server):
+    wnet.expect_log(r"could not be removed")
+    (z / "f").write_text("x")
+    with opened(z / "f", "rb"):
+        os.unlink(z / "f")
+        assert len(parked(server)) == 1
+        (server.data / PARK).chmod(0o555)
+    time.sleep(0.5)
+    assert len(parked(server)) == 1
+    (server.data / PARK).chmod(0o755)
+    no_folder(server)
+
+
+def test_deleted_and_opened_at_the_same_moment(wnet, server):
+    """One of them comes first; neither is refused for the other."""
+    line = Proxy(server.port, delay=0.01)
+    wnet.add("Z:", line.share())
+    path = wnet.folder() / "f"
+    errors, stop = [], []
+
+    def open_it():
+        while not stop:
+            try:
+                os.close(os.open(path, os.O_RDONLY))
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                errors.append(error)
+
+    opener = threading.Thread(target=open_it)
+    opener.start()
+    try:
+        for i in range(30):
+            path.write_text("x")
+            time.sleep(0.002 * (i % 20))
+            os.unlink(path)
+    finally:
+        stop.append(True)
+        opener.join()
+    assert not errors
 
 
 def test_another_drive_of_the_same_share_leaves_it_alone(z, wnet, server):

@@ -3,6 +3,7 @@
 and whatever is connected to the letter later."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -264,6 +265,29 @@ def test_all_forced(wnet, server):
     for f in files:
         assert error_name(error_of(f.read)) in ("EIO", "ENOTCONN", "ECONNABORTED")
         error_of(f.close)
+
+
+DIRTY = """
+import mmap, os, sys
+f = os.open(sys.argv[1], os.O_RDWR)
+m = mmap.mmap(f, 1_000_000)
+m[:] = b"b" * 1_000_000
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_dirty_pages_that_are_lost_are_named(wnet, server):
+    wnet.expect_log(r".")
+    wnet.add("Z:", server.url())
+    (wnet.folder() / "f").write_bytes(b"a" * 1_000_000)
+    program = wnet.popen([sys.executable, "-c", DIRTY, wnet.folder() / "f"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert program.stdout.readline() == "ready\n"
+    server.freeze()
+    result = wnet.run("cancel", "Z:", "--force")
+    server.thaw()
+    assert result.code == 0 and re.fullmatch(r"lost: Z:/f \((\d+) bytes could not be sent\)\n", result.err), result
+    assert 1_000_000 <= int(re.search(r"\((\d+)", result.err)[1]) < 1_100_000 # whole pages
 
 
 LOAD = """

@@ -14,11 +14,11 @@ struct parked {
         size_t n;
 };
 
-static struct parked park(const char *original)
+static struct parked park_open(const char *original, bool stays)
 {
         struct parked p = { 0 };
 
-        p.name = parked_name(BASE, original, p.pieces, &p.n);
+        p.name = parked_name(BASE, original, stays, p.pieces, &p.n);
         assert_non_null(p.name);
         assert_true(strlen(p.name) <= 255);
         for (size_t i = 0; i < p.n; i++) {
@@ -30,6 +30,11 @@ static struct parked park(const char *original)
         assert_null(strpbrk(p.name, "/\\:*?\"<>|\n"));
         assert_int_equal(parked_original(p.name, p.pieces, p.n, &p.original), 0);
         return p;
+}
+
+static struct parked park(const char *original)
+{
+        return park_open(original, false);
 }
 
 static void done(struct parked *p)
@@ -46,6 +51,20 @@ static void assert_comes_back(const char *original, bool fits)
 
         assert_string_equal(p.original, original);
         assert_int_equal(p.n == 0, fits);
+        done(&p);
+}
+
+/* What stays when it has been replaced is not taken for what is being replaced: as soon as the folder is gone. */
+static void test_open(void **state)
+{
+        struct parked p = park_open("f", true);
+        char *original;
+
+        (void) state;
+        assert_string_equal(p.original, "f");
+        assert_int_equal(p.n, 1);
+        assert_int_equal(parked_original(p.name, NULL, 0, &original), 0);
+        assert_null(original);
         done(&p);
 }
 
@@ -129,6 +148,7 @@ static void test_strange_names(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_open),
                 cmocka_unit_test(test_deleted),         cmocka_unit_test(test_short_paths),
                 cmocka_unit_test(test_long_paths),      cmocka_unit_test(test_missing_folders),
                 cmocka_unit_test(test_strange_names),

@@ -4,6 +4,7 @@
 import contextlib
 import mmap
 import os
+import random
 import threading
 import time
 
@@ -391,7 +392,9 @@ def test_deleted_and_opened_at_the_same_moment(wnet, server):
     errors, stop = [], []
 
     def open_it():
+        chance = random.Random(1)
         while not stop:
+            time.sleep(chance.random() * 0.15)
             try:
                 os.close(os.open(path, os.O_RDONLY))
             except FileNotFoundError:
@@ -402,9 +405,9 @@ def test_deleted_and_opened_at_the_same_moment(wnet, server):
     opener = threading.Thread(target=open_it)
     opener.start()
     try:
-        for i in range(30):
+        for i in range(40):
             path.write_text("x")
-            time.sleep(0.002 * (i % 20))
+            time.sleep(0.001 * i)
             os.unlink(path)
     finally:
         stop.append(True)

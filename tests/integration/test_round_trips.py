@@ -44,9 +44,13 @@ def asked(line, work):
     return sorted(command for _number, command in line.seen[before:])
 
 
+def cheapest(line, work):
+    """asked(), of three times: on a busy machine, what was looked up before may be too old by then."""
+    return min((asked(line, work) for _ in range(3)), key=len)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_a_small_file_is_read(line, wnet, size):
-    """Of several times the cheapest counts: what was to be done before may fall into the time."""
     path = wnet.folder() / f"{size}"
 
     def read():
@@ -56,7 +60,7 @@ def test_a_small_file_is_read(line, wnet, size):
             assert os.fstat(f.fileno()).st_size == size  # the kernel asks: reading may have changed the time of access
 
     os.stat(path)
-    assert min((asked(line, read) for _ in range(3)), key=len) == ["CLOSE", "CREATE", "QUERY_INFO", "READ"]
+    assert cheapest(line, read) == ["CLOSE", "CREATE", "QUERY_INFO", "READ"]
 
 
 def listed(path):
@@ -102,13 +106,13 @@ def test_what_is_opened_only(line, wnet, server):
     (server.data / "empty").write_bytes(b"")
     path = wnet.folder() / "empty"
     os.stat(path)
-    assert asked(line, lambda: open(path, "rb").close()) == ["CLOSE", "CREATE", "QUERY_INFO"]
+    assert cheapest(line, lambda: open(path, "rb").close()) == ["CLOSE", "CREATE", "QUERY_INFO"]
 
 
 def test_an_open_for_writing_brings_no_data(line, wnet):
     path = wnet.folder() / "8000"
     os.stat(path)
-    assert asked(line, lambda: open(path, "r+b", buffering=0).close()) == ["CLOSE", "CREATE", "QUERY_INFO"]
+    assert cheapest(line, lambda: open(path, "r+b", buffering=0).close()) == ["CLOSE", "CREATE", "QUERY_INFO"]
 
 
 def test_what_came_with_an_open_is_not_believed_for_ever(line, wnet, server):

@@ -36,7 +36,8 @@
 #define HELPER_TIMEOUT_USEC (10 * 1000000ULL)
 #define DEVICE_GONE_USEC (200 * 1000ULL) /* from a successful unmount to the device's end */
 #define ORPHANS_STEP_USEC (50 * 1000ULL)
-#define ORPHANS_USEC (60 * 1000000ULL) /* so long may data of a wnetd that was killed be on their way to the server */
+#define ORPHANS_USEC (60 * 1000000ULL) /* so long may data of a wnetd that was killed be on their way to the server, */
+#define ORPHANS_GONE_USEC (65 * 1000000ULL) /* and so long whoever was killed for that may take to end */
 
 static const struct redirector_settings *the_settings;
 
@@ -183,19 +184,19 @@ static void on_authenticated(void *userdata, const char *user, const char *domai
 static int on_others_writing(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct redirector *r = userdata;
-        uint64_t now = redirector_now(r);
+        uint64_t waited_usec = redirector_now(r) - r->connected_usec;
         int error;
 
         (void) source;
         (void) usec;
-        if (orphans_gone(r->settings->lock_fd)) {
+        if (orphans_gone(r->settings->lock_fd) || waited_usec > ORPHANS_GONE_USEC) {
                 if (r->printer || r->connection->read_only)
                         redirector_mount(r);
                 else
                         leftovers_clean(r, redirector_mount);
                 return 0;
         }
-        orphans_end(r->settings->lock_fd, now >= r->connected_usec + ORPHANS_USEC);
+        orphans_end(r->settings->lock_fd, waited_usec >= ORPHANS_USEC);
         error = redirector_step_after(r, ORPHANS_STEP_USEC, on_others_writing);
         if (error < 0)
                 redirector_complete(r, error, NULL);

@@ -142,7 +142,9 @@ static void keep_remembered(struct attempt *a)
         struct kept_credentials *kept = &a->kept;
         _cleanup_free_ char *before = credentials_user_text(&kept->credentials), *now = credentials_user_text(&c->credentials);
 
-        if (!kept->any || a->persistent || !c->remembered)
+        if (a->persistent)
+                connection_drop_kept(c);
+        if (!kept->any || a->persistent || !c->remembered || c->kept)
                 return;
         if (kept->replaced && before && now && strcmp(before, now) == 0 && !kept->file && !c->credentials_file) {
                 credentials_done(&kept->credentials);

@@ -76,7 +76,7 @@ bool cancel_forget_password(struct cancel *x, struct connection *c)
 {
         int r;
 
-        if (!x->device || !(x->flags & CONNECT_UPDATE_PROFILE) || !c->saved_user)
+        if (!x->device || !(x->flags & CONNECT_UPDATE_PROFILE) || !(c->saved_user || c->other_row_saved || c->manager->restore_pending))
                 return false;
         x->phase = CANCEL_FORGET_PASSWORD;
         r = password_forget(c, cancel_completion(x));
@@ -95,7 +95,7 @@ void cancel_forgotten(struct cancel *x)
         free(TAKE_PTR(c->saved_user));
         if (connection_is_live(c) && !c->mount_lost) {
                 c->cancel = NULL;
-                c->remembered = c->retry_wanted = c->has_other_row = false;
+                c->remembered = c->retry_wanted = c->has_other_row = c->other_row_saved = false;
                 manager_record(c, "forgotten", "", &x->caller);
         } else
                 cancel_let_go(x, c, true);

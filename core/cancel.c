@@ -94,7 +94,7 @@ void cancel_let_go(struct cancel *x, struct connection *c, bool forget)
         if (connection_is_live(c))
                 manager_record(c, "disconnected", x->force ? "by force" : c->mount_lost ? "unmounted by another program" : "", &x->caller);
         if (forget) {
-                c->remembered = c->has_other_row = false;
+                c->remembered = c->has_other_row = c->other_row_saved = false;
                 manager_record(c, "forgotten", "", &x->caller);
         }
         c->retry_wanted = c->wants_session = false; /* nothing reconnects it behind the user's back */
@@ -103,8 +103,6 @@ void cancel_let_go(struct cancel *x, struct connection *c, bool forget)
                 connection_set_state(c, CONNECTION_UNAVAILABLE, "disconnected");
         else
                 connection_set_state(c, CONNECTION_GONE, "");
-        if (c->has_other_row)
-                manager_adopt_later(c->manager);
         c->release_pending = true;
 }
 

@@ -97,6 +97,14 @@ void connection_put_back(struct connection *c, struct kept_credentials *kept)
         *kept = (struct kept_credentials){ 0 };
 }
 
+void connection_drop_kept(struct connection *c)
+{
+        if (c->kept)
+                kept_credentials_done(c->kept);
+        free(c->kept);
+        c->kept = NULL;
+}
+
 /* What it was connected with for once is over. */
 static void put_back_remembered(struct connection *c)
 {
@@ -115,9 +123,7 @@ void connection_free(struct connection *c)
         credentials_done(&c->credentials);
         free(c->credentials_file);
         free(c->saved_user);
-        if (c->kept)
-                kept_credentials_done(c->kept);
-        free(c->kept);
+        connection_drop_kept(c);
         forget_session(c);
         free(c->name);
         free(c->mountpoint);

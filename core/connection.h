@@ -60,7 +60,8 @@ struct connection {
         bool read_only;
         struct kept_credentials *kept; /* what is remembered, as long as it is connected with something else for once; NULL: it is not */
         bool remembered;             /* has a row, as far as the daemon knows */
-        bool has_other_row;          /* its device's row is about another resource: it was connected while the profile was locked */
+        bool has_other_row;          /* its device's row is about another resource: it was connected while the profile was locked; */
+        bool other_row_saved;        /* and has a password in the Secret Service */
 
         enum connection_state state;
         enum connection_state state_before_cancel; /* and since when: a refused cancel leaves no trace */
@@ -99,6 +100,9 @@ void connection_set_state(struct connection *c, enum connection_state state, con
 /* c is to be connected with what was kept again, which is taken. */
 void connection_put_back(struct connection *c, struct kept_credentials *kept);
 void kept_credentials_done(struct kept_credentials *kept);
+
+/* What it is connected with now is what is remembered. */
+void connection_drop_kept(struct connection *c);
 
 /* Whether it is a printer port. */
 bool connection_is_printer(const struct connection *c);

@@ -38,6 +38,13 @@ void manager_record(const struct connection *c, const char *event, const char *d
         history_add(c->manager->history, c->name, remote ? remote : "", event, detail, caller);
 }
 
+/* Has the profile read, for the first time or once more. */
+static void restore_after(struct manager *m, uint64_t usec)
+{
+        (void) sd_event_source_set_time_relative(m->restore_source, usec);
+        (void) sd_event_source_set_enabled(m->restore_source, SD_EVENT_ONESHOT);
+}
+
 /* ---- release ---- */
 
 void manager_release(struct manager *m)
@@ -52,8 +59,11 @@ void manager_release(struct manager *m)
                 m->ops->free(c);
                 m->ops->folder(c, c->state != CONNECTION_GONE);
                 watch_folder(m->watch, c);
-                if (c->state == CONNECTION_GONE)
-                        connection_free(c);
+                if (c->state != CONNECTION_GONE)
+                        continue;
+                if (c->has_other_row) /* of its device, which is free now */
+                        restore_after(m, 0);
+                connection_free(c);
         }
 }
 
@@ -179,11 +189,27 @@ static char *saved_user_of(const struct profile_row *row)
         return row->secret == PROFILE_SECRET_SERVICE ? credentials_user_text(&credentials) : NULL;
 }
 
+/* What c is to be connected with, by its row. 0 or -ENOMEM. */
+static int keep_row(struct connection *c, const struct profile_row *row)
+{
+        struct kept_credentials *kept = calloc(1, sizeof(*kept));
+
+        if (!kept)
+                return -ENOMEM;
+        *kept = (struct kept_credentials){ .any = true, .replaced = true, .read_only = row->read_only };
+        c->kept = kept;
+        if ((row->user && !(kept->credentials.user = strdup(row->user))) || (row->domain && !(kept->credentials.domain = strdup(row->domain))) ||
+            (row->secret == PROFILE_SECRET_FILE && !(kept->file = strdup(row->credentials_file))))
+                return -ENOMEM;
+        return 0;
+}
+
 /* A row whose device is connected already, since the profile was locked when that was done. */
 static int adopt_connected(struct connection *c, const struct profile_row *row, const struct remote_name *remote)
 {
         if (!remote_name_equal(&c->remote, remote)) {
                 c->has_other_row = true;
+                c->other_row_saved = row->secret == PROFILE_SECRET_SERVICE;
                 return ERROR_ALREADY_ASSIGNED;
         }
         if (c->remembered)
@@ -191,7 +217,7 @@ static int adopt_connected(struct connection *c, const struct profile_row *row, 
         c->remembered = c->retry_wanted = true;
         if (!c->saved_user)
                 c->saved_user = saved_user_of(row);
-        return row->secret == PROFILE_SECRET_SERVICE && !c->saved_user ? -ENOMEM : 0;
+        return row->secret == PROFILE_SECRET_SERVICE && !c->saved_user ? -ENOMEM : keep_row(c, row);
 }
 
 static int adopt_row(struct manager *m, const struct profile_row *row)
@@ -228,17 +254,6 @@ static int adopt_row(struct manager *m, const struct profile_row *row)
         else
                 manager_reconnect(c);
         return 0;
-}
-
-static void restore_after(struct manager *m, uint64_t usec)
-{
-        (void) sd_event_source_set_time_relative(m->restore_source, usec);
-        (void) sd_event_source_set_enabled(m->restore_source, SD_EVENT_ONESHOT);
-}
-
-void manager_adopt_later(struct manager *m)
-{
-        restore_after(m, 0);
 }
 
 void manager_restore(struct manager *m)

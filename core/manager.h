@@ -51,9 +51,6 @@ void manager_done(struct manager *m);
  * logged, and nothing is remembered. */
 void manager_restore(struct manager *m);
 
-/* Reads it once more, soon, for rows whose devices were connected to something else when it was read: now they are unavailable. */
-void manager_adopt_later(struct manager *m);
-
 /* Whether the profile has a row of c's device, or may have one. */
 bool manager_may_have_row(const struct connection *c);
 

@@ -353,6 +353,12 @@ static bool settled_below(struct op *op)
 
 void change_rename(struct op *op)
 {
-        if (settled_below(op))
+        struct redirector *r = op->redirector;
+        bool settled = settled_below(op);
+
+        r->n_renames_settling -= op->settles_below;
+        op->settles_below = !settled;
+        r->n_renames_settling += op->settles_below; /* else several writers below could keep it waiting for ever */
+        if (settled)
                 begin(op);
 }

@@ -55,8 +55,10 @@ struct op {
         bool writes_through;        /* WRITE: answered when the server has it, */
         bool dirty;                 /* and a page of a map, of which its program is not told */
         bool drops_privileges;      /* SETATTR: node_drop_privileges() */
+        bool settles_below;         /* RENAME: counted in the redirector's n_renames_settling */
         bool harmless;              /* changes nothing on the server: may be ended early */
         bool settles;               /* its end takes one from the node's unsettled */
+        unsigned tries;             /* of a removal from the hidden folder */
         void (*start)(struct op *op); /* for an op that waits before it begins */
         struct node *node;          /* referred to */
         struct node *new_parent;    /* RENAME; referred to */
@@ -184,7 +186,9 @@ struct redirector {
         char *source, *options;     /* of the mount */
 
         struct smb_pool *pool;
-        uint64_t connected_usec;    /* CLOCK_MONOTONIC: when the server had accepted us */
+        uint64_t others_since_usec; /* CLOCK_MONOTONIC: since when workers of another wnetd have sent nothing, */
+        uint64_t others_seen_usec, others_bytes; /* when they were last looked at, and what they had to send then */
+        bool server_away;           /* as health() has last told */
         struct printer *printer;    /* of a port; NULL: a drive */
         struct remote_watch *watch; /* NULL: the server is not asked to tell of changes */
         struct invalidator *invalidator; /* of the session, made when it is needed; */
@@ -228,6 +232,7 @@ struct redirector {
         size_t n_lost;
         bool frozen;
         bool opens_fail;            /* while frozen: what would wait ends with an error at once */
+        unsigned n_renames_settling; /* that wait until the server has what was written below: nothing gets ahead of it meanwhile */
         struct change *change;      /* a name is being changed that is open, or replaces another one; */
         struct op_list change_waiters; /* what has to do with names waits until it has ended */
         TAILQ_HEAD(, change) unsettled; /* changes that have failed, and may have been done all the same; */
@@ -236,8 +241,7 @@ struct redirector {
         uint64_t n_parked;          /* so many things in it that stay, or are on their way out */
         bool tidying;               /* it is being removed; */
         bool park_left;             /* it could not be, for the server was away */
-        TAILQ_HEAD(, unremoved) unremoved; /* of those on their way out, what could not be removed, and is tried again, */
-        unsigned park_rounds;       /* and how often that was done */
+        TAILQ_HEAD(, unremoved) unremoved; /* of those on their way out, what could not be removed, and is tried again */
         sd_event_source *tidy_source;
         uint64_t parked_count;      /* for their names */
         bool clock_known;
@@ -516,6 +520,9 @@ uint64_t behind_unsent_bytes(const struct redirector *r);
 
 /* The server takes no more: enters what it does not have into r->lost. */
 void behind_give_up(struct redirector *r);
+
+/* Says that so many bytes of file are lost: in the log, and to whoever has forced the disconnection. */
+void behind_add_lost(struct redirector *r, const struct open_file *file, uint64_t bytes);
 
 /* Before the pool's end. */
 void behind_done(struct redirector *r);

@@ -100,6 +100,7 @@ void op_free(struct op *op)
         TAILQ_REMOVE(&r->ops, op, entry);
         if (op->settles)
                 op->node->unsettled--;
+        r->n_renames_settling -= op->settles_below;
         node_unref(&r->nodes, op->node);
         node_unref(&r->nodes, op->new_parent);
         node_unref(&r->nodes, op->asked);

@@ -98,6 +98,8 @@ void file_close(struct open_file *file)
         if (file->write_error < 0 && r->phase == PHASE_SERVING)
                 log_warning("%llu bytes that were written to %s are lost, and nobody has asked: %s",
                             (unsigned long long) file->failed_bytes, file->handle.path, strerror(-file->write_error));
+        if (file->failed_bytes > 0 && r->phase == PHASE_REVOKING)
+                behind_add_lost(r, file, file->failed_bytes);
         node = file->node ? node_ref(file->node) : NULL;
         file_free(file);
         if (node && node->writers == 0)

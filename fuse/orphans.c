@@ -82,39 +82,43 @@ static uint64_t unsent_bytes(pid_t pid)
         return bytes;
 }
 
-static void end_orphan(pid_t pid, const char *lock, bool all)
+/* Returns what it has to write, if it is an orphan and goes on. */
+static uint64_t end_orphan(pid_t pid, const char *lock, bool all)
 {
         _cleanup_close_ int process_fd = pidfd_open(pid, 0); /* what is found out is about the process that is killed */
         char target[PATH_MAX];
         uint64_t bytes;
 
         if (process_fd < 0 || !read_descriptor(pid, SMB_FD_LOCK, target, sizeof(target)) || strcmp(target, lock) != 0 || is_child(pid))
-                return;
+                return 0;
         bytes = unsent_bytes(pid);
         if (bytes > 0 && !all)
-                return;
+                return bytes;
         if (bytes > 0)
                 log_error("%llu bytes that were written before wnetd was killed are lost: the server has not taken them",
                           (unsigned long long) bytes);
         (void) pidfd_send_signal(process_fd, SIGKILL, NULL, 0);
+        return 0;
 }
 
-void orphans_end(int lock_fd, bool all)
+uint64_t orphans_end(int lock_fd, bool all)
 {
         char lock[PATH_MAX];
+        uint64_t bytes = 0;
         struct dirent *entry;
         DIR *proc;
 
         if (!read_descriptor(getpid(), lock_fd, lock, sizeof(lock)))
-                return;
+                return 0;
         proc = opendir("/proc");
         if (!proc)
-                return;
+                return 0;
         while ((entry = readdir(proc))) {
                 pid_t pid = atoi(entry->d_name);
 
                 if (pid > 0)
-                        end_orphan(pid, lock, all);
+                        bytes += end_orphan(pid, lock, all);
         }
         closedir(proc);
+        return bytes;
 }

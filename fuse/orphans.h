@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Opens the lock file at path, which is made. The descriptor, for this wnetd and its workers, or a negative errno. */
 int orphans_open(const char *path);
@@ -15,7 +16,8 @@ int orphans_open(const char *path);
 /* Whether there are none, or no more. */
 bool orphans_gone(int lock_fd);
 
-/* Ends those that have nothing to write, or all of them: then what they had is lost, and the log says how much. */
-void orphans_end(int lock_fd, bool all);
+/* Ends those that have nothing to write, or all of them: then what they had is lost, and the log says how much. Returns how many bytes those
+ * that are left have to write. Looks at every process there is. */
+uint64_t orphans_end(int lock_fd, bool all);
 
 #endif

@@ -17,7 +17,7 @@
 #include "fuse/parked-name.h"
 
 #define TIDY_USEC (2 * 1000000ULL)
-#define ROUNDS_MAX 5u /* so often what cannot be removed is tried again, before that is left to the next connection */
+#define TRIES_MAX 5u /* what cannot be removed then is left to the next connection */
 
 /* PARK_FOLDER "/" name. name: taken. */
 static char *in_folder(char *name)
@@ -80,7 +80,10 @@ struct unremoved {
         TAILQ_ENTRY(unremoved) entry;
         enum smb_op what;
         char *path;
+        unsigned tries;
 };
+
+static void remove_entry(struct redirector *r, enum smb_op what, char *path, unsigned tries);
 
 static void remove_again(struct redirector *r)
 {
@@ -88,7 +91,7 @@ static void remove_again(struct redirector *r)
 
         while ((u = TAILQ_FIRST(&r->unremoved))) { /* what cannot be removed comes back later, not from within */
                 TAILQ_REMOVE(&r->unremoved, u, entry);
-                park_remove(r, u->what, u->path);
+                remove_entry(r, u->what, u->path, u->tries);
                 free(u);
         }
 }
@@ -110,11 +113,9 @@ static int on_tidy(sd_event_source *source, uint64_t usec, void *userdata)
 
         (void) source;
         (void) usec;
-        if (TAILQ_EMPTY(&r->unremoved))
-                r->park_rounds = 0;
         if (r->change)
                 return 0;
-        if (!TAILQ_EMPTY(&r->unremoved) && r->park_rounds++ < ROUNDS_MAX)
+        if (!TAILQ_EMPTY(&r->unremoved))
                 remove_again(r);
         else if (r->park_made && r->n_parked == 0)
                 tidy(r);
@@ -140,16 +141,18 @@ bool park_settled(struct redirector *r)
         return !r->tidying;
 }
 
-/* Keeps in mind what request could not remove: the server may have it open still for a worker that is gone. */
-static void keep_unremoved(struct redirector *r, struct smb_request *request)
+/* Keeps in mind what op could not remove: the server may have it open still for a worker that is gone. away: the server cannot be asked. */
+static void keep_unremoved(struct redirector *r, struct op *op, bool away)
 {
-        struct unremoved *u = calloc(1, sizeof(*u));
+        struct smb_request *request = &op->request;
+        struct unremoved *u = op->tries < TRIES_MAX ? calloc(1, sizeof(*u)) : NULL;
 
         log_info("%s could not be removed: %s", request->path, strerror(-request->error));
         if (!u)
                 return;
         u->what = request->op;
         u->path = TAKE_PTR(request->path);
+        u->tries = away ? 0 : op->tries + 1;
         TAILQ_INSERT_TAIL(&r->unremoved, u, entry);
 }
 
@@ -160,7 +163,7 @@ static void removed(struct smb_request *request)
         bool away = request->error == -EIO || request->error == -EHOSTDOWN; /* park_try_again() comes when the server is back */
 
         if (request->error < 0 && request->error != -ENOENT && !ended)
-                keep_unremoved(r, request);
+                keep_unremoved(r, op_of(request), away);
         FAULT_POINT("change.removed");
         op_free(op_of(request));
         if (ended)
@@ -174,11 +177,10 @@ void park_try_again(struct redirector *r)
 {
         r->park_made = r->park_made || r->park_left || !TAILQ_EMPTY(&r->unremoved);
         r->park_left = false;
-        r->park_rounds = 0;
         park_tidy_soon(r);
 }
 
-void park_remove(struct redirector *r, enum smb_op what, char *path)
+static void remove_entry(struct redirector *r, enum smb_op what, char *path, unsigned tries)
 {
         struct op *op = op_new(r, NULL);
 
@@ -187,8 +189,14 @@ void park_remove(struct redirector *r, enum smb_op what, char *path)
                 return;
         }
         r->n_parked++;
+        op->tries = tries;
         op->request.path = path;
         op_submit(op, what, removed);
+}
+
+void park_remove(struct redirector *r, enum smb_op what, char *path)
+{
+        remove_entry(r, what, path, 0);
 }
 
 void park_keep(struct redirector *r, struct node *node, char *path)

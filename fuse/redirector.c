@@ -36,8 +36,9 @@
 #define HELPER_TIMEOUT_USEC (10 * 1000000ULL)
 #define DEVICE_GONE_USEC (200 * 1000ULL) /* from a successful unmount to the device's end */
 #define ORPHANS_STEP_USEC (50 * 1000ULL)
-#define ORPHANS_USEC (60 * 1000000ULL) /* so long may data of a wnetd that was killed be on their way to the server, */
-#define ORPHANS_GONE_USEC (65 * 1000000ULL) /* and so long whoever was killed for that may take to end */
+#define ORPHANS_LOOK_USEC (1000 * 1000ULL)
+#define ORPHANS_USEC (60 * 1000000ULL) /* so long may what a wnetd that was killed had to write make no progress; then its workers are ended, */
+#define ORPHANS_GONE_USEC (65 * 1000000ULL) /* and are taken for gone */
 
 static const struct redirector_settings *the_settings;
 
@@ -180,26 +181,39 @@ static void on_authenticated(void *userdata, const char *user, const char *domai
         connection_authenticated(r->connection, user, domain);
 }
 
+/* As long as it becomes less that the workers of a wnetd that was killed have to write, they have a minute more. */
+static void look_at_others(struct redirector *r, uint64_t now)
+{
+        uint64_t bytes = orphans_end(r->settings->lock_fd, now - r->others_since_usec >= ORPHANS_USEC);
+
+        if (bytes < r->others_bytes)
+                r->others_since_usec = now;
+        r->others_bytes = bytes;
+        r->others_seen_usec = now;
+}
+
 /* Mounts when nobody writes to the share any more for a wnetd that was killed. */
 static int on_others_writing(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct redirector *r = userdata;
-        uint64_t waited_usec = redirector_now(r) - r->connected_usec;
+        uint64_t now = redirector_now(r);
+        struct wn_error err;
         int error;
 
         (void) source;
         (void) usec;
-        if (orphans_gone(r->settings->lock_fd) || waited_usec > ORPHANS_GONE_USEC) {
-                if (r->printer || r->connection->read_only)
-                        redirector_mount(r);
-                else
-                        leftovers_clean(r, redirector_mount);
-                return 0;
-        }
-        orphans_end(r->settings->lock_fd, waited_usec >= ORPHANS_USEC);
-        error = redirector_step_after(r, ORPHANS_STEP_USEC, on_others_writing);
-        if (error < 0)
-                redirector_complete(r, error, NULL);
+        if (!orphans_gone(r->settings->lock_fd) && now - r->others_since_usec < ORPHANS_GONE_USEC) {
+                if (r->others_seen_usec == 0 || now - r->others_seen_usec >= ORPHANS_LOOK_USEC)
+                        look_at_others(r, now);
+                error = redirector_step_after(r, ORPHANS_STEP_USEC, on_others_writing);
+                if (error < 0)
+                        redirector_complete(r, error, NULL);
+        } else if (r->server_away)
+                redirector_complete(r, error_set(&err, ERROR_BAD_NETPATH, 0, "connect", "the server has gone away again"), &err);
+        else if (r->printer || r->connection->read_only)
+                redirector_mount(r);
+        else
+                leftovers_clean(r, redirector_mount);
         return 0;
 }
 
@@ -211,7 +225,7 @@ static void on_connected(void *userdata, int status, const struct wn_error *err)
                 redirector_complete(r, status, err);
                 return;
         }
-        r->connected_usec = redirector_now(r);
+        r->others_since_usec = redirector_now(r);
         (void) on_others_writing(NULL, 0, r);
 }
 
@@ -219,6 +233,7 @@ static void on_health(void *userdata, bool up, const char *reason)
 {
         struct redirector *r = userdata;
 
+        r->server_away = !up;
         connection_health(r->connection, up, reason);
         if (r->printer && up)
                 printer_send_now(r->printer);

@@ -141,7 +141,10 @@ static void start_all(struct op_list *waiting)
 
         while ((op = TAILQ_FIRST(waiting))) {
                 TAILQ_REMOVE(waiting, op, wait);
-                op->start(op);
+                if (op->after_all_closes)
+                        op_after_closes(op, NULL); /* some may have begun since */
+                else
+                        op->start(op);
         }
 }
 
@@ -282,7 +285,7 @@ static bool may_lag(const struct op *op)
 {
         const struct redirector *r = op->redirector;
 
-        return !op->writes_through && op->node->writers == 1 && op->file->handle.path && r->phase == PHASE_SERVING &&
+        return !op->writes_through && op->node->writers == 1 && op->file->handle.path && r->phase == PHASE_SERVING && r->n_renames_settling == 0 &&
                smb_file_is_open(r->pool, op->file->smb);
 }
 
@@ -469,7 +472,7 @@ uint64_t behind_unsent_bytes(const struct redirector *r)
         return bytes;
 }
 
-static void add_lost(struct redirector *r, const struct open_file *file, uint64_t bytes)
+void behind_add_lost(struct redirector *r, const struct open_file *file, uint64_t bytes)
 {
         struct lost_file *lost = realloc(r->lost, (r->n_lost + 1) * sizeof(*lost));
         char *path;
@@ -488,7 +491,7 @@ void behind_give_up(struct redirector *r)
 
         TAILQ_FOREACH(file, &r->files, entry)
                 if (file->handle.unsent_bytes + file->failed_bytes > 0)
-                        add_lost(r, file, file->handle.unsent_bytes + file->failed_bytes);
+                        behind_add_lost(r, file, file->handle.unsent_bytes + file->failed_bytes);
 }
 
 void behind_done(struct redirector *r)

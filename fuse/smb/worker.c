@@ -125,7 +125,7 @@ static void write_unsent(struct worker *w)
         uint32_t left;
 
         while ((m.slot = next_unsent(w, after)) != SMB_NO_SLOT) {
-                const struct smb_unsent *unsent = &w->channel->unsent[m.slot];
+                struct smb_unsent *unsent = &w->channel->unsent[m.slot];
                 int r = 0;
 
                 after = unsent->order;
@@ -140,6 +140,7 @@ static void write_unsent(struct worker *w)
                                 break;
                         m.offset += m.reply_length;
                         m.slot_offset += m.reply_length;
+                        unsent->length = left - m.reply_length; /* for the next wnetd, which waits */
                 }
                 if (left > 0)
                         log_error("%u bytes could not be written after wnetd's end: %s", left, strerror(-r));

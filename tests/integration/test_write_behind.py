@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness import LONG, alive, error_name, error_of, opened, wait_until
+from proxy import Proxy
 
 BLOCK = 4096
 
@@ -366,6 +367,42 @@ def test_wnetd_is_killed_with_unsent_data(wnet, server, writer):
         assert writer.do("fsync", name), "nobody knows of an error, and there was none"
         assert (server.data / name).read_bytes() == content[name]
     wnet.ok("list")  # the next daemon cleans the mount up
+
+
+POUR = """
+import os, sys
+f = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT, 0o666)
+print("begun", flush=True)
+number = 0
+while not os.path.exists(sys.argv[2]):
+    for _ in range(256):
+        os.write(f, number.to_bytes(8, "little") * 512)
+        number += 1
+os.close(f)
+print(number, flush=True)
+"""
+
+
+def test_a_folder_is_renamed_while_much_is_written_below(wnet, server):
+    """It need not wait for a moment in which all of it is at the server."""
+    line = Proxy(server.port, delay=0.01)
+    wnet.add("Z:", line.share())
+    z = wnet.folder()
+    (z / "D").mkdir()
+    stop = wnet.home / "stop"
+    writers = [wnet.popen([sys.executable, "-c", POUR, z / "D" / name, stop], stdout=subprocess.PIPE) for name in "abc"]
+    for writer in writers:
+        assert writer.stdout.readline() == "begun\n"
+    time.sleep(0.3)
+    for old, new in ("DE", "ED", "DE"):
+        begun = time.monotonic()
+        os.rename(z / old, z / new)
+        assert time.monotonic() - begun < 10
+    stop.touch()
+    for name, writer in zip("abc", writers):
+        number = int(writer.stdout.readline())
+        assert writer.wait(timeout=20) == 0
+        assert (server.data / "E" / name).read_bytes() == b"".join(i.to_bytes(8, "little") * 512 for i in range(number))
 
 
 def test_wnetd_is_killed_while_a_folder_with_unsent_data_is_renamed(wnet, server, z, writer):

@@ -114,7 +114,9 @@ static int restore_device(struct driver *d, const char *name)
 /* What was connected while nobody could tell what is remembered is remembered all the same. */
 static void connected_while_the_profile_was_locked(void **state)
 {
+        const struct add_request request = { .local = "Z:", .remote = SHARE, .read_only = true, .credentials.user = (char *) "bob" };
         struct driver *d = *state;
+        struct connection *c;
         struct answer *y;
         void *lock;
 
@@ -122,7 +124,7 @@ static void connected_while_the_profile_was_locked(void **state)
         put_row(d, "Y:", SHARE);
         lock = lock_profile(d);
         manager_restore(&d->manager);
-        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR);
+        assert_int_equal(wait_for(begin_request(d, &request)), NO_ERROR);
         assert_int_equal(cancel(d, "X:", 0, false), ERROR_NOT_CONNECTED);
         assert_int_equal(restore_device(d, "Y:"), ERROR_CANNOT_OPEN_PROFILE);
         y = begin_cancel(d, "Y:", CONNECT_UPDATE_PROFILE, false);
@@ -130,7 +132,12 @@ static void connected_while_the_profile_was_locked(void **state)
         assert_int_equal(wait_for(y), ERROR_CANNOT_OPEN_PROFILE);
         unlock_profile(lock);
         LOOP_UNTIL(d->event, strcmp(state_of(d, "Y:"), "ok") == 0);
-        assert_true(find(d, "Z:")->remembered);
+        c = find(d, "Z:");
+        assert_true(c->remembered);
+        assert_true(c->read_only);
+        assert_int_equal(cancel(d, "Z:", 0, false), 0);
+        assert_null(c->credentials.user); /* as the row has it again */
+        assert_false(c->read_only);
         assert_int_equal(cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false), 0);
         assert_false(has_row(d, "Z:"));
         assert_int_equal(wait_for(begin_forget(d, "X:")), ERROR_NOT_CONNECTED);

@@ -328,6 +328,13 @@ def test_an_error_is_told_once(wnet, server, how):
 # deaths
 
 
+def open_with(writer, name, data):
+    """A file that the server has."""
+    assert writer.do("open", name) is None
+    writer.write(name, data)
+    assert writer.do("fsync", name) is None
+
+
 def stop_workers(wnet):
     """Nothing gets to the server any more. Returns a function that lets it."""
     workers = wnet.workers()
@@ -348,9 +355,7 @@ def test_wnetd_is_killed_with_unsent_data(wnet, server, writer):
     content = {name: bytearray(1 << 20) for name in names}
     chance = random.Random(2)
     for name in names:
-        assert writer.do("open", name) is None
-        writer.write(name, content[name])
-        assert writer.do("fsync", name) is None
+        open_with(writer, name, content[name])
     workers, go_on = stop_workers(wnet)
     try:
         for _round in range(4):
@@ -409,9 +414,7 @@ def test_wnetd_is_killed_while_a_folder_with_unsent_data_is_renamed(wnet, server
     """What lies below is closed for a rename; before that, it is sent."""
     wnet.expect_log(r".")
     (z / "D").mkdir()
-    assert writer.do("open", "D/f") is None
-    writer.write("D/f", b"a" * 10)
-    assert writer.do("fsync", "D/f") is None
+    open_with(writer, "D/f", b"a" * 10)
     workers, go_on = stop_workers(wnet)
     rename = None
     try:
@@ -431,9 +434,7 @@ def test_wnetd_is_killed_while_a_folder_with_unsent_data_is_renamed(wnet, server
 def test_the_next_wnetd_comes_behind_what_was_accepted_before(wnet, server, writer):
     """A line that is so slow that the workers of one that was killed have not sent everything yet."""
     wnet.expect_log(r".")
-    assert writer.do("open", "f") is None
-    writer.write("f", b"first")
-    assert writer.do("fsync", "f") is None
+    open_with(writer, "f", b"first")
     workers, go_on = stop_workers(wnet)
     try:
         writer.write("f", b"older")
@@ -453,9 +454,7 @@ def test_the_next_wnetd_comes_behind_what_was_accepted_before(wnet, server, writ
 
 def test_nobody_waits_for_workers_that_have_nothing_to_write(wnet, server, writer):
     wnet.expect_log(r".")
-    assert writer.do("open", "f") is None
-    writer.write("f", b"first")
-    assert writer.do("fsync", "f") is None
+    open_with(writer, "f", b"first")
     workers, go_on = stop_workers(wnet)
     try:
         os.kill(wnet.daemon(), signal.SIGKILL)

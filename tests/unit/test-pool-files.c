@@ -45,15 +45,23 @@ static void held_and_released(struct driver *d, struct ask *read)
         pool_assert_text(d, "text");
 }
 
-static void held_while_opened_again(void **state)
+/* A read that waits until the file is open again, which takes half a second. */
+static struct ask *read_again(struct driver *d)
 {
-        struct driver *d = *state;
         struct ask *read;
 
         open_and_kill(d);
         fake_break(d->server, FAKE_OPEN, "f", FAKE_DELAY, 500, 1);
         read = pool_submit(d, SMB_OP_READ, NULL, d->file, 4, 0);
         LOOP_UNTIL(d->event, fake_count(d->server, FAKE_OPEN, "f") == 2);
+        return read;
+}
+
+static void held_while_opened_again(void **state)
+{
+        struct driver *d = *state;
+        struct ask *read = read_again(d);
+
         hold(d);
         held_and_released(d, read);
 }
@@ -62,12 +70,8 @@ static void held_while_opened_again(void **state)
 static void held_while_opened_again_in_vain(void **state)
 {
         struct driver *d = *state;
-        struct ask *read;
+        struct ask *read = read_again(d);
 
-        open_and_kill(d);
-        fake_break(d->server, FAKE_OPEN, "f", FAKE_DELAY, 500, 1);
-        read = pool_submit(d, SMB_OP_READ, NULL, d->file, 4, 0);
-        LOOP_UNTIL(d->event, fake_count(d->server, FAKE_OPEN, "f") == 2);
         hold(d);
         assert_int_equal(kill(fake_pid(d->server, FAKE_OPEN, "f"), SIGKILL), 0);
         held_and_released(d, read);

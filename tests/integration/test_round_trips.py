@@ -38,6 +38,7 @@ def settle(line):
 
 def asked(line, work):
     """The commands that work() has led to, sorted."""
+    settle(line)
     before = len(line.seen)
     work()
     settle(line)
@@ -127,6 +128,15 @@ def test_what_came_with_an_open_is_not_believed_for_ever(line, wnet, server):
         assert f.read(10_000) == b"y" * 8001
 
 
+def without_listings(commands):
+    """On a busy machine the folder may be listed for the look-ups' sake, which has costs of its own."""
+    rest = list(commands)
+    while "QUERY_DIRECTORY" in rest:
+        for command in ("CREATE", "QUERY_DIRECTORY", "QUERY_DIRECTORY", "CLOSE"):
+            rest.remove(command)
+    return rest
+
+
 def test_a_file_is_made_and_deleted(line, wnet, server):
     """Of several times the cheapest counts: another thing may fall into the time."""
     path = wnet.folder() / "new"
@@ -137,10 +147,10 @@ def test_a_file_is_made_and_deleted(line, wnet, server):
 
     made, unlinked = [], []
     for _ in range(3):
-        made.append(asked(line, write))
+        made.append(without_listings(asked(line, write)))
         assert (server.data / "new").read_bytes() == b"x" * 4096
         os.stat(path)
-        unlinked.append(asked(line, lambda: os.unlink(path)))
+        unlinked.append(without_listings(asked(line, lambda: os.unlink(path))))
         assert not (server.data / "new").exists()
     made, unlinked = min(made, key=len), min(unlinked, key=len)
     if len(made) == 5:  # of which one has asked whether the name is free

@@ -111,8 +111,7 @@ static void put_back_remembered(struct connection *c)
         if (!c->kept)
                 return;
         connection_put_back(c, c->kept);
-        free(c->kept);
-        c->kept = NULL;
+        connection_drop_kept(c);
 }
 
 void connection_free(struct connection *c)

@@ -186,7 +186,7 @@ struct redirector {
         char *source, *options;     /* of the mount */
 
         struct smb_pool *pool;
-        uint64_t others_since_usec; /* CLOCK_MONOTONIC: since when workers of another wnetd have sent nothing, */
+        uint64_t others_since_usec; /* CLOCK_MONOTONIC: since when workers of a killed wnetd (orphans.h) have sent nothing, */
         uint64_t others_seen_usec, others_bytes; /* when they were last looked at, and what they had to send then */
         bool server_away;           /* as health() has last told */
         struct printer *printer;    /* of a port; NULL: a drive */

@@ -147,12 +147,12 @@ static void piece_made(struct smb_request *request)
                 rename_without_parking(c, request->error);
                 return;
         }
-        if (request->error < 0 && request->error != -EEXIST) {
+        if (request->error == 0 || request->error == -EEXIST || request->error == -EIO) /* EIO: it may be there */
+                c->n_pieces_made++;
+        if (request->error < 0 && request->error != -EEXIST)
                 change_finish(c, request->error);
-                return;
-        }
-        c->n_pieces_made++;
-        park_target(c);
+        else
+                park_target(c);
 }
 
 static void park_made(struct smb_request *request)

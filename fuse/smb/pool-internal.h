@@ -28,6 +28,9 @@ struct smb_pool {
         uint64_t unsent_count;
         char *hung_path; /* of the last look-up that a worker hung in, which fails at once until then */
         uint64_t hung_until_usec;
+        struct smb_request question; /* to the worker for names, whether it still has its connection, */
+        bool asking;                 /* which is under way */
+        char root[1];                /* "", its path */
         struct smb_request_list finished;
         struct smb_request_list behind_lists; /* changes that wait for listings of what they change */
         sd_event_source *finish_source, *retry_source, *idle_source;

@@ -322,6 +322,26 @@ static void plan_retry(struct smb_pool *pool)
         (void) sd_event_source_set_enabled(pool->retry_source, SD_EVENT_ONESHOT);
 }
 
+static void asked(struct smb_request *request)
+{
+        struct smb_pool *pool = request->userdata;
+
+        pool->asking = false;
+}
+
+/* What a worker for files has lost may be lost to all of them (the share is closed, say), and the one for names, which health is about,
+ * only learns of it by asking. */
+static void ask_names_worker(struct smb_pool *pool)
+{
+        const struct smb_link *names = &pool->links[NAMES_WORKER];
+
+        if (pool->asking || names->state != LINK_UP || names->n_requests > 0)
+                return;
+        pool->asking = true;
+        pool->question = (struct smb_request){ .op = SMB_OP_STAT, .path = pool->root, .slot = SMB_NO_SLOT, .done = asked, .userdata = pool };
+        smb_pool_submit(pool, &pool->question);
+}
+
 void pool_link_died(struct smb_link *link, const struct wn_error *err)
 {
         struct smb_pool *pool = link->pool;
@@ -342,7 +362,8 @@ void pool_link_died(struct smb_link *link, const struct wn_error *err)
         if (link->index == NAMES_WORKER) {
                 set_health(pool, false, err->text);
                 plan_retry(pool);
-        }
+        } else if (!link->death_unexplained)
+                ask_names_worker(pool);
         link->failures++;
         for (bool hung = link->death_timed_out; (request = TAILQ_FIRST(&sent)); hung = false) {
                 TAILQ_REMOVE(&sent, request, queue);

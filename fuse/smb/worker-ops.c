@@ -265,6 +265,7 @@ static int do_mkdir(struct worker *w, struct smb_message *m)
         const struct smb_backend_ops *ops = w->backend->ops;
         int r = ops->mkdir(w->backend, m->text);
 
+        FAULT_POINT("worker.folder-made");
         if (r == 0)
                 r = ops->stat(w->backend, m->text, &m->attr);
         if (r == 0 && (m->flags & SMB_MKDIR_HIDDEN))

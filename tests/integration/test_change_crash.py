@@ -103,6 +103,22 @@ def test_a_worker_is_killed_while_a_file_is_replaced(wnet, server, faulty, step,
         path.name: path.read_text() for path in (z / folder).iterdir() if path.is_file()}
 
 
+@pytest.mark.parametrize("n", (1, 2), ids=["hidden", "path"])
+def test_a_worker_is_killed_having_made_a_folder_for_what_is_replaced(wnet, server, faulty, n):
+    """The hidden folder, or the one in it that tells the path."""
+    faulty.arm(f"worker.folder-made#{n}")
+    persistent(wnet, server)
+    z = wnet.folder()
+    (z / "f").write_text("old")
+    (z / "f.new").write_text("new")
+    with opened(z / "f", "rb") as old:
+        assert error_name(error_of(lambda: os.rename(z / "f.new", z / "f"))) == "EIO"
+        assert faulty.struck()
+        assert old.read() == b"old"
+    park_gone(server)
+    assert files(server) == {"f": b"old", "f.new": b"new"}
+
+
 @pytest.mark.parametrize("step", ["worker.rename", "worker.renamed"])
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_a_worker_is_killed_while_an_open_thing_is_renamed(wnet, server, faulty, step, what):

@@ -159,6 +159,33 @@ static void server_stays_away(void **state)
         pool_assert_text(d, "text");
 }
 
+/* A worker for files learns that the share is gone; the drive says so, though nobody asks for a name. */
+static void only_files_are_used(void **state)
+{
+        struct driver *d = *state;
+
+        fake_add(d->server, "f", "text");
+        assert_int_equal(pool_start(d), NO_ERROR);
+        pool_open(d, "f", O_RDWR);
+        assert_int_equal(kill(fake_pid(d->server, FAKE_OPEN, "f"), SIGKILL), 0); /* which says nothing of the server */
+        pool_assert_text(d, "text");
+        assert_int_equal(fake_count(d->server, FAKE_STAT, ""), 0);
+
+        fake_break(d->server, FAKE_READ, "f", FAKE_FAIL, ECONNABORTED, 1);
+        pool_assert_text(d, "text");
+        LOOP_UNTIL(d->event, fake_count(d->server, FAKE_STAT, "") == 1);
+        assert_int_equal(d->n_down, 0); /* the others still have their connections */
+
+        d->server->connect_status = ERROR_BAD_NET_NAME;
+        snprintf(d->server->connect_text, sizeof(d->server->connect_text), "no such share");
+        fake_break(d->server, FAKE_READ, "f", FAKE_FAIL, ECONNABORTED, 1);
+        fake_break(d->server, FAKE_STAT, "", FAKE_FAIL, ECONNABORTED, 1);
+        assert_int_equal(pool_wait(pool_submit(d, SMB_OP_READ, NULL, d->file, 4, 0)), -EIO);
+        LOOP_UNTIL(d->event, strcmp(d->reason, "no such share") == 0);
+        assert_int_equal(d->n_down, 1);
+        assert_int_equal(d->n_up, 0);
+}
+
 static void file_opened_again(void **state)
 {
         struct driver *d = *state;
@@ -540,6 +567,7 @@ int main(void)
                 TEST(idle_worker_killed),
                 TEST(print_job),
                 TEST(server_stays_away),
+                TEST(only_files_are_used),
                 TEST(file_opened_again),
                 TEST(file_replaced),
                 TEST(file_deleted),

@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import time
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -47,16 +49,29 @@ class Tally:
 
 
 def build(name, options, targets=(), environment=None):
-    """Configures and compiles; returns the build directory, or None when that failed."""
+    """Configures and compiles, behind whatever else the machine does; returns the build directory, or None when that failed."""
     directory = TOP / "build-tests" / name
     setup = ["meson", "setup", *COMMON, *options, str(directory), str(TOP)]
     if (directory / "build.ninja").exists():
         setup.insert(2, "--reconfigure")
-    for command in (setup, ["ninja", "-C", str(directory), *targets]):
+    for command in (setup, ["nice", "-n", "19", "ninja", "-C", str(directory), *targets]):
         print("+", " ".join(command), flush=True)
-        if subprocess.run(command, env={**os.environ, **(environment or {})}, check=False).returncode:
+        done = subprocess.run(command, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False)
+        if done.returncode:
+            print(done.stdout, flush=True)  # at once: tests tell of themselves meanwhile
             return None
     return directory
+
+
+def build_all(builder, args):
+    """Begins to build everything, in the order in which it is needed. Returns {name: its future}."""
+    names = [name for name in BUILDS if name == "normal" or not args.no_sanitize]
+    builds = {name: builder.submit(build, name, BUILDS[name]) for name in names}
+    if not (args.unit or args.pattern or args.no_sanitize) and args.fuzz_seconds > 0:
+        builds["fuzz"] = builder.submit(build, "fuzz", ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"], ["fuzzers"],
+                                        {"CC": "clang"})
+    return builds
 
 
 def run(directory, suites, pattern, processes, only=(), without=()):
@@ -98,8 +113,9 @@ def count(directory, build_name, tally):
             for case in ET.parse(results).getroot().iter("testcase"):
                 kinds = {child.tag: child for child in case}
                 case_name = f"{label}::{case.get('name')}"
-                if "failure" in kinds or "error" in kinds:
-                    tally.add("failed", case_name)
+                trouble = kinds.get("failure", kinds.get("error"))
+                if trouble is not None:
+                    tally.add("failed", case_name, "\n" + textwrap.indent((trouble.text or "").strip(), "  "))
                 elif "skipped" in kinds:
                     tally.add("skipped", case_name, kinds["skipped"].get("message", ""))
                 else:
@@ -118,12 +134,8 @@ def count(directory, build_name, tally):
     return ran
 
 
-def fuzz(seconds, tally):
+def fuzz(directory, seconds, tally):
     """Feeds the parsers with what nobody would write."""
-    directory = build("fuzz", ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"], ["fuzzers"], {"CC": "clang"})
-    if not directory:
-        tally.add("failed", "fuzz: the build (tools/setup installs clang)")
-        return
     command = [str(TOP / "tests" / "fuzz" / "run"), str(directory), "--seconds", str(seconds)]
     print("+", " ".join(command), flush=True)
     ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -133,6 +145,20 @@ def fuzz(seconds, tally):
         tally.add("passed" if result == "ok" else "failed", f"fuzz: {name}")
     if not results or (ran.returncode and "failed" not in results.values()):
         tally.add("failed", "fuzz: tests/fuzz/run", f"exit {ran.returncode}")
+
+
+def test(name, directory, suites, args, tally):
+    """Runs what is there for one of the builds."""
+    if name == "fuzz":
+        fuzz(directory, args.fuzz_seconds, tally)
+        return
+    status = run(directory, suites, args.pattern, PROCESSES[name], LIBRARY_TESTS if name == "threads" else (),
+                 NOT_SANITIZED if name == "sanitized" else ())
+    failed_before = tally.failed
+    if not count(directory, name, tally):
+        tally.add("failed", f"{name}: no test ran")
+    elif status and tally.failed == failed_before:
+        tally.add("failed", f"{name}: meson test", f"exit {status}")
 
 
 def fuse_problem():
@@ -166,22 +192,14 @@ def main():
     began = time.monotonic()
     suites = ["unit", "checks"] if args.unit else ["integration"] if args.pattern else []
     tally = Tally()
-    for name, options in BUILDS.items():
-        if args.no_sanitize and name != "normal":
-            continue
-        directory = build(name, options)
-        if not directory:
-            tally.add("failed", f"{name}: the build")
-            continue
-        status = run(directory, suites, args.pattern, PROCESSES[name], LIBRARY_TESTS if name == "threads" else (),
-                     NOT_SANITIZED if name == "sanitized" else ())
-        failed_before = tally.failed
-        if not count(directory, name, tally):
-            tally.add("failed", f"{name}: no test ran")
-        elif status and tally.failed == failed_before:
-            tally.add("failed", f"{name}: meson test", f"exit {status}")
-    if not (args.unit or args.pattern or args.no_sanitize) and args.fuzz_seconds > 0:
-        fuzz(args.fuzz_seconds, tally)
+    with ThreadPoolExecutor(1) as builder:
+        builds = build_all(builder, args)
+        for name, built in builds.items():
+            directory = built.result()
+            if directory:
+                test(name, directory, suites, args, tally)
+            else:
+                tally.add("failed", f"{name}: the build")
 
     print()
     for line in tally.lines:

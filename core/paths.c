@@ -104,8 +104,10 @@ int paths_init(struct paths *ret_paths)
         paths.conf = join(paths.config_dir, "wnet.conf");
         paths.history = join(paths.state_dir, "history.db");
         paths.log = join(paths.state_dir, "wnetd.log");
+        paths.parked_key = join(paths.state_dir, "parked.key");
         paths.socket = join(paths.runtime_dir, "control");
-        if (!paths.profile || !paths.lock || !paths.workers_lock || !paths.conf || !paths.history || !paths.log || !paths.socket)
+        if (!paths.profile || !paths.lock || !paths.workers_lock || !paths.conf || !paths.history || !paths.log || !paths.parked_key ||
+            !paths.socket)
                 return -ENOMEM;
         if (strlen(paths.socket) >= sizeof ((struct sockaddr_un *) NULL)->sun_path)
                 return -ENAMETOOLONG;
@@ -127,6 +129,7 @@ void paths_done(struct paths *paths)
         free(paths->conf);
         free(paths->history);
         free(paths->log);
+        free(paths->parked_key);
         free(paths->socket);
         *paths = (struct paths) { 0 };
 }

@@ -17,6 +17,7 @@ struct paths {
         char *conf;          /* config_dir/wnet.conf */
         char *history;       /* state_dir/history.db */
         char *log;           /* state_dir/wnetd.log */
+        char *parked_key;    /* state_dir/parked.key */
         char *socket;        /* runtime_dir/control */
 };
 

@@ -110,6 +110,7 @@ static struct node *apply(struct change *c)
         } else if (target)
                 node_unlink(&r->nodes, target);
         rename_handles(c);
+        park_renamed(r, op->request.path, op->request.path2);
         return target;
 }
 

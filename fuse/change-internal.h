@@ -18,7 +18,8 @@ struct change {
         char *parked;               /* where the target is moved to, or what is deleted; NULL: nowhere (yet) */
         char *pieces[PARKED_PIECES_MAX]; /* the folders that tell its path, if need be; */
         size_t n_pieces, n_pieces_made;  /* so many are there */
-        bool park_gone;             /* it was made anew once */
+        bool park_gone;             /* the hidden folder was made anew once */
+        bool beside;                /* the target is parked beside, not in that folder */
         bool target_parked, target_directory, target_removed;
         bool target_there;          /* while it is settled: something has the new name */
         bool same;                  /* both are names of one file */
@@ -40,9 +41,6 @@ void change_hold(struct change *c);
 
 /* Sends a step off; done gets &c->request with userdata c. */
 void change_submit(struct change *c, enum smb_op what, char *path, char *path2, uint32_t flags, smb_done_fn done);
-
-/* Whether path is base, or lies below it; what comes behind base then, else NULL. */
-const char *path_behind(const char *path, const char *base);
 
 /* ---- change-end.c ---- */
 

@@ -3,7 +3,7 @@
  * Deleting, renaming and replacing as POSIX has it, over a protocol that refuses to change the name of what is open.
  *
  *   hold:    the server's files that are in the way are closed; requests for them wait
- *   park:    what is deleted while open, or replaced, moves to PARK_FOLDER under a name of its own
+ *   park:    what is deleted while open, or replaced, moves to PARK_FOLDER under a name of its own; or it gets one where it is
  *   rename:  the source takes the free name; should that fail, what was parked moves back
  *   release: the files go on under their new names, opened again when they are next used
  *
@@ -100,20 +100,22 @@ static bool target_is_open(const struct change *c)
         return false;
 }
 
-/* Nothing can be parked: between the name and PARK_FOLDER is a DFS link, and behind it another server; or the folder is somebody else's.
- * What is not open is replaced as the library does it: the new contents survive, be it under the old name. */
-static void rename_without_parking(struct change *c, int error)
-{
-        free(TAKE_PTR(c->parked));
-        if (change_is_rename(c) && !target_is_open(c))
-                rename_now(c);
-        else
-                change_finish(c, error);
-}
-
 static bool is_forbidden(const struct smb_request *request)
 {
         return request->error == -EACCES || request->error == -EPERM;
+}
+
+/* Nothing can be put into PARK_FOLDER: between the name and that is a DFS link, and behind it another server; or it is somebody else's, or
+ * the root is. Then it is put beside, where a killed daemon's is found when the folder is listed. Returns false when that is not so, or has
+ * been done. */
+static bool park_beside(struct change *c, const struct smb_request *request)
+{
+        if (c->beside || (!is_forbidden(request) && request->error != -EXDEV))
+                return false;
+        c->beside = true;
+        free(TAKE_PTR(c->parked));
+        park_target(c);
+        return true;
 }
 
 static void parked(struct smb_request *request)
@@ -121,12 +123,8 @@ static void parked(struct smb_request *request)
         struct change *c = request->userdata;
 
         FAULT_POINT("change.parked");
-        if (request->error == -ENOENT && park_again(c))
+        if ((request->error == -ENOENT && !c->beside && park_again(c)) || park_beside(c, request))
                 return;
-        if (request->error == -EXDEV || is_forbidden(request)) {
-                rename_without_parking(c, request->error == -EXDEV ? -EBUSY : request->error);
-                return;
-        }
         c->error = request->error;
         c->target_parked = change_is_rename(c) && (request->error == 0 || request->error == -EIO);
         if (request->error == -EIO)
@@ -141,12 +139,8 @@ static void piece_made(struct smb_request *request)
 {
         struct change *c = request->userdata;
 
-        if (request->error == -ENOENT && park_again(c))
+        if ((request->error == -ENOENT && park_again(c)) || park_beside(c, request))
                 return;
-        if (is_forbidden(request)) {
-                rename_without_parking(c, request->error);
-                return;
-        }
         if (request->error == 0 || request->error == -EEXIST || request->error == -EIO) /* EIO: it may be there */
                 c->n_pieces_made++;
         if (request->error < 0 && request->error != -EEXIST)
@@ -161,27 +155,36 @@ static void park_made(struct smb_request *request)
 
         FAULT_POINT("change.park-made");
         c->redirector->park_made = request->error == 0 || request->error == -EEXIST || request->error == -EIO; /* EIO: it may be */
+        c->redirector->park_forbidden = is_forbidden(request);
         if (request->error == 0 || request->error == -EEXIST)
                 park_target(c);
-        else if (is_forbidden(request))
-                rename_without_parking(c, request->error);
-        else
+        else if (!park_beside(c, request))
                 change_finish(c, request->error);
+}
+
+/* Chooses where it goes. 0 or a negative errno. */
+static int plan(struct change *c, const char *victim)
+{
+        if (!c->beside)
+                return park_plan(c->redirector, c->target, c->target_id, c->target && target_is_open(c), &c->parked, c->pieces, &c->n_pieces);
+        c->parked = park_plan_beside(c->redirector, victim);
+        return c->parked ? 0 : -ENOMEM;
 }
 
 /* The next step of it. */
 static void park_target(struct change *c)
 {
-        char *replaced = c->target;
+        char *victim = c->target ? c->target : c->op->request.path;
+        int error = c->parked ? 0 : plan(c, victim);
 
-        if (!c->parked && park_plan(c->redirector, replaced, replaced && target_is_open(c), &c->parked, c->pieces, &c->n_pieces) < 0)
-                change_finish(c, -ENOMEM);
-        else if (!c->redirector->park_made)
+        if (error < 0)
+                change_finish(c, error);
+        else if (!c->beside && !c->redirector->park_made)
                 change_submit(c, SMB_OP_MKDIR, (char *) PARK_FOLDER, NULL, SMB_MKDIR_HIDDEN, park_made);
-        else if (c->n_pieces_made < c->n_pieces)
+        else if (!c->beside && c->n_pieces_made < c->n_pieces)
                 change_submit(c, SMB_OP_MKDIR, c->pieces[c->n_pieces_made], NULL, 0, piece_made);
         else
-                change_submit(c, SMB_OP_RENAME, replaced ? replaced : c->op->request.path, c->parked, 0, parked);
+                change_submit(c, SMB_OP_RENAME, victim, c->parked, 0, parked);
 }
 
 /* ---- what is there ---- */
@@ -331,6 +334,7 @@ static void begin(struct op *op)
         }
         c->redirector = op->redirector;
         c->op = op;
+        c->beside = op->redirector->park_forbidden;
         change_hold(c);
 }
 

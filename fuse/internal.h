@@ -237,7 +237,8 @@ struct redirector {
         struct op_list change_waiters; /* what has to do with names waits until it has ended */
         TAILQ_HEAD(, change) unsettled; /* changes that have failed, and may have been done all the same; */
         size_t n_repairs;           /* so many of them, from the first on, are to be seen to */
-        bool park_made;             /* the folder for what is open and deleted exists, with */
+        bool park_forbidden;        /* the folder for what is open and deleted cannot be made; */
+        bool park_made;             /* it exists, with */
         uint64_t n_parked;          /* so many things in it that stay, or are on their way out */
         bool tidying;               /* it is being removed; */
         bool park_left;             /* it could not be, for the server was away */
@@ -422,6 +423,9 @@ void change_repair(struct redirector *r);
 /* Forgets these: the connection ends. */
 void change_forget(struct redirector *r);
 
+/* Whether path is base, or lies below it; what comes behind base then, else NULL. */
+const char *path_behind(const char *path, const char *base);
+
 /* ---- park.c ---- */
 
 /* The hidden folder of the connection's root where deleted files live while they are open, and replaced ones until the new one is
@@ -430,11 +434,26 @@ void change_forget(struct redirector *r);
 
 /* What the names of all that this connection parks begin with: the daemon and the drive. */
 #define PARK_PREFIX_BYTES 40
+#define PARK_BASE_BYTES 64 /* and with their number, and the tag of one that tells a path */
 void park_prefix(const struct redirector *r, char ret_prefix[PARK_PREFIX_BYTES]);
 
-/* Chooses paths for what is to be parked: original is what a replaced file is called; NULL: it is deleted. stays: it is open. ret_pieces:
- * the folders that have to be there before, as many as PARKED_PIECES_MAX. All are the caller's, also after an error: 0 or -ENOMEM. */
-int park_plan(struct redirector *r, const char *original, bool stays, char **ret_path, char **ret_pieces, size_t *ret_n_pieces);
+/* Chooses paths for what is to be parked: original is what a replaced file, the server's file_id, is called; NULL: it is deleted. stays: it is
+ * open. ret_pieces: the folders that have to be there before, as many as PARKED_PIECES_MAX. All are the caller's, also after an error: 0 or a
+ * negative errno. */
+int park_plan(struct redirector *r, const char *original, uint64_t file_id, bool stays, char **ret_path, char **ret_pieces, size_t *ret_n_pieces);
+
+/* The same for the file path, where nothing can be put into that folder: a name beside it, which tells no path. The caller frees; NULL: no
+ * memory. */
+char *park_plan_beside(struct redirector *r, const char *path);
+
+/* Whether folder's name is that folder, or a file that this user has put beside on this machine: nobody sees it here, and nobody uses it. */
+bool park_hides(const struct redirector *r, const struct node *folder, const char *name);
+
+/* Such a name was found in folder: removes the file if it is a killed daemon's. */
+void park_found(struct redirector *r, const struct node *folder, const char *name);
+
+/* A directory, or a file, has got another path, and so has what is parked below it. */
+void park_renamed(struct redirector *r, const char *from, const char *to);
 
 /* What is at path (taken) in the folder belongs to node (NULL: nobody), which has lost its name: it goes when nobody has it open. */
 void park_keep(struct redirector *r, struct node *node, char *path);

@@ -17,6 +17,7 @@
 #include "core/log.h"
 #include "fuse/internal.h"
 #include "fuse/parked-name.h"
+#include "fuse/parked-tag.h"
 #include "fuse/smb/listing.h"
 
 #define ENTRIES_MAX 10000u
@@ -54,6 +55,18 @@ void leftovers_instance(char ret_instance[LEFTOVERS_INSTANCE_BYTES])
         clock_gettime(CLOCK_REALTIME, &now);
         snprintf(ret_instance, LEFTOVERS_INSTANCE_BYTES, "%08x.%llx", hash,
                  (unsigned long long) now.tv_sec * 1000000ULL + (unsigned long long) now.tv_nsec / 1000);
+}
+
+bool leftovers_is_ours(const char *instance, const char *name)
+{
+        return strncmp(name, instance, MACHINE_CHARS + 1) == 0;
+}
+
+bool leftovers_is_left(const struct redirector *r, const char *name)
+{
+        const char *instance = r->settings->instance;
+
+        return leftovers_is_ours(instance, name) && strncmp(name, instance, strlen(instance)) != 0;
 }
 
 static void free_all(struct leftovers *l)
@@ -154,6 +167,35 @@ static void original_seen(struct smb_request *request)
                 keep(l);
 }
 
+/* Whether the file whose turn it is, number file_id, was parked under its name by one of us. */
+static bool is_tagged(const struct leftovers *l, uint64_t file_id)
+{
+        const char *name = l->files.names[l->files.at - 1];
+        size_t length = strcspn(name, "=+");
+        _cleanup_free_ char *base = strndup(name, length);
+        char *found = base ? strrchr(base, '-') : NULL, tag[PARKED_TAG_CHARS + 1];
+
+        if (!found)
+                return false;
+        *found++ = '\0';
+        return parked_tag(l->redirector->settings->parked_key, base, l->original, file_id, tag) == 0 && strcmp(found, tag) == 0;
+}
+
+static void parked_seen(struct smb_request *request)
+{
+        struct leftovers *l = request->userdata;
+
+        if (ended_with_pool(l))
+                return;
+        if (request->error == 0 && is_tagged(l, request->attr.file_id)) {
+                submit(l, SMB_OP_STAT, l->original, NULL, original_seen);
+                return;
+        }
+        if (request->error == 0)
+                log_info("%s is none of ours, and is left alone", l->parked);
+        keep(l);
+}
+
 static void finished(struct smb_request *request)
 {
         struct leftovers *l = request->userdata;
@@ -197,7 +239,7 @@ static void next_file(struct leftovers *l)
         else if (l->original && !is_path(l->original))
                 keep(l);
         else if (l->original)
-                submit(l, SMB_OP_STAT, l->original, NULL, original_seen);
+                submit(l, SMB_OP_STAT, l->parked, NULL, parked_seen);
         else
                 submit(l, SMB_OP_UNLINK, l->parked, NULL, handled);
 }
@@ -220,11 +262,8 @@ static void next_entry(struct leftovers *l)
 /* Ours, but not of another drive of this daemon that shows the same share. */
 static bool is_leftover(const struct leftovers *l, const char *name)
 {
-        const char *instance = l->redirector->settings->instance;
-
-        return strncmp(name, instance, MACHINE_CHARS + 1) == 0 &&
-               (strncmp(name, instance, strlen(instance)) != 0 ||
-                (l->redirector->connection->has_device && strncmp(name, l->own, strlen(l->own)) == 0));
+        return leftovers_is_left(l->redirector, name) ||
+               (l->redirector->connection->has_device && strncmp(name, l->own, strlen(l->own)) == 0);
 }
 
 /* Copies name to the end of the list. */

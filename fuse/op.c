@@ -205,11 +205,11 @@ void op_begin(struct op *op, void (*start)(struct op *op))
         start(op);
 }
 
-/* What lies in our own folder is nobody's business. */
+/* What lies in our own folder, or is put beside, is nobody's business. */
 static bool is_parked(const struct op *op)
 {
-        return (op->name && !op->node->parent && strcmp(op->name, PARK_FOLDER) == 0) ||
-               (op->new_name && !op->new_parent->parent && strcmp(op->new_name, PARK_FOLDER) == 0);
+        return (op->name && park_hides(op->redirector, op->node, op->name)) ||
+               (op->new_name && park_hides(op->redirector, op->new_parent, op->new_name));
 }
 
 /* Whatever is asked or done at the server finds there what was written before. */

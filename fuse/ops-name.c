@@ -144,7 +144,7 @@ void name_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
         if (!op)
                 return;
         op_harmless(op);
-        if (parent == NODE_ROOT && strcmp(name, PARK_FOLDER) == 0)
+        if (park_hides(op->redirector, op->node, name))
                 reply_absent(op);
         else
                 name_look_up(op);

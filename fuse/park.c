@@ -14,10 +14,14 @@
 #include "core/fault.h"
 #include "core/log.h"
 #include "fuse/internal.h"
+#include "fuse/leftovers.h"
 #include "fuse/parked-name.h"
+#include "fuse/parked-tag.h"
 
 #define TIDY_USEC (2 * 1000000ULL)
 #define TRIES_MAX 5u /* what cannot be removed then is left to the next connection */
+
+static void remove_entry(struct redirector *r, enum smb_op what, char *path, unsigned tries);
 
 /* PARK_FOLDER "/" name. name: taken. */
 static char *in_folder(char *name)
@@ -36,19 +40,67 @@ void park_prefix(const struct redirector *r, char ret_prefix[PARK_PREFIX_BYTES])
                  r->connection->has_device ? r->connection->device.text : "-");
 }
 
-int park_plan(struct redirector *r, const char *original, bool stays, char **ret_path, char **ret_pieces, size_t *ret_n_pieces)
+/* What the next name begins with. Returns its length. */
+static size_t new_base(struct redirector *r, char ret_base[PARK_BASE_BYTES])
 {
-        char base[PARK_PREFIX_BYTES + 16];
+        size_t n;
+
+        park_prefix(r, ret_base);
+        n = strlen(ret_base);
+        return n + (size_t) snprintf(ret_base + n, PARK_BASE_BYTES - n, "%llx", (unsigned long long) ++r->parked_count);
+}
+
+int park_plan(struct redirector *r, const char *original, uint64_t file_id, bool stays, char **ret_path, char **ret_pieces, size_t *ret_n_pieces)
+{
+        char base[PARK_BASE_BYTES], tag[PARKED_TAG_CHARS + 1];
+        size_t n = new_base(r, base);
         int error;
 
-        park_prefix(r, base);
-        snprintf(base + strlen(base), 17, "%llx", (unsigned long long) ++r->parked_count);
+        if (original) {
+                error = parked_tag(r->settings->parked_key, base, original, file_id, tag);
+                if (error < 0)
+                        return error;
+                snprintf(base + n, sizeof(base) - n, "-%s", tag);
+        }
         *ret_path = in_folder(parked_name(base, original, stays, ret_pieces, ret_n_pieces));
         error = *ret_path ? 0 : -ENOMEM;
         for (size_t i = 0; i < *ret_n_pieces; i++)
                 if (!(ret_pieces[i] = in_folder(ret_pieces[i])))
                         error = -ENOMEM;
         return error;
+}
+
+char *park_plan_beside(struct redirector *r, const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        char base[PARK_BASE_BYTES], *parked;
+
+        (void) new_base(r, base);
+        return asprintf(&parked, "%.*s" PARK_FOLDER "-%s", slash ? (int) (slash + 1 - path) : 0, path, base) < 0 ? NULL : parked;
+}
+
+/* What comes behind PARK_FOLDER "-" in name, or NULL. */
+static const char *base_beside(const char *name)
+{
+        const size_t length = strlen(PARK_FOLDER "-");
+
+        return strncmp(name, PARK_FOLDER "-", length) == 0 ? name + length : NULL;
+}
+
+bool park_hides(const struct redirector *r, const struct node *folder, const char *name)
+{
+        const char *base = base_beside(name);
+
+        return base ? leftovers_is_ours(r->settings->instance, base) : !folder->parent && strcmp(name, PARK_FOLDER) == 0;
+}
+
+void park_found(struct redirector *r, const struct node *folder, const char *name)
+{
+        const char *base = base_beside(name);
+        char *path;
+
+        if (base && leftovers_is_left(r, base) && node_path(folder, name, &path) == 0)
+                remove_entry(r, SMB_OP_UNLINK, path, TRIES_MAX); /* the next listing is the next try */
 }
 
 static void tidied(struct smb_request *request)
@@ -82,8 +134,6 @@ struct unremoved {
         char *path;
         unsigned tries;
 };
-
-static void remove_entry(struct redirector *r, enum smb_op what, char *path, unsigned tries);
 
 static void remove_again(struct redirector *r)
 {
@@ -124,7 +174,7 @@ static int on_tidy(sd_event_source *source, uint64_t usec, void *userdata)
 
 void park_tidy_soon(struct redirector *r)
 {
-        if (!r->park_made || (r->n_parked > 0 && TAILQ_EMPTY(&r->unremoved)))
+        if (TAILQ_EMPTY(&r->unremoved) && (!r->park_made || r->n_parked > 0))
                 return;
         r->tidy_source = sd_event_source_disable_unref(r->tidy_source);
         (void) sd_event_add_time_relative(r->event, &r->tidy_source, CLOCK_MONOTONIC, TIDY_USEC, 100000, on_tidy, r);
@@ -147,7 +197,8 @@ static void keep_unremoved(struct redirector *r, struct op *op, bool away)
         struct smb_request *request = &op->request;
         struct unremoved *u = op->tries < TRIES_MAX ? calloc(1, sizeof(*u)) : NULL;
 
-        log_info("%s could not be removed: %s", request->path, strerror(-request->error));
+        if (op->tries == 0)
+                log_info("%s could not be removed: %s", request->path, strerror(-request->error));
         if (!u)
                 return;
         u->what = request->op;
@@ -175,7 +226,8 @@ static void removed(struct smb_request *request)
 
 void park_try_again(struct redirector *r)
 {
-        r->park_made = r->park_made || r->park_left || !TAILQ_EMPTY(&r->unremoved);
+        r->park_forbidden = false; /* it may have been restarted for that */
+        r->park_made = r->park_made || r->park_left;
         r->park_left = false;
         park_tidy_soon(r);
 }
@@ -219,4 +271,28 @@ void park_closed(struct redirector *r, struct node *node)
         node->parked = NULL;
         r->n_parked--;
         park_remove(r, SMB_OP_UNLINK, path);
+}
+
+/* Replaces *path by what it is when from is called to. Keeps it where there is no memory: at worst something stays there. */
+static void follow(char **path, const char *from, const char *to)
+{
+        const char *rest = *path ? path_behind(*path, from) : NULL;
+        char *moved;
+
+        if (!rest || asprintf(&moved, "%s%s", to, rest) < 0)
+                return;
+        free(*path);
+        *path = moved;
+}
+
+void park_renamed(struct redirector *r, const char *from, const char *to)
+{
+        struct open_file *file;
+        struct unremoved *u;
+
+        TAILQ_FOREACH(file, &r->files, entry)
+                if (file->node && file == LIST_FIRST(&file->node->files))
+                        follow(&file->node->parked, from, to);
+        TAILQ_FOREACH(u, &r->unremoved, entry)
+                follow(&u->path, from, to);
 }

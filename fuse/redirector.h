@@ -23,6 +23,7 @@ struct redirector_settings {
         const char *login;          /* the user name where a connection has none */
         mode_t umask;               /* of the files shown */
         const char *instance;       /* this daemon, in the names of what it parks: leftovers_instance() */
+        const struct parked_key *parked_key; /* the user's, for those that tell a path */
 };
 
 /* The implementation of core's interface. settings live as long as any connection. */

@@ -238,11 +238,12 @@ static void path_changed(struct redirector *r, struct node *directory, char *pat
                 rest[-1] = '/';
 }
 
+/* What we do in PARK_FOLDER, or put beside. */
 static bool is_parked(const char *path)
 {
-        size_t length = strlen(PARK_FOLDER);
+        const char *name = strrchr(path, '/');
 
-        return strncmp(path, PARK_FOLDER, length) == 0 && (path[length] == '\0' || path[length] == '/');
+        return path_behind(path, PARK_FOLDER) || strncmp(name ? name + 1 : path, PARK_FOLDER "-", strlen(PARK_FOLDER "-")) == 0;
 }
 
 /* What a worker says: false when it makes no sense. */

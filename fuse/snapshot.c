@@ -185,8 +185,10 @@ static int add_entries(struct snapshot *s, const void *data, size_t size)
         int r;
 
         while ((r = listing_take(data, size, &at, name, &attr)) == 1) {
-                if (!s->node->parent && strcmp(name, PARK_FOLDER) == 0)
+                if (park_hides(s->redirector, s->node, name)) {
+                        park_found(s->redirector, s->node, name);
                         continue;
+                }
                 r = catalog_add(&s->catalog, name, &attr);
                 if (r < 0)
                         return r;

@@ -35,6 +35,7 @@
 #include "core/watch.h"
 #include "fuse/leftovers.h"
 #include "fuse/orphans.h"
+#include "fuse/parked-tag.h"
 #include "fuse/redirector.h"
 #include "fuse/spool.h"
 #include "fuse/stale.h"
@@ -51,6 +52,7 @@ struct daemon {
         sd_event *event;
         struct redirector_settings redirector;
         char instance[LEFTOVERS_INSTANCE_BYTES];
+        struct parked_key parked_key;
         struct manager manager;
         struct control *control;
 };
@@ -315,6 +317,15 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
 
 /* ---- run ---- */
 
+static void load_parked_key(struct daemon *d)
+{
+        int r = parked_key_load(d->paths.parked_key, &d->parked_key);
+
+        if (r < 0)
+                log_warning("the key %s cannot be kept: %s; files that are just being replaced if wnetd is killed will not get their names back by "
+                            "themselves", d->paths.parked_key, strerror(-r));
+}
+
 static int set_up_loop(struct daemon *d, mode_t mask)
 {
         sigset_t signals;
@@ -337,6 +348,7 @@ static int set_up_loop(struct daemon *d, mode_t mask)
         if (r < 0)
                 return r;
         leftovers_instance(d->instance);
+        load_parked_key(d);
         d->redirector = (struct redirector_settings){
                 .event = d->event,
                 .worker_program = d->worker_program,
@@ -348,6 +360,7 @@ static int set_up_loop(struct daemon *d, mode_t mask)
                 .login = d->login,
                 .umask = mask,
                 .instance = d->instance,
+                .parked_key = &d->parked_key,
         };
         r = manager_init(&d->manager, d->event, redirector_ops(&d->redirector), d->drives_dir, d->paths.profile);
         if (r == 0)

@@ -445,6 +445,11 @@ def parked(server):
     return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
 
 
+def beside(server, folder):
+    """What lies in a folder because nothing could be put into the hidden one."""
+    return sorted(p.name for p in (server.data / folder).iterdir() if p.name.startswith(PARK))
+
+
 def nothing_parked(server):
     wait_until(lambda: not parked(server), "nothing is parked any more", timeout=10)
 

@@ -7,7 +7,7 @@ import os
 import threading
 
 import pytest
-from harness import PARK, error_name, error_of, opened, tree, wait_until
+from harness import PARK, beside, error_name, error_of, opened, tree, wait_until
 from proxy import Proxy
 
 DEEP = "/".join(f"a folder with a long name: {n} of them. " + "é" * 60 for n in range(4))  # its path does not fit into a name
@@ -57,6 +57,26 @@ def test_wnetd_is_killed_while_a_file_is_replaced(wnet, server, faulty, step, fo
     park_gone(server)
 
 
+@pytest.mark.parametrize("step", ["change.held", "change.parked", "change.renamed", "change.removed"])
+def test_wnetd_is_killed_while_a_file_is_replaced_below_a_closed_root(wnet, server, faulty, close_root, step):
+    """The new contents are there, be it under the name that they had."""
+    (server.data / "d").mkdir()
+    close_root()
+    faulty.arm(step)
+    persistent(wnet, server)
+    folder = wnet.folder() / "d"
+    (folder / "f").write_text("old")
+    (folder / "f.new").write_text("new")
+    error = error_of(lambda: os.rename(folder / "f.new", folder / "f"))
+    assert error is not None or step == "change.removed"
+    wait_until(lambda: not wnet.daemons(), "the daemon has killed itself")
+    faulty.disarm()
+    wnet.wait_state("Z:", "ok")
+    left = {path.name: path.read_text() for path in folder.iterdir()}
+    assert left == {"change.held": {"f": "old", "f.new": "new"}, "change.parked": {"f.new": "new"}}.get(step, {"f": "new"})
+    wait_until(lambda: not beside(server, "d"), "nothing is left beside")
+
+
 @pytest.mark.parametrize("step", ["change.held", "change.folder-removed", "change.renamed"])
 def test_wnetd_is_killed_while_an_empty_folder_is_replaced(wnet, server, faulty, step):
     faulty.arm(step)
@@ -73,14 +93,24 @@ def test_wnetd_is_killed_while_an_empty_folder_is_replaced(wnet, server, faulty,
     park_gone(server)
 
 
-@pytest.mark.parametrize("folder, is_open", [("", False), (DEEP, True)], ids=["root", "deep and open"])
+@pytest.fixture
+def close_root(server):
+    """Leaves what is below the share's root to us, but not that itself."""
+    yield lambda: server.data.chmod(0o555)
+    server.data.chmod(0o755)
+
+
+@pytest.mark.parametrize("folder, is_open, closed", [("", False, False), (DEEP, True, False), ("d", False, True), ("d", True, True)],
+                         ids=["root", "deep and open", "root closed", "root closed and open"])
 @pytest.mark.parametrize("step", WORKER)
-def test_a_worker_is_killed_while_a_file_is_replaced(wnet, server, faulty, step, folder, is_open):
+def test_a_worker_is_killed_while_a_file_is_replaced(wnet, server, faulty, close_root, step, folder, is_open, closed):
     """The program hears how it has ended, and its descriptors go on."""
     faulty.arm(step)
     persistent(wnet, server)
     z = wnet.folder()
     os.makedirs(z / folder, exist_ok=True)
+    if closed:
+        close_root()
     old, new = z / folder / "f", z / folder / "f.new"
     old.write_text("old")
     new.write_text("new")
@@ -99,6 +129,8 @@ def test_a_worker_is_killed_while_a_file_is_replaced(wnet, server, faulty, step,
                 assert os.fstat(descriptors[old].fileno()).st_nlink == 0
     wait_until(faulty.struck, "a worker has died")
     park_gone(server)
+    if closed:
+        wait_until(lambda: not beside(server, folder), "nothing is left beside")
     assert {os.path.basename(name): data.decode() for name, data in files(server).items()} == {
         path.name: path.read_text() for path in (z / folder).iterdir() if path.is_file()}
 

@@ -2,14 +2,17 @@
 """Deleting, renaming and replacing what is open, as POSIX has it."""
 
 import contextlib
+import errno
+import hmac
 import mmap
 import os
 import random
 import threading
 import time
+from urllib.parse import quote
 
 import pytest
-from harness import PARK, error_name, error_of, nothing_parked, opened, parked, tree, wait_until
+from harness import PARK, beside, error_name, error_of, nothing_parked, opened, parked, tree, wait_until
 from proxy import Proxy
 
 
@@ -278,6 +281,15 @@ def test_the_hidden_folder_may_be_removed_by_others(z, server):
         assert (z / "f").read_text() == f"new {i}"
 
 
+def leave(wnet, server, base, path, text):
+    """Parks a file as one that was called path and is just being replaced. Returns its name."""
+    plain = server.data / PARK / base
+    plain.write_text(text)
+    key = (wnet.state_home / "wnet" / "parked.key").read_bytes()
+    tag = hmac.new(key, f"{base}\0{path}\0{plain.stat().st_ino:x}".encode(), "sha256").hexdigest()[:16]
+    return plain.rename(server.data / PARK / f"{base}-{tag}={quote(path, safe='')}").name
+
+
 def test_after_a_crash_leftovers_go_at_the_next_connection(wnet, server):
     wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
     z = wnet.folder()
@@ -289,15 +301,14 @@ def test_after_a_crash_leftovers_go_at_the_next_connection(wnet, server):
         wnet.end_daemon()
         assert error_of(lambda: os.pread(f.fileno(), 1, 0))
     machine = mine.partition(".")[0]
-    park = server.data / PARK
     # as a predecessor leaves it that was killed between the two steps of replacing d/a, and after them for d/b
     (server.data / "d").mkdir()
-    (park / f"{machine}.1-Z-1=d%2Fa").write_text("old a")
-    (park / f"{machine}.1-Z-2=d%2Fb").write_text("old b")
+    leave(wnet, server, f"{machine}.1-Z-1", "d/a", "old a")
+    leave(wnet, server, f"{machine}.1-Z-2", "d/b", "old b")
     (server.data / "d" / "b").write_text("new b")
-    (park / f"{machine}.1-Z-3=50%25").write_text("half")
+    leave(wnet, server, f"{machine}.1-Z-3", "50%", "half")
     other = "00000000.1-Z-1=d%2Fc"  # another machine's: not ours to touch
-    (park / other).write_text("theirs")
+    (server.data / PARK / other).write_text("theirs")
     wnet.wait_state("Z:", "ok")
     assert parked(server) == [other]
     assert (server.data / "d" / "a").read_text() == "old a"
@@ -344,9 +355,15 @@ def test_a_made_up_name_leads_nowhere(wnet, server):
         [mine] = parked(server)
     wnet.ok("cancel", "Z:")
     (server.data / PARK).mkdir(exist_ok=True)
-    names = [f"{mine.partition('.')[0]}.1-Z-{i}={path}" for i, path in enumerate(("..%2Fup", "d%2F..%2F..%2Fup", "%2Fup", "d%2F%2Fup", "d%2F"))]
-    for name in names:
+    machine = mine.partition(".")[0]
+    for number, path in enumerate(("../up", "d/../../up", "/up", "d//up", "d/")):
+        leave(wnet, server, f"{machine}.1-Z-{number}", path, "well tagged")
+    seen = leave(wnet, server, f"{machine}.1-Z-7", "d/seen", "ours")
+    (server.data / PARK / "theirs").write_text("in its place")
+    (server.data / PARK / "theirs").rename(server.data / PARK / seen)
+    for name in (f"{machine}.1-Z-8=d%2Fmade up", f"{machine}.1-Z-9-0123456789abcdef=d%2Fmade up", f"{machine}.1-Z-10+1"):
         (server.data / PARK / name).write_text("made up")
+    (server.data / PARK / f"{machine}.1-Z-10.0=d%2Fmade up").mkdir()
     (server.data / "d").mkdir()
     before = tree(server.data)
     wnet.add("Z:", server.url())
@@ -354,7 +371,7 @@ def test_a_made_up_name_leads_nowhere(wnet, server):
 
 
 def test_somebody_elses_hidden_folder(z, server):
-    """Nothing can be put there: a file is replaced all the same, but for one that is open."""
+    """Nothing can be put there: it is put beside."""
     (server.data / PARK).mkdir()
     (server.data / PARK / "00000000.1-Z-1").write_text("theirs")
     (server.data / PARK).chmod(0o555)
@@ -364,11 +381,83 @@ def test_somebody_elses_hidden_folder(z, server):
         os.replace(z / "n", z / "f")
         assert (z / "f").read_text() == "new" and os.listdir(z) == ["f"]
         with opened(z / "f", "rb") as f:
-            assert error_name(error_of(lambda: os.unlink(z / "f"))) == "EACCES"
-            assert f.read() == b"new"
+            os.unlink(z / "f")
+            assert f.read() == b"new" and os.listdir(z) == []
+        wait_until(lambda: os.listdir(server.data) == [PARK], "what was deleted is gone", timeout=10)
     finally:
         (server.data / PARK).chmod(0o755)
     assert parked(server) == ["00000000.1-Z-1"]
+
+
+@pytest.fixture
+def department(z, server):
+    """A folder of a share whose root is not ours to write into."""
+    (z / "d").mkdir()
+    server.data.chmod(0o555)
+    yield z / "d"
+    server.data.chmod(0o755)
+
+
+def test_the_root_is_closed(department, server):
+    """A share as offices have them."""
+    f, g, n = (department / name for name in "fgn")
+    f.write_text("old")
+    n.write_text("new")
+    with opened(f, "r+b") as old:
+        os.replace(n, f)
+        assert f.read_text() == "new" and os.fstat(old.fileno()).st_nlink == 0
+        with opened(f, "r+b") as new:
+            os.unlink(f)
+            assert os.listdir(department) == [] and len(beside(server, "d")) == 2
+            [hidden, _] = beside(server, "d")
+            for call in (lambda: os.stat(department / hidden), lambda: open(department / hidden, "rb")):
+                assert error_name(error_of(call)) == "ENOENT"
+            for call in (lambda: (department / hidden).write_text("x"), lambda: os.mkdir(department / hidden)):
+                assert error_name(error_of(call)) == "EPERM"
+            assert error_name(error_of(lambda: os.rmdir(department))) in ("EACCES", "ENOTEMPTY")
+            assert new.read() == b"new"
+            new.write(b"er")
+        g.write_text("another")
+        assert old.read() == b"old"
+        old.write(b"er")
+        old.seek(0)
+        assert old.read() == b"older"
+    wait_until(lambda: os.listdir(server.data / "d") == ["g"], "what was deleted is gone", timeout=10)
+
+
+def test_the_root_is_closed_and_a_folder_renamed(department, server):
+    """With what is parked in it."""
+    a = department / "a"
+    a.mkdir()
+    (a / "f").write_text("text")
+    with opened(a / "f", "r+b") as f:
+        os.unlink(a / "f")
+        os.rename(a, department / "b")
+        assert f.read() == b"text"
+        f.write(b" and more")
+        assert len(beside(server, "d/b")) == 1
+    wait_until(lambda: os.listdir(server.data / "d" / "b") == [], "what was deleted is gone", timeout=10)
+
+
+def test_the_root_is_closed_and_the_daemon_killed(wnet, server):
+    """What it has left goes when the folder is listed; another machine's is that one's, and shown."""
+    (server.data / "d").mkdir()
+    server.data.chmod(0o555)
+    try:
+        wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
+        folder = wnet.folder() / "d"
+        (folder / "f").write_text("text")
+        with opened(folder / "f", "rb"):
+            os.unlink(folder / "f")
+            wnet.end_daemon()
+        assert len(beside(server, "d")) == 1
+        theirs = f"{PARK}-00000000.1-Z-1"
+        (server.data / "d" / theirs).write_text("theirs")
+        wnet.wait_state("Z:", "ok")
+        assert os.listdir(folder) == [theirs]
+        wait_until(lambda: os.listdir(server.data / "d") == [theirs], "ours is gone", timeout=10)
+    finally:
+        server.data.chmod(0o755)
 
 
 def test_what_cannot_be_removed_is_tried_again(wnet, z, server):
@@ -385,11 +474,12 @@ def test_what_cannot_be_removed_is_tried_again(wnet, z, server):
 
 
 def test_deleted_and_opened_at_the_same_moment(wnet, server):
-    """One of them comes first; neither is refused for the other."""
+    """One of them comes first; neither is refused for the other. (The kernel has a name looked up again that was deleted and made anew
+    meanwhile, but once only.)"""
     line = Proxy(server.port, delay=0.01)
     wnet.add("Z:", line.share())
     path = wnet.folder() / "f"
-    errors, stop = [], []
+    errors, twice, stop = [], [], []
 
     def open_it():
         chance = random.Random(1)
@@ -400,7 +490,7 @@ def test_deleted_and_opened_at_the_same_moment(wnet, server):
             except FileNotFoundError:
                 pass
             except OSError as error:
-                errors.append(error)
+                (twice if error.errno == errno.ESTALE else errors).append(error)
 
     opener = threading.Thread(target=open_it)
     opener.start()
@@ -412,7 +502,7 @@ def test_deleted_and_opened_at_the_same_moment(wnet, server):
     finally:
         stop.append(True)
         opener.join()
-    assert not errors
+    assert not errors and len(twice) < 3
 
 
 def test_another_drive_of_the_same_share_leaves_it_alone(z, wnet, server):

@@ -35,6 +35,7 @@ static void defaults(void **state)
         assert_string_equal(paths.lock, "/home/me/.config/wnet/wnetd.lock");
         assert_string_equal(paths.conf, "/home/me/.config/wnet/wnet.conf");
         assert_string_equal(paths.log, "/home/me/.local/state/wnet/wnetd.log");
+        assert_string_equal(paths.parked_key, "/home/me/.local/state/wnet/parked.key");
         strcat(runtime, "/control");
         assert_string_equal(paths.socket, runtime);
         paths_done(&paths);

@@ -244,7 +244,7 @@ struct redirector {
         bool park_left;             /* it could not be, for the server was away */
         TAILQ_HEAD(, unremoved) unremoved; /* of those on their way out, what could not be removed, and is tried again */
         sd_event_source *tidy_source;
-        uint64_t parked_count;      /* for their names */
+        uint64_t parked_before;     /* what is beside with such a number was put there by an earlier connection */
         bool clock_known;
         int64_t clock_offset_usec;  /* how far the server's clock is ahead of ours, as new files show */
         uint64_t closes_begun;      /* counters of closes sent to the server, */
@@ -437,6 +437,9 @@ const char *path_behind(const char *path, const char *base);
 #define PARK_BASE_BYTES 64 /* and with their number, and the tag of one that tells a path */
 void park_prefix(const struct redirector *r, char ret_prefix[PARK_PREFIX_BYTES]);
 
+/* Nothing is parked yet. */
+void park_init(struct redirector *r);
+
 /* Chooses paths for what is to be parked: original is what a replaced file, the server's file_id, is called; NULL: it is deleted. stays: it is
  * open. ret_pieces: the folders that have to be there before, as many as PARKED_PIECES_MAX. All are the caller's, also after an error: 0 or a
  * negative errno. */
@@ -446,10 +449,13 @@ int park_plan(struct redirector *r, const char *original, uint64_t file_id, bool
  * memory. */
 char *park_plan_beside(struct redirector *r, const char *path);
 
-/* Whether folder's name is that folder, or a file that this user has put beside on this machine: nobody sees it here, and nobody uses it. */
+/* Whether a file of this name is one that this user has put beside, on this machine. */
+bool park_is_beside(const struct redirector *r, const char *name);
+
+/* The same, or that folder in the root: nobody sees it here, and nobody uses it. */
 bool park_hides(const struct redirector *r, const struct node *folder, const char *name);
 
-/* Such a name was found in folder: removes the file if it is a killed daemon's. */
+/* Such a name was found in folder: removes the file if it is what a killed daemon, or an earlier connection of the drive, has left. */
 void park_found(struct redirector *r, const struct node *folder, const char *name);
 
 /* A directory, or a file, has got another path, and so has what is parked below it. */

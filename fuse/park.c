@@ -18,6 +18,8 @@
 #include "fuse/parked-name.h"
 #include "fuse/parked-tag.h"
 
+static unsigned long long parked_count; /* of all connections, so that no name comes again */
+
 #define TIDY_USEC (2 * 1000000ULL)
 #define TRIES_MAX 5u /* what cannot be removed then is left to the next connection */
 
@@ -40,6 +42,12 @@ void park_prefix(const struct redirector *r, char ret_prefix[PARK_PREFIX_BYTES])
                  r->connection->has_device ? r->connection->device.text : "-");
 }
 
+void park_init(struct redirector *r)
+{
+        TAILQ_INIT(&r->unremoved);
+        r->parked_before = parked_count;
+}
+
 /* What the next name begins with. Returns its length. */
 static size_t new_base(struct redirector *r, char ret_base[PARK_BASE_BYTES])
 {
@@ -47,7 +55,7 @@ static size_t new_base(struct redirector *r, char ret_base[PARK_BASE_BYTES])
 
         park_prefix(r, ret_base);
         n = strlen(ret_base);
-        return n + (size_t) snprintf(ret_base + n, PARK_BASE_BYTES - n, "%llx", (unsigned long long) ++r->parked_count);
+        return n + (size_t) snprintf(ret_base + n, PARK_BASE_BYTES - n, "%llx", ++parked_count);
 }
 
 int park_plan(struct redirector *r, const char *original, uint64_t file_id, bool stays, char **ret_path, char **ret_pieces, size_t *ret_n_pieces)
@@ -87,11 +95,26 @@ static const char *base_beside(const char *name)
         return strncmp(name, PARK_FOLDER "-", length) == 0 ? name + length : NULL;
 }
 
-bool park_hides(const struct redirector *r, const struct node *folder, const char *name)
+bool park_is_beside(const struct redirector *r, const char *name)
 {
         const char *base = base_beside(name);
 
-        return base ? leftovers_is_ours(r->settings->instance, base) : !folder->parent && strcmp(name, PARK_FOLDER) == 0;
+        return base && leftovers_is_ours(r->settings->instance, base);
+}
+
+bool park_hides(const struct redirector *r, const struct node *folder, const char *name)
+{
+        return park_is_beside(r, name) || (!folder->parent && strcmp(name, PARK_FOLDER) == 0);
+}
+
+/* Whether an earlier connection of the drive has put it there. */
+static bool is_earlier(const struct redirector *r, const char *base)
+{
+        char own[PARK_PREFIX_BYTES];
+
+        park_prefix(r, own);
+        return r->connection->has_device && strncmp(base, own, strlen(own)) == 0 &&
+               strtoull(base + strlen(own), NULL, 16) <= r->parked_before;
 }
 
 void park_found(struct redirector *r, const struct node *folder, const char *name)
@@ -99,7 +122,9 @@ void park_found(struct redirector *r, const struct node *folder, const char *nam
         const char *base = base_beside(name);
         char *path;
 
-        if (base && leftovers_is_left(r, base) && node_path(folder, name, &path) == 0)
+        if (!base || r->connection->read_only)
+                return;
+        if ((leftovers_is_left(r, base) || is_earlier(r, base)) && node_path(folder, name, &path) == 0)
                 remove_entry(r, SMB_OP_UNLINK, path, TRIES_MAX); /* the next listing is the next try */
 }
 

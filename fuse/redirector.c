@@ -272,7 +272,6 @@ static struct redirector *redirector_new(struct connection *c)
         TAILQ_INIT(&r->ops);
         TAILQ_INIT(&r->spare_ops);
         TAILQ_INIT(&r->parked);
-        TAILQ_INIT(&r->unremoved);
         TAILQ_INIT(&r->spelling_waiters);
         TAILQ_INIT(&r->close_waiters);
         TAILQ_INIT(&r->removal_waiters);
@@ -281,6 +280,7 @@ static struct redirector *redirector_new(struct connection *c)
         TAILQ_INIT(&r->closes);
         TAILQ_INIT(&r->recent_windows);
         TAILQ_INIT(&r->behinds);
+        park_init(r);
         r->source = remote_name_to_source(&c->remote);
         r->options = r->source ? mount_options(r->source, c->read_only, connection_is_printer(c), MAX_TRANSFER_BYTES) : NULL;
         return r;

@@ -238,12 +238,12 @@ static void path_changed(struct redirector *r, struct node *directory, char *pat
                 rest[-1] = '/';
 }
 
-/* What we do in PARK_FOLDER, or put beside. */
-static bool is_parked(const char *path)
+/* What is done in PARK_FOLDER, and what we put beside. */
+static bool is_parked(const struct redirector *r, const char *path)
 {
-        const char *name = strrchr(path, '/');
+        const char *slash = strrchr(path, '/');
 
-        return path_behind(path, PARK_FOLDER) || strncmp(name ? name + 1 : path, PARK_FOLDER "-", strlen(PARK_FOLDER "-")) == 0;
+        return path_behind(path, PARK_FOLDER) || park_is_beside(r, slash ? slash + 1 : path);
 }
 
 /* What a worker says: false when it makes no sense. */
@@ -256,7 +256,7 @@ static bool take_changes(struct remote_watch *watch, char *text, size_t size)
 
                 if (length < 2 || at + length == size || length > SMB_PATH_MAX_BYTES || !utf8_is_valid(text + at + 1))
                         return false;
-                if (!is_parked(text + at + 1)) {
+                if (!is_parked(r, text + at + 1)) {
                         watch->changed_usec = redirector_now(r);
                         path_changed(r, r->nodes.root, text + at + 1, text[at]);
                 }

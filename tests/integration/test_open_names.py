@@ -439,6 +439,26 @@ def test_the_root_is_closed_and_a_folder_renamed(department, server):
     wait_until(lambda: os.listdir(server.data / "d" / "b") == [], "what was deleted is gone", timeout=10)
 
 
+def test_the_root_is_closed_and_the_drive_cut_off(department, wnet, server):
+    """The next connection of it removes what the forced end has left; not one that may only read."""
+    (department / "f").write_text("text")
+    with opened(department / "f", "rb"):
+        os.unlink(department / "f")
+        wnet.ok("cancel", "Z:", "--force")
+    assert len(beside(server, "d")) == 1
+    wnet.add("Z:", server.url(), "--read-only")
+    assert os.listdir(department) == []
+    wnet.ok("cancel", "Z:")
+    assert len(beside(server, "d")) == 1
+    wnet.add("Z:", server.url())
+    (department / "g").write_text("another")
+    with opened(department / "g", "rb"):
+        os.unlink(department / "g")
+        assert os.listdir(department) == []
+        wait_until(lambda: len(beside(server, "d")) == 1, "the first one is gone", timeout=10)
+    wait_until(lambda: not beside(server, "d"), "and so is the second", timeout=10)
+
+
 def test_the_root_is_closed_and_the_daemon_killed(wnet, server):
     """What it has left goes when the folder is listed; another machine's is that one's, and shown."""
     (server.data / "d").mkdir()

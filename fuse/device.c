@@ -190,7 +190,7 @@ static int on_device(sd_event_source *source, int fd, uint32_t revents, void *us
         if (revents & EPOLLOUT)
                 (void) sd_event_source_set_io_events(source, EPOLLIN);
         if (!device_serve(r))
-                redirector_device_gone(r);
+                mounting_device_gone(r);
         return 0;
 }
 

@@ -578,14 +578,31 @@ void redirector_complete(struct redirector *r, int result, const struct wn_error
 /* Ends the opens that wait for a thaw with an error. */
 void redirector_fail_parked(struct redirector *r, int error);
 
-void redirector_device_gone(struct redirector *r);
+/* The kernel has answered INIT: the mount is there. */
 void redirector_initialized(struct redirector *r);
+
+/* What the kernel knew and held is over with its session. */
+void redirector_forget_session(struct redirector *r);
+
 uint64_t redirector_now(const struct redirector *r);
 
 /* (Re)starts the timer of the step that is under way. */
 int redirector_step_after(struct redirector *r, uint64_t usec, sd_event_time_handler_t handler);
 
-void redirector_mount(struct redirector *r);
+/* ---- mounting.c: mounting and unmounting ---- */
+
+/* redirector_ops.folder */
+void mounting_folder(const struct connection *c, bool wanted);
+
+/* The steps. What is mounted on is there then, and redirector_complete() is called. */
+void mounting_mount(struct redirector *r);
+void mounting_unmount(struct redirector *r);
+
+/* Nobody writes to the mount point any more by mistake, be the step over or not. */
+void mounting_protect(struct redirector *r);
+
+/* The kernel has let go of the mount, as we wanted or not. */
+void mounting_device_gone(struct redirector *r);
 
 /* ---- freeze.c, revoke.c ---- */
 

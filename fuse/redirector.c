@@ -3,23 +3,19 @@
  * One connection from its first packet to its unmounting. Owns the pool, the session, the node table and every op; the steps
  * that core asks for run one at a time, each with one timer and one completion.
  *
- *   start:   pool connects → fusermount3 mounts and hands back /dev/fuse → INIT is answered → done
- *   unmount: fusermount3 -u → the device says ENODEV → done
- *   freeze and revoke have files of their own.
+ *   start: the pool connects → nobody else writes there any more (orphans.c) → leftovers.c → mounting.c → done
+ *   remount and unmount: mounting.c; freeze and revoke have files of their own.
  */
 
 #include "fuse/redirector.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/fault.h"
-#include "core/log.h"
 #include "core/manager.h"
 #include "fuse/internal.h"
 #include "fuse/leftovers.h"
@@ -33,8 +29,6 @@
 #include "fuse/snapshot.h"
 #include "fuse/spelling.h"
 
-#define HELPER_TIMEOUT_USEC (10 * 1000000ULL)
-#define DEVICE_GONE_USEC (200 * 1000ULL) /* from a successful unmount to the device's end */
 #define ORPHANS_STEP_USEC (50 * 1000ULL)
 #define ORPHANS_LOOK_USEC (1000 * 1000ULL)
 #define ORPHANS_USEC (60 * 1000000ULL) /* so long may what a wnetd that was killed had to write make no progress; then its workers are ended, */
@@ -75,65 +69,8 @@ static void begin_step(struct redirector *r, enum redirector_step step, struct c
         r->done = done;
 }
 
-/* ---- mounting ---- */
-
-static enum mount_kind mount_kind(const struct connection *c)
-{
-        return connection_is_printer(c) ? MOUNT_FILE : MOUNT_FOLDER;
-}
-
-static void protect_mount_point(struct redirector *r)
-{
-        mount_point_protect(r->mount_point_fd, mount_kind(r->connection));
-        r->mount_point_fd = -1;
-}
-
-static void mount_failed(struct redirector *r, int error, const char *text)
-{
-        struct wn_error err;
-
-        protect_mount_point(r);
-        error_set(&err, ERROR_EXTENDED_ERROR, error, "mount", "%s cannot be mounted on %s: %s", r->connection->name,
-                  r->connection->mountpoint, *text ? text : "fusermount3 failed");
-        redirector_complete(r, err.status, &err);
-}
-
-static void on_mounted(void *userdata, int exit_code, const char *text, int fd)
-{
-        struct redirector *r = userdata;
-        int error;
-
-        r->helper = NULL;
-        FAULT_POINT("mount.helper");
-        if (exit_code != 0 || fd < 0) {
-                if (fd >= 0)
-                        close(fd);
-                mount_failed(r, EIO, text);
-                return;
-        }
-        error = device_open(r, fd);
-        if (error < 0) {
-                helper_detach(r->event, r->connection->mountpoint);
-                mount_failed(r, -error, strerror(-error));
-                return;
-        }
-        r->device_minor = mount_device_minor(r->connection->mountpoint);
-        protect_mount_point(r);
-}
-
-void redirector_initialized(struct redirector *r)
-{
-        FAULT_POINT("mount.initialized");
-        r->phase = PHASE_SERVING;
-        r->gave_up = false;
-        if (r->printer)
-                printer_serve(r->printer);
-        remote_watch_start(r);
-        redirector_complete(r, 0, NULL);
-}
-
 /* What the kernel knew and held is over with its session: files are closed, nodes are no longer looked up. */
-static void forget_old_session(struct redirector *r)
+void redirector_forget_session(struct redirector *r)
 {
         struct open_file *file, *next_file;
         struct open_dir *dir, *next_dir;
@@ -153,26 +90,18 @@ static void forget_old_session(struct redirector *r)
                 printer_forget_session(r->printer);
 }
 
-void redirector_mount(struct redirector *r)
-{
-        char *argv[] = { (char *) "fusermount3", (char *) "-o", r->options, (char *) "--", r->connection->mountpoint, NULL };
-        struct wn_error err;
-        int error;
-
-        forget_old_session(r);
-        FAULT_POINT("mount.connected");
-        error = mount_point_prepare(r->connection->mountpoint, mount_kind(r->connection), &r->mount_point_fd, &err);
-        FAULT_POINT("mount.folder");
-        if (error != 0) {
-                redirector_complete(r, error, &err);
-                return;
-        }
-        error = helper_run(r->event, argv, true, HELPER_TIMEOUT_USEC, on_mounted, r, &r->helper);
-        if (error < 0)
-                mount_failed(r, -error, error == -ENOENT ? "fusermount3 is not installed (package fuse3)" : strerror(-error));
-}
-
 /* ---- starting ---- */
+
+void redirector_initialized(struct redirector *r)
+{
+        FAULT_POINT("mount.initialized");
+        r->phase = PHASE_SERVING;
+        r->gave_up = false;
+        if (r->printer)
+                printer_serve(r->printer);
+        remote_watch_start(r);
+        redirector_complete(r, 0, NULL);
+}
 
 static void on_authenticated(void *userdata, const char *user, const char *domain)
 {
@@ -211,9 +140,9 @@ static int on_others_writing(sd_event_source *source, uint64_t usec, void *userd
         } else if (r->server_away)
                 redirector_complete(r, error_set(&err, ERROR_BAD_NETPATH, 0, "connect", "the server has gone away again"), &err);
         else if (r->printer || r->connection->read_only)
-                redirector_mount(r);
+                mounting_mount(r);
         else
-                leftovers_clean(r, redirector_mount);
+                leftovers_clean(r, mounting_mount);
         return 0;
 }
 
@@ -336,113 +265,19 @@ static int redirector_start(struct connection *c, struct completion done)
         return 0;
 }
 
-/* ---- unmounting ---- */
-
-static void unmount_done(struct redirector *r)
-{
-        device_close(r);
-        r->phase = PHASE_UNMOUNTED;
-        redirector_complete(r, 0, NULL);
-}
-
-/* The mount is gone, the device is not: another mount namespace has a copy of it. Nothing is open there either, so closing the
- * device ends that one too. */
-static int on_device_stays(sd_event_source *source, uint64_t usec, void *userdata)
-{
-        struct redirector *r = userdata;
-
-        (void) source;
-        (void) usec;
-        log_info("%s was also mounted in another mount namespace, and is ended there", r->connection->mountpoint);
-        unmount_done(r);
-        return 0;
-}
-
-/* The mount was taken away by somebody else, or the connection to the kernel was aborted. */
-static void lost_device(struct redirector *r)
-{
-        device_close(r);
-        if (mount_is_mounted(r->connection->mountpoint)) /* aborted: what is left answers nobody */
-                helper_detach(r->event, r->connection->mountpoint);
-        r->phase = PHASE_UNMOUNTED;
-        connection_unmounted(r->connection);
-}
-
-void redirector_device_gone(struct redirector *r)
-{
-        struct wn_error err;
-
-        switch (r->step) {
-        case STEP_REVOKE: /* goes on by itself */
-                (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_OFF);
-                break;
-        case STEP_UNMOUNT:
-                if (r->helper) /* fusermount3 is about to report success */
-                        (void) sd_event_source_set_enabled(r->device_source, SD_EVENT_OFF);
-                else
-                        unmount_done(r);
-                break;
-        case STEP_START:
-        case STEP_REMOUNT:
-                device_close(r);
-                error_set(&err, ERROR_EXTENDED_ERROR, ENODEV, "mount", "it was unmounted by another program");
-                redirector_complete(r, err.status, &err);
-                break;
-        case STEP_FREEZE:
-                lost_device(r);
-                redirector_complete(r, 0, NULL);
-                break;
-        case STEP_NONE:
-                lost_device(r);
-                break;
-        }
-}
-
-static void on_unmounted(void *userdata, int exit_code, const char *text, int fd)
-{
-        struct redirector *r = userdata;
-        struct wn_error err;
-        bool gone = device_is_gone(r), mounted, busy;
-
-        (void) fd;
-        r->helper = NULL;
-        mounted = exit_code != 0 && mount_is_mounted(r->connection->mountpoint);
-        if (exit_code != 0 && (!gone || mounted)) {
-                /* its exit code is the same for whatever failed; detached by somebody else, the drive is in use as well */
-                busy = !mounted || strstr(text, strerror(EBUSY));
-                error_set(&err, busy ? ERROR_DEVICE_IN_USE : ERROR_EXTENDED_ERROR, busy ? EBUSY : 0, "unmount",
-                          "%s cannot be unmounted: %s", r->connection->mountpoint, *text ? text : "fusermount3 failed");
-                redirector_complete(r, busy ? -EBUSY : ERROR_EXTENDED_ERROR, &err);
-                return;
-        }
-        if (gone)
-                unmount_done(r);
-        else
-                (void) redirector_step_after(r, DEVICE_GONE_USEC, on_device_stays);
-}
+/* ---- the rest of the interface ---- */
 
 static void redirector_unmount(struct connection *c, struct completion done)
 {
-        struct redirector *r = c->redirector;
-        char *argv[] = { (char *) "fusermount3", (char *) "-u", (char *) "--", c->mountpoint, NULL };
-        struct wn_error err;
-        int error;
-
-        begin_step(r, STEP_UNMOUNT, done);
-        error = helper_run(r->event, argv, false, HELPER_TIMEOUT_USEC, on_unmounted, r, &r->helper);
-        if (error < 0) {
-                error_set(&err, ERROR_EXTENDED_ERROR, -error, "unmount", "fusermount3 cannot be run: %s", strerror(-error));
-                redirector_complete(r, error, &err);
-        }
+        begin_step(c->redirector, STEP_UNMOUNT, done);
+        mounting_unmount(c->redirector);
 }
 
 static void redirector_remount(struct connection *c, struct completion done)
 {
         begin_step(c->redirector, STEP_REMOUNT, done);
-        redirector_mount(c->redirector);
+        mounting_mount(c->redirector);
 }
-
-/* ---- the rest of the interface ---- */
 
 static void redirector_freeze(struct connection *c, struct completion done)
 {
@@ -518,14 +353,6 @@ static void redirector_lost(const struct connection *c, const struct lost_file *
         *ret_n = printer ? printer->n_lost : c->redirector->n_lost;
 }
 
-static void redirector_folder(const struct connection *c, bool wanted)
-{
-        if (wanted)
-                mount_point_keep(c->mountpoint, mount_kind(c));
-        else
-                mount_point_remove(c->mountpoint, mount_kind(c), !c->has_device);
-}
-
 static void redirector_free(struct connection *c)
 {
         struct redirector *r = c->redirector;
@@ -537,7 +364,7 @@ static void redirector_free(struct connection *c)
         r->connection = c;
         remote_watch_end(r);
         helper_abandon(r->helper, c->mountpoint);
-        protect_mount_point(r);
+        mounting_protect(r);
         r->step_source = sd_event_source_disable_unref(r->step_source);
         if (r->session) {
                 revoke_answer(r, true);
@@ -548,7 +375,7 @@ static void redirector_free(struct connection *c)
                 behind_give_up(r);
         behind_done(r);
         if (r->pool)
-                forget_old_session(r); /* their closes end with the pool */
+                redirector_forget_session(r); /* their closes end with the pool */
         prefetch_forget(r);
         smb_pool_free(r->pool);
         change_forget(r);
@@ -589,7 +416,7 @@ const struct redirector_ops *redirector_ops(const struct redirector_settings *se
                 .remount = redirector_remount,
                 .revoke = redirector_revoke,
                 .lost = redirector_lost,
-                .folder = redirector_folder,
+                .folder = mounting_folder,
                 .free = redirector_free,
                 .shares = redirector_shares,
                 .shares_cancel = shares_cancel,

@@ -342,7 +342,7 @@ static void repair_next(struct redirector *r)
                         change_hold(c);
                         continue;
                 }
-                op_free(c->op); /* no such folder any more; the next connection sees to what is parked */
+                op_free(c->op); /* no such folder any more; the next connection sees to what is parked in the hidden one */
                 change_free(c);
         }
 }
@@ -356,6 +356,14 @@ void change_repair(struct redirector *r)
         TAILQ_FOREACH(c, &r->unsettled, entry)
                 r->n_repairs++;
         repair_next(r);
+}
+
+void change_follow(struct redirector *r, const char *from, const char *to)
+{
+        struct change *c;
+
+        TAILQ_FOREACH(c, &r->unsettled, entry)
+                path_follow(&c->parked, from, to);
 }
 
 void change_forget(struct redirector *r)

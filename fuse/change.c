@@ -32,6 +32,17 @@ const char *path_behind(const char *path, const char *base)
         return path + length;
 }
 
+void path_follow(char **path, const char *from, const char *to)
+{
+        const char *rest = *path ? path_behind(*path, from) : NULL;
+        char *moved;
+
+        if (!rest || asprintf(&moved, "%s%s", to, rest) < 0)
+                return;
+        free(*path);
+        *path = moved;
+}
+
 void change_submit(struct change *c, enum smb_op what, char *path, char *path2, uint32_t flags, smb_done_fn done)
 {
         c->request = (struct smb_request){
@@ -106,15 +117,30 @@ static bool is_forbidden(const struct smb_request *request)
 }
 
 /* Nothing can be put into PARK_FOLDER: between the name and that is a DFS link, and behind it another server; or it is somebody else's, or
- * the root is. Then it is put beside, where a killed daemon's is found when the folder is listed. Returns false when that is not so, or has
- * been done. */
-static bool park_beside(struct change *c, const struct smb_request *request)
+ * the root is; or a server wants no names with a dot (Samba's word for those is ENOENT). Then it is put beside, where a killed daemon's is found when the folder is listed. */
+static void park_beside(struct change *c)
 {
-        if (c->beside || (!is_forbidden(request) && request->error != -EXDEV))
-                return false;
         c->beside = true;
         free(TAKE_PTR(c->parked));
         park_target(c);
+}
+
+/* The same, if that is why request has failed, and it has not been done yet. Returns whether. */
+static bool park_beside_instead(struct change *c, const struct smb_request *request)
+{
+        if (c->beside || (!is_forbidden(request) && request->error != -EXDEV))
+                return false;
+        park_beside(c);
+        return true;
+}
+
+/* Nor beside. What is not open is replaced as the library does it: the new contents survive, be it under the old name. Returns whether. */
+static bool rename_without_parking(struct change *c, const struct smb_request *request)
+{
+        if (!c->beside || !change_is_rename(c) || target_is_open(c) || (!is_forbidden(request) && request->error != -ENOENT))
+                return false;
+        free(TAKE_PTR(c->parked));
+        rename_now(c);
         return true;
 }
 
@@ -123,7 +149,7 @@ static void parked(struct smb_request *request)
         struct change *c = request->userdata;
 
         FAULT_POINT("change.parked");
-        if ((request->error == -ENOENT && !c->beside && park_again(c)) || park_beside(c, request))
+        if ((request->error == -ENOENT && !c->beside && park_again(c)) || park_beside_instead(c, request) || rename_without_parking(c, request))
                 return;
         c->error = request->error;
         c->target_parked = change_is_rename(c) && (request->error == 0 || request->error == -EIO);
@@ -139,7 +165,7 @@ static void piece_made(struct smb_request *request)
 {
         struct change *c = request->userdata;
 
-        if ((request->error == -ENOENT && park_again(c)) || park_beside(c, request))
+        if ((request->error == -ENOENT && park_again(c)) || park_beside_instead(c, request))
                 return;
         if (request->error == 0 || request->error == -EEXIST || request->error == -EIO) /* EIO: it may be there */
                 c->n_pieces_made++;
@@ -155,10 +181,12 @@ static void park_made(struct smb_request *request)
 
         FAULT_POINT("change.park-made");
         c->redirector->park_made = request->error == 0 || request->error == -EEXIST || request->error == -EIO; /* EIO: it may be */
-        c->redirector->park_forbidden = is_forbidden(request);
-        if (request->error == 0 || request->error == -EEXIST)
+        c->redirector->park_forbidden = is_forbidden(request) || request->error == -ENOENT;
+        if (c->redirector->park_forbidden)
+                park_beside(c);
+        else if (request->error == 0 || request->error == -EEXIST)
                 park_target(c);
-        else if (!park_beside(c, request))
+        else
                 change_finish(c, request->error);
 }
 

@@ -423,8 +423,14 @@ void change_repair(struct redirector *r);
 /* Forgets these: the connection ends. */
 void change_forget(struct redirector *r);
 
+/* What is at from, or below it, is at to now: so it is for the changes that are not settled yet. */
+void change_follow(struct redirector *r, const char *from, const char *to);
+
 /* Whether path is base, or lies below it; what comes behind base then, else NULL. */
 const char *path_behind(const char *path, const char *base);
+
+/* Replaces *path, where it is from or lies below it, by what it is when that is called to. Without memory it stays. */
+void path_follow(char **path, const char *from, const char *to);
 
 /* ---- park.c ---- */
 

@@ -59,7 +59,7 @@ void leftovers_instance(char ret_instance[LEFTOVERS_INSTANCE_BYTES])
 
 bool leftovers_is_ours(const char *instance, const char *name)
 {
-        return strncmp(name, instance, MACHINE_CHARS + 1) == 0;
+        return strncasecmp(name, instance, MACHINE_CHARS + 1) == 0; /* in any spelling: most servers fold it */
 }
 
 bool leftovers_is_left(const struct redirector *r, const char *name)
@@ -167,7 +167,7 @@ static void original_seen(struct smb_request *request)
                 keep(l);
 }
 
-/* Whether the file whose turn it is, number file_id, was parked under its name by one of us. */
+/* Whether the file whose turn it is, number file_id, was parked under its name by one of us. Where a server numbers nothing, nobody knows. */
 static bool is_tagged(const struct leftovers *l, uint64_t file_id)
 {
         const char *name = l->files.names[l->files.at - 1];
@@ -175,10 +175,11 @@ static bool is_tagged(const struct leftovers *l, uint64_t file_id)
         _cleanup_free_ char *base = strndup(name, length);
         char *found = base ? strrchr(base, '-') : NULL, tag[PARKED_TAG_CHARS + 1];
 
-        if (!found)
+        if (!found || file_id == 0)
                 return false;
         *found++ = '\0';
-        return parked_tag(l->redirector->settings->parked_key, base, l->original, file_id, tag) == 0 && strcmp(found, tag) == 0;
+        return parked_tag(l->redirector->settings->parked_key, l->redirector->source, base, l->original, file_id, tag) == 0 &&
+               strcmp(found, tag) == 0;
 }
 
 static void parked_seen(struct smb_request *request)
@@ -192,7 +193,7 @@ static void parked_seen(struct smb_request *request)
                 return;
         }
         if (request->error == 0)
-                log_info("%s is none of ours, and is left alone", l->parked);
+                log_info("whether %s is ours cannot be told, and it is left alone", l->parked);
         keep(l);
 }
 

@@ -143,17 +143,18 @@ static void looked_for(struct smb_request *request)
 {
         struct op *op = op_of(request);
 
-        if (request->error == 0 && !op->looked) { /* it may have been made meanwhile */
+        if (request->error == 0 && !op->looked) { /* it may have been made meanwhile, or others be closed */
                 op->looked = true;
-                op_begin(op, op->start);
+                op_after_closes(op, NULL);
         } else if (request->error == 0)
-                op_fail(op, -ENFILE);
+                op_fail(op, op->name && op->error == -EINVAL ? op->error : -ENFILE); /* it may be the name */
         else /* of a file that the kernel knows: it looks the name up anew, and creates it where that was asked for */
                 op_fail(op, op->name ? op->error : op_stale_error(op, op->error));
 }
 
-/* The server did not open what path names, or did not make something in it, and says that there is no such thing. It says so, too,
- * when it takes no more open files on a connection: whether the thing is there, the worker for names finds out on its own.
+/* The server did not open what path names, or did not make something in it, and says that there is no such thing, or nothing that makes
+ * sense. It says so, too, when it takes no more open files on a connection: whether the thing is there, the worker for names finds out on
+ * its own.
  * path: taken. */
 static void look_for(struct op *op, char *path)
 {
@@ -305,7 +306,7 @@ static bool is_created(struct op *op)
         int error = op->request.error;
         char *path;
 
-        if (error == -ENOENT && node_path(op->node, NULL, &path) == 0)
+        if ((error == -ENOENT || error == -EINVAL) && node_path(op->node, NULL, &path) == 0)
                 look_for(op, path);
         else if (error < 0) {
                 file_free(op->file);

@@ -65,7 +65,7 @@ int park_plan(struct redirector *r, const char *original, uint64_t file_id, bool
         int error;
 
         if (original) {
-                error = parked_tag(r->settings->parked_key, base, original, file_id, tag);
+                error = parked_tag(r->settings->parked_key, r->source, base, original, file_id, tag);
                 if (error < 0)
                         return error;
                 snprintf(base + n, sizeof(base) - n, "-%s", tag);
@@ -87,12 +87,12 @@ char *park_plan_beside(struct redirector *r, const char *path)
         return asprintf(&parked, "%.*s" PARK_FOLDER "-%s", slash ? (int) (slash + 1 - path) : 0, path, base) < 0 ? NULL : parked;
 }
 
-/* What comes behind PARK_FOLDER "-" in name, or NULL. */
+/* What comes behind PARK_FOLDER "-" in name, in any spelling: most servers fold it. Or NULL. */
 static const char *base_beside(const char *name)
 {
         const size_t length = strlen(PARK_FOLDER "-");
 
-        return strncmp(name, PARK_FOLDER "-", length) == 0 ? name + length : NULL;
+        return strncasecmp(name, PARK_FOLDER "-", length) == 0 ? name + length : NULL;
 }
 
 bool park_is_beside(const struct redirector *r, const char *name)
@@ -104,28 +104,7 @@ bool park_is_beside(const struct redirector *r, const char *name)
 
 bool park_hides(const struct redirector *r, const struct node *folder, const char *name)
 {
-        return park_is_beside(r, name) || (!folder->parent && strcmp(name, PARK_FOLDER) == 0);
-}
-
-/* Whether an earlier connection of the drive has put it there. */
-static bool is_earlier(const struct redirector *r, const char *base)
-{
-        char own[PARK_PREFIX_BYTES];
-
-        park_prefix(r, own);
-        return r->connection->has_device && strncmp(base, own, strlen(own)) == 0 &&
-               strtoull(base + strlen(own), NULL, 16) <= r->parked_before;
-}
-
-void park_found(struct redirector *r, const struct node *folder, const char *name)
-{
-        const char *base = base_beside(name);
-        char *path;
-
-        if (!base || r->connection->read_only)
-                return;
-        if ((leftovers_is_left(r, base) || is_earlier(r, base)) && node_path(folder, name, &path) == 0)
-                remove_entry(r, SMB_OP_UNLINK, path, TRIES_MAX); /* the next listing is the next try */
+        return park_is_beside(r, name) || (!folder->parent && strcasecmp(name, PARK_FOLDER) == 0);
 }
 
 static void tidied(struct smb_request *request)
@@ -152,7 +131,7 @@ static void tidy(struct redirector *r)
         op_submit(op, SMB_OP_RMDIR, tidied);
 }
 
-/* Something of the folder that could not be removed. */
+/* Something that could not be removed. What is beside stays here after its tries, for when it is found in a listing. */
 struct unremoved {
         TAILQ_ENTRY(unremoved) entry;
         enum smb_op what;
@@ -160,14 +139,37 @@ struct unremoved {
         unsigned tries;
 };
 
-static void remove_again(struct redirector *r)
+static bool is_due(const struct unremoved *u)
 {
-        struct unremoved *u;
+        return u->tries <= TRIES_MAX;
+}
 
-        while ((u = TAILQ_FIRST(&r->unremoved))) { /* what cannot be removed comes back later, not from within */
-                TAILQ_REMOVE(&r->unremoved, u, entry);
-                remove_entry(r, u->what, u->path, u->tries);
-                free(u);
+static bool any_due(const struct redirector *r)
+{
+        const struct unremoved *u;
+
+        TAILQ_FOREACH(u, &r->unremoved, entry)
+                if (is_due(u))
+                        return true;
+        return false;
+}
+
+/* What cannot be removed comes back later, not from within. */
+static void remove_again(struct redirector *r, struct unremoved *u)
+{
+        TAILQ_REMOVE(&r->unremoved, u, entry);
+        remove_entry(r, u->what, u->path, u->tries);
+        free(u);
+}
+
+static void remove_due(struct redirector *r)
+{
+        struct unremoved *u, *next;
+
+        for (u = TAILQ_FIRST(&r->unremoved); u; u = next) {
+                next = TAILQ_NEXT(u, entry);
+                if (is_due(u))
+                        remove_again(r, u);
         }
 }
 
@@ -190,8 +192,8 @@ static int on_tidy(sd_event_source *source, uint64_t usec, void *userdata)
         (void) usec;
         if (r->change)
                 return 0;
-        if (!TAILQ_EMPTY(&r->unremoved))
-                remove_again(r);
+        if (any_due(r))
+                remove_due(r);
         else if (r->park_made && r->n_parked == 0)
                 tidy(r);
         return 0;
@@ -199,7 +201,7 @@ static int on_tidy(sd_event_source *source, uint64_t usec, void *userdata)
 
 void park_tidy_soon(struct redirector *r)
 {
-        if (TAILQ_EMPTY(&r->unremoved) && (!r->park_made || r->n_parked > 0))
+        if (!any_due(r) && (!r->park_made || r->n_parked > 0))
                 return;
         r->tidy_source = sd_event_source_disable_unref(r->tidy_source);
         (void) sd_event_add_time_relative(r->event, &r->tidy_source, CLOCK_MONOTONIC, TIDY_USEC, 100000, on_tidy, r);
@@ -216,11 +218,13 @@ bool park_settled(struct redirector *r)
         return !r->tidying;
 }
 
-/* Keeps in mind what op could not remove: the server may have it open still for a worker that is gone. away: the server cannot be asked. */
+/* Keeps in mind what op could not remove: the server may have it open still for a worker that is gone. away: the server cannot be asked. What
+ * is beside may be another server's, behind a DFS link, and each try may cost the worker for names. */
 static void keep_unremoved(struct redirector *r, struct op *op, bool away)
 {
         struct smb_request *request = &op->request;
-        struct unremoved *u = op->tries < TRIES_MAX ? calloc(1, sizeof(*u)) : NULL;
+        bool is_beside = !path_behind(request->path, PARK_FOLDER);
+        struct unremoved *u = op->tries < TRIES_MAX || is_beside ? calloc(1, sizeof(*u)) : NULL;
 
         if (op->tries == 0)
                 log_info("%s could not be removed: %s", request->path, strerror(-request->error));
@@ -228,7 +232,7 @@ static void keep_unremoved(struct redirector *r, struct op *op, bool away)
                 return;
         u->what = request->op;
         u->path = TAKE_PTR(request->path);
-        u->tries = away ? 0 : op->tries + 1;
+        u->tries = away && !is_beside ? 0 : op->tries + 1;
         TAILQ_INSERT_TAIL(&r->unremoved, u, entry);
 }
 
@@ -271,6 +275,42 @@ static void remove_entry(struct redirector *r, enum smb_op what, char *path, uns
         op_submit(op, what, removed);
 }
 
+/* Whether an earlier connection of the drive has put it there. */
+static bool is_earlier(const struct redirector *r, const char *base)
+{
+        char own[PARK_PREFIX_BYTES];
+
+        park_prefix(r, own);
+        return r->connection->has_device && strncmp(base, own, strlen(own)) == 0 &&
+               strtoull(base + strlen(own), NULL, 16) <= r->parked_before;
+}
+
+/* What could not be removed at path, and is not tried again by itself any more. */
+static struct unremoved *find_given_up(struct redirector *r, const char *path)
+{
+        struct unremoved *u;
+
+        TAILQ_FOREACH(u, &r->unremoved, entry)
+                if (!is_due(u) && strcmp(u->path, path) == 0)
+                        return u;
+        return NULL;
+}
+
+void park_found(struct redirector *r, const struct node *folder, const char *name)
+{
+        _cleanup_free_ char *path = NULL;
+        const char *base = base_beside(name);
+        struct unremoved *given_up;
+
+        if (!base || r->connection->read_only || node_path(folder, name, &path) < 0)
+                return;
+        given_up = find_given_up(r, path);
+        if (given_up)
+                remove_again(r, given_up);
+        else if (leftovers_is_left(r, base) || is_earlier(r, base))
+                remove_entry(r, SMB_OP_UNLINK, TAKE_PTR(path), TRIES_MAX);
+}
+
 void park_remove(struct redirector *r, enum smb_op what, char *path)
 {
         remove_entry(r, what, path, 0);
@@ -298,26 +338,19 @@ void park_closed(struct redirector *r, struct node *node)
         park_remove(r, SMB_OP_UNLINK, path);
 }
 
-/* Replaces *path by what it is when from is called to. Keeps it where there is no memory: at worst something stays there. */
-static void follow(char **path, const char *from, const char *to)
-{
-        const char *rest = *path ? path_behind(*path, from) : NULL;
-        char *moved;
-
-        if (!rest || asprintf(&moved, "%s%s", to, rest) < 0)
-                return;
-        free(*path);
-        *path = moved;
-}
-
 void park_renamed(struct redirector *r, const char *from, const char *to)
 {
         struct open_file *file;
         struct unremoved *u;
+        struct op *op;
 
         TAILQ_FOREACH(file, &r->files, entry)
-                if (file->node && file == LIST_FIRST(&file->node->files))
-                        follow(&file->node->parked, from, to);
+                if (file->node)
+                        path_follow(&file->node->parked, from, to);
+        TAILQ_FOREACH(op, &r->closes, entry) /* the last one of a file may be among them */
+                if (op->node)
+                        path_follow(&op->node->parked, from, to);
         TAILQ_FOREACH(u, &r->unremoved, entry)
-                follow(&u->path, from, to);
+                path_follow(&u->path, from, to);
+        change_follow(r, from, to);
 }

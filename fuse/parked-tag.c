@@ -11,19 +11,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 
-/* Half a key, or somebody else's file, is none. */
+/* Half a key is none. */
 static int read_key(const char *path, struct parked_key *ret_key)
 {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        ssize_t n = fd < 0 ? -1 : read(fd, ret_key->bytes, sizeof(ret_key->bytes));
+        struct stat st;
+        ssize_t n;
 
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+                return -EPERM;
+        n = read(fd, ret_key->bytes, sizeof(ret_key->bytes));
         if (n < 0)
                 return -errno;
-        return n == sizeof(ret_key->bytes) ? 0 : -ENOENT;
+        return n == sizeof(ret_key->bytes) && st.st_size == n ? 0 : -ENOENT;
 }
 
 /* Writes the key to a file of its own, which then gets its name: it is there as a whole, or not at all. */
@@ -59,7 +66,8 @@ int parked_key_load(const char *path, struct parked_key *ret_key)
         return r == -ENOENT ? write_key(path, ret_key) : r;
 }
 
-int parked_tag(const struct parked_key *key, const char *base, const char *original, uint64_t file_id, char ret_tag[PARKED_TAG_CHARS + 1])
+int parked_tag(const struct parked_key *key, const char *source, const char *base, const char *original, uint64_t file_id,
+               char ret_tag[PARKED_TAG_CHARS + 1])
 {
         char number[17];
         const unsigned char *digest;
@@ -79,7 +87,8 @@ int parked_tag(const struct parked_key *key, const char *base, const char *origi
                 return -EINVAL;
         }
         snprintf(number, sizeof(number), "%llx", (unsigned long long) file_id);
-        gcry_md_write(md, base, strlen(base) + 1); /* with the NUL, so that nothing runs into what is next */
+        gcry_md_write(md, source, strlen(source) + 1); /* with the NUL, so that nothing runs into what is next */
+        gcry_md_write(md, base, strlen(base) + 1);
         gcry_md_write(md, original, strlen(original) + 1);
         gcry_md_write(md, number, strlen(number));
         digest = gcry_md_read(md, GCRY_MD_SHA256);

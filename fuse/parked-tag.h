@@ -5,7 +5,7 @@
 /*
  * How the next connection knows a replaced file that it gives its name back: whoever may write to a share's hidden folder could make up a
  * name there, and have a file of theirs moved with our rights. So the name of what is parked with its path has a tag that only who has
- * the user's key can make, and only for that very file.
+ * the user's key can make, for a file of that number on that share.
  */
 
 #include <stdint.h>
@@ -21,8 +21,9 @@ struct parked_key {
  * process has, and what it leaves when it is killed keeps its parked name. */
 int parked_key_load(const char *path, struct parked_key *ret_key);
 
-/* The tag (hexadecimal digits) of the file with the server's number file_id that was called original and is parked under base. 0 or a
- * negative errno. */
-int parked_tag(const struct parked_key *key, const char *base, const char *original, uint64_t file_id, char ret_tag[PARKED_TAG_CHARS + 1]);
+/* The tag (hexadecimal digits) of the file with the server's number file_id that was called original below the remote name source, and is
+ * parked under base. 0 or a negative errno. */
+int parked_tag(const struct parked_key *key, const char *source, const char *base, const char *original, uint64_t file_id,
+               char ret_tag[PARKED_TAG_CHARS + 1]);
 
 #endif

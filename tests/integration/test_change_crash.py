@@ -225,6 +225,37 @@ def test_the_server_goes_away_while_a_file_is_replaced(wnet, server, n):
     park_gone(server)
 
 
+def test_the_server_goes_away_and_the_folder_is_renamed(wnet, server, close_root):
+    """What lies beside is found where it is then."""
+    (server.data / "d").mkdir()
+    close_root()
+    way = Proxy(server.port)
+    wnet.configure(operation_timeout=2, connect_timeout=2)
+    wnet.add("Z:", way.share())
+    z = wnet.folder()
+    (z / "d" / "e").mkdir()
+    (z / "d" / "e" / "f").write_text("old")
+    (z / "d" / "e" / "f.new").write_text("new")
+
+    def cut():
+        wait_until(lambda: beside(server, "d/e"), "it is parked", interval=0, timeout=20)
+        way.hold = True
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    error = error_of(lambda: os.rename(z / "d" / "e" / "f.new", z / "d" / "e" / "f"))
+    cutter.join()
+    rename = threading.Thread(target=lambda: wait_until(lambda: error_of(lambda: os.rename(z / "d" / "e", z / "d" / "g")) is None, "it is renamed"))
+    rename.start()
+    way.hold = False
+    rename.join()
+    wnet.wait_state("Z:", "ok")
+    wait_until(lambda: not beside(server, "d/g"), "nothing is left beside")
+    left = {path.name: path.read_text() for path in (z / "d" / "g").iterdir()}
+    assert left in ({"f": "old", "f.new": "new"}, {"f": "new"})
+    assert error is None or left == {"f": "old", "f.new": "new"}
+
+
 def cut_after(way, server, n):
     """Nothing passes any more when so much of the change is to be seen in the server's folder."""
     if n == 0:

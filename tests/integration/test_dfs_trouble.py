@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from harness import LONG, error_name, error_of, mounts_below, opened, wait_until
+from harness import LONG, beside, error_name, error_of, mounts_below, opened, wait_until
 from test_dfs import namespace, target  # noqa: F401
 from test_failures import FAILURE
 from test_revocation import WRITE, hold, still_answers
@@ -187,3 +187,21 @@ def test_forced_while_files_behind_the_link_are_open(z, wnet, namespace, target,
     target.thaw()
     assert (namespace.folder / "root's").read_bytes() == b"acknowledged"
     assert (target.data / "written").read_bytes()[:12] == b"acknowledged"
+
+
+def test_what_was_deleted_there_cannot_be_removed(wnet, z, namespace, target):  # noqa: F811
+    """It is tried some times, each of which costs the drive's changes of names two seconds; then, when the folder is listed."""
+    (target.data / "f").write_text("content")
+    with opened(z / "away" / "f", "rb"):
+        os.unlink(z / "away" / "f")
+        assert len(beside(target, "")) == 1
+        target.freeze()
+
+    def is_quiet():
+        ends = wnet.log.read_text().count("worker for names ended")
+        time.sleep(3 * TIMEOUT + 1)
+        return wnet.entry()["state"] == "ok" and wnet.log.read_text().count("worker for names ended") == ends
+
+    wait_until(is_quiet, "it is not tried any more", timeout=2 * LONG)
+    target.thaw()
+    wait_until(lambda: os.listdir(z / "away") == [] and not beside(target, ""), "it is gone")

@@ -9,6 +9,7 @@ import os
 import random
 import threading
 import time
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -286,7 +287,7 @@ def leave(wnet, server, base, path, text):
     plain = server.data / PARK / base
     plain.write_text(text)
     key = (wnet.state_home / "wnet" / "parked.key").read_bytes()
-    tag = hmac.new(key, f"{base}\0{path}\0{plain.stat().st_ino:x}".encode(), "sha256").hexdigest()[:16]
+    tag = hmac.new(key, f"{server.url()}\0{base}\0{path}\0{plain.stat().st_ino:x}".encode(), "sha256").hexdigest()[:16]
     return plain.rename(server.data / PARK / f"{base}-{tag}={quote(path, safe='')}").name
 
 
@@ -437,6 +438,86 @@ def test_the_root_is_closed_and_a_folder_renamed(department, server):
         f.write(b" and more")
         assert len(beside(server, "d/b")) == 1
     wait_until(lambda: os.listdir(server.data / "d" / "b") == [], "what was deleted is gone", timeout=10)
+
+
+def test_the_root_is_closed_and_a_folder_renamed_while_the_file_is_closed(wnet, server):
+    """The rename waits for the server, and the close for the rename."""
+    line = Proxy(server.port)
+    (server.data / "d" / "a").mkdir(parents=True)
+    (server.data / "d" / "a" / "f").write_text("text")
+    server.data.chmod(0o555)
+    try:
+        wnet.add("Z:", line.share())
+        d = wnet.folder() / "d"
+        with opened(d / "a" / "f", "rb") as f:
+            assert f.read() == b"text"
+            os.unlink(d / "a" / "f")
+            assert os.listdir(d / "a") == [] and os.listdir(d) == ["a"]
+            line.hold = True
+            rename = threading.Thread(target=os.rename, args=(d / "a", d / "b"))
+            rename.start()
+            time.sleep(0.3)  # it is at the server
+        time.sleep(0.3)  # and so is the close
+        line.hold = False
+        rename.join()
+        wait_until(lambda: beside(server, "d/b") == [], "what was deleted is gone", timeout=10)
+        os.rmdir(d / "b")
+    finally:
+        server.data.chmod(0o755)
+
+
+def test_the_root_is_closed_and_other_spellings(department, server):
+    """Most servers fold the hidden name as well."""
+    (department / "f").write_text("text")
+    with opened(department / "f", "rb") as f:
+        os.unlink(department / "f")
+        [hidden] = beside(server, "d")
+        other = department / hidden.replace("wnet", "WNET")
+        assert error_name(error_of(lambda: os.stat(other))) == "ENOENT"
+        assert error_name(error_of(lambda: os.unlink(other))) in ("ENOENT", "EPERM")
+        assert beside(server, "d") == [hidden] and f.read() == b"text"
+
+
+def test_two_connections_without_a_device_below_closed_roots(wnet, server):
+    """What they put into one folder has names of its own each."""
+    folder = server.data / "d" / "e"
+    folder.mkdir(parents=True)
+    (folder / "f").write_text("first")
+    (folder / "g").write_text("second")
+    server.data.chmod(0o555)
+    (server.data / "d").chmod(0o555)
+    try:
+        wnet.ok("add", server.url(), "--credentials", wnet.credentials())
+        wnet.ok("add", server.url() + "/d", "--credentials", wnet.credentials())
+        whole, part = sorted((entry["folder"] for entry in wnet.list()), key=len)
+        with opened(Path(whole, "d", "e", "f"), "rb") as f, opened(Path(part, "e", "g"), "rb") as g:
+            os.unlink(f.name)
+            os.unlink(g.name)
+            assert sorted(path.read_text() for path in folder.iterdir()) == ["first", "second"]
+            assert f.read() == b"first" and g.read() == b"second"
+        wait_until(lambda: os.listdir(folder) == [], "what was deleted is gone", timeout=10)
+    finally:
+        (server.data / "d").chmod(0o755)
+        server.data.chmod(0o755)
+
+
+@pytest.mark.parametrize("veto", ["/.*/", "/.wnet*/"])
+def test_a_server_that_wants_no_such_names(wnet, make_server, veto):
+    """Then a file is replaced as the library does it, if it is not open."""
+    server = make_server(more_shares={"v": {"path": "v", "read only": "no", "veto files": veto}})
+    folder = Path(server.share_path("v"))
+    wnet.add("Z:", server.url("v"))
+    z = wnet.folder()
+    for text in ("old", "new", "newest"):
+        (z / "n").write_text(text)
+        os.replace(z / "n", z / "f")
+        assert (z / "f").read_text() == text and tree(folder) == {"f": text.encode()}
+    (z / "n").write_text("another")
+    with opened(z / "f", "rb") as f:
+        for call in (lambda: os.unlink(z / "f"), lambda: os.replace(z / "n", z / "f")):
+            assert error_name(error_of(call)) in ("ENOENT", "EACCES")
+        assert f.read() == b"newest"
+    assert tree(folder) == {"f": b"newest", "n": b"another"}
 
 
 def test_the_root_is_closed_and_the_drive_cut_off(department, wnet, server):

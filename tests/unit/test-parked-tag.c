@@ -43,6 +43,10 @@ static void test_it_cannot_be_kept(void **state)
         assert_int_equal(parked_key_load(in_folder(state, "no/parked.key"), &key), -ENOENT);
         assert_memory_not_equal(&key, &none, sizeof(key));
 
+        assert_int_equal(mkdir(path, 0700), 0);
+        assert_int_equal(parked_key_load(path, &key), -EPERM);
+        assert_int_equal(rmdir(path), 0);
+
         assert_int_equal(symlink("/etc/hostname", path), 0); /* nobody's file is taken for it */
         key = none;
         assert_int_equal(parked_key_load(path, &key), -ELOOP);
@@ -53,24 +57,25 @@ static void test_what_it_depends_on(void **state)
 {
         static const struct parked_key key = { "0123456789abcdef0123456789abcde" };
         static const struct {
-                const char *base, *original;
+                const char *source, *base, *original;
                 uint64_t file_id;
-        } others[] = { { "c", "d/f", 7 }, { "b", "d/g", 7 }, { "b", "d/f", 8 }, { "bd", "/f", 7 }, { "b", "d/", 0xf7 } };
+        } others[] = { { "t", "b", "d/f", 7 }, { "s", "c", "d/f", 7 }, { "s", "b", "d/g", 7 }, { "s", "b", "d/f", 8 }, { "sb", "", "d/f", 7 },
+                       { "s", "bd", "/f", 7 }, { "s", "b", "d/", 0xf7 } };
         struct parked_key other = key;
         char tag[PARKED_TAG_CHARS + 1], different[PARKED_TAG_CHARS + 1];
 
         (void) state;
-        assert_int_equal(parked_tag(&key, "b", "d/f", 7, tag), 0);
+        assert_int_equal(parked_tag(&key, "s", "b", "d/f", 7, tag), 0);
         assert_int_equal(strspn(tag, "0123456789abcdef"), PARKED_TAG_CHARS);
         assert_int_equal(strlen(tag), PARKED_TAG_CHARS);
-        assert_int_equal(parked_tag(&key, "b", "d/f", 7, different), 0);
+        assert_int_equal(parked_tag(&key, "s", "b", "d/f", 7, different), 0);
         assert_string_equal(tag, different);
         for (size_t i = 0; i < N_ELEMENTS(others); i++) {
-                assert_int_equal(parked_tag(&key, others[i].base, others[i].original, others[i].file_id, different), 0);
+                assert_int_equal(parked_tag(&key, others[i].source, others[i].base, others[i].original, others[i].file_id, different), 0);
                 assert_string_not_equal(tag, different);
         }
         other.bytes[PARKED_KEY_BYTES - 1] ^= 1;
-        assert_int_equal(parked_tag(&other, "b", "d/f", 7, different), 0);
+        assert_int_equal(parked_tag(&other, "s", "b", "d/f", 7, different), 0);
         assert_string_not_equal(tag, different);
 }
 

@@ -199,13 +199,20 @@ class SmbServer:
         """Changes it, while the server runs."""
         self._set_password(self._accounts[user], password)
 
+    def set_flags(self, user, flags):
+        """Sets those of an account, as "D" for a disabled one, while the server runs."""
+        self._pdbedit(self._accounts[user], "-r", "-c", f"[{flags}]")
+
     def _set_password(self, account, password):
+        self._pdbedit(account, "-a", "-t", answers=f"{password}\n{password}\n")
+
+    def _pdbedit(self, account, *options, answers=""):
         result = subprocess.run(
-            [PDBEDIT, "-s", self.path("smb.conf"), "-a", "-t", "-u", account],
-            input=f"{password}\n{password}\n", text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [PDBEDIT, "-s", self.path("smb.conf"), *options, "-u", account],
+            input=answers, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=self._environment(), timeout=60, check=False, **self._run_as())
         if result.returncode:
-            raise SmbServerError(f"pdbedit cannot add {account}: {result.stdout.strip()}")
+            raise SmbServerError(f"pdbedit {' '.join(options)} fails for {account}: {result.stdout.strip()}")
 
     # its life
 

@@ -122,14 +122,16 @@ static int connect_status(uint32_t ntstatus, int error)
         case 0xc0000064: /* NO_SUCH_USER */
         case 0xc000006a: /* WRONG_PASSWORD */
         case 0xc000006e: /* ACCOUNT_RESTRICTION */
+        case 0xc000006f: /* INVALID_LOGON_HOURS */
         case 0xc0000070: /* INVALID_WORKSTATION */
         case 0xc0000071: /* PASSWORD_EXPIRED */
         case 0xc0000072: /* ACCOUNT_DISABLED */
+        case 0xc000015b: /* LOGON_TYPE_NOT_GRANTED */
         case 0xc0000193: /* ACCOUNT_EXPIRED */
         case 0xc0000224: /* PASSWORD_MUST_CHANGE */
         case 0xc0000234: /* ACCOUNT_LOCKED_OUT */
         case 0xc00002f2: /* WRONG_CREDENTIAL_HANDLE: NTLM without a password */
-        case 0xc000005e: /* NO_LOGON_SERVERS */
+        case 0xc000005e: /* NO_LOGON_SERVERS: the library itself, looking for Kerberos' */
                 return ERROR_LOGON_FAILURE;
         case 0xc0000022: /* ACCESS_DENIED */
                 return ERROR_ACCESS_DENIED;
@@ -153,10 +155,29 @@ static int connect_status(uint32_t ntstatus, int error)
         }
 }
 
-static const char *connect_reason(int status, const struct smb_setup *setup)
+/* Why the server lets nobody in under this name, though the password may be right; NULL: it may not be. */
+static const char *account_trouble(uint32_t ntstatus)
+{
+        switch (ntstatus) {
+        case 0xc000006e: return "the server's rules for this account do not permit it (ACCOUNT_RESTRICTION)";
+        case 0xc000006f: return "the account may not log on at this time";
+        case 0xc0000070: return "the account may not log on from this machine";
+        case 0xc0000071: return "the password has expired; change it first";
+        case 0xc0000072: return "the account is disabled";
+        case 0xc000015b: return "the account may not log on over the network";
+        case 0xc0000193: return "the account has expired";
+        case 0xc0000224: return "the password must be changed before the first logon";
+        case 0xc0000234: return "the account is locked, as after too many wrong passwords";
+        default: return NULL;
+        }
+}
+
+static const char *connect_reason(int status, uint32_t ntstatus, const struct smb_setup *setup)
 {
         switch (status) {
         case ERROR_LOGON_FAILURE:
+                if (account_trouble(ntstatus))
+                        return account_trouble(ntstatus);
                 return setup->has_password ? "the user name or the password is wrong" : "it needs a password";
         case ERROR_ACCESS_DENIED:
                 return setup->share[0] ? "this user may not use the share" : "this user may not list the shares";
@@ -269,6 +290,7 @@ static int connect_server(struct smbclient *s)
 int smbclient_connect(struct smb_backend *b, const struct smb_setup *setup, struct wn_error *err)
 {
         struct smbclient *s = smbclient_of(b);
+        const char *reason;
         int r, error;
 
         s->credentials = *setup;
@@ -288,11 +310,14 @@ int smbclient_connect(struct smb_backend *b, const struct smb_setup *setup, stru
                                               : "it is a printer; use a printer port, as LPT1");
         if (error == 0)
                 return 0;
+        if (setup->has_password && s->last_ntstatus == 0xc000005e) /* NO_LOGON_SERVERS: it may find one later */
+                return error_set(err, ERROR_BAD_NETPATH, (int) s->last_ntstatus, "connect", "the server cannot reach its domain's logon servers");
         r = s->login_failed ? ERROR_LOGON_FAILURE : connect_status(s->last_ntstatus, error);
         if (r == ERROR_BAD_NET_NAME && !setup->share[0])
                 r = ERROR_BAD_NETPATH; /* it has no list of shares: it is no server for us */
-        if (connect_reason(r, setup))
-                return error_set(err, r, (int) s->last_ntstatus, "connect", "%s", connect_reason(r, setup));
+        reason = connect_reason(r, s->last_ntstatus, setup);
+        if (reason)
+                return error_set(err, r, (int) s->last_ntstatus, "connect", "%s", reason);
         if (error == EINVAL) /* what the library says of a name that does not resolve */
                 return error_set(err, r, EHOSTUNREACH, "connect", "no server of this name can be found");
         if (error == ECONNREFUSED && !setup->share[0]) /* and this of a name that is asked for its shares */

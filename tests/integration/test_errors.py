@@ -45,6 +45,17 @@ def test_a_wrong_password_is_never_a_guest(wnet, server, user, password):
     assert_nothing_left(wnet)
 
 
+@pytest.mark.parametrize("flags, why", [("D", "the account is disabled"), ("L", "the account is locked")], ids=["disabled", "locked"])
+def test_the_password_is_right_and_the_account_is_not(wnet, server, flags, why):
+    """Nobody shall look for the mistake in the password."""
+    server.set_flags(ALICE, flags)
+    result = wnet.add_fails(1326, "Z:", server.url())
+    assert why in result.err and "wrong" not in result.err.replace("too many wrong passwords", ""), result.err
+    assert_nothing_left(wnet)
+    server.set_flags(ALICE, "")
+    wnet.add("Z:", server.url())
+
+
 def test_a_server_that_takes_a_wrong_password_for_a_guest(wnet, make_server):
     server = make_server(options={"map to guest": "bad password", "guest ok": "yes", "restrict anonymous": "0",
                                   "guest account": getpass.getuser()})

@@ -15,6 +15,7 @@
 #include "core/cleanup.h"
 #include "core/control-protocol.h"
 #include "core/log.h"
+#include "core/mountinfo.h"
 #include "core/session.h"
 #include "core/utf8.h"
 
@@ -31,14 +32,22 @@ static char *connection_user(const struct connection *c)
         return asprintf(&text, "%s\\%s", domain, user) < 0 ? NULL : text;
 }
 
-static int append_connection(sd_bus_message *reply, struct connection *c)
+/* Why c is as it is, or what is odd about it. What was detached while it is in use goes on for those, and nobody else comes to it. */
+static const char *connection_reason(const struct connection *c, const struct mountinfo *mounts)
+{
+        if (c->state == CONNECTION_OK && mounts->n_entries > 0 && !mountinfo_find(mounts, c->mountpoint))
+                return "it was unmounted by another program, and is still in use; wnet cancel ends it";
+        return c->reason;
+}
+
+static int append_connection(sd_bus_message *reply, const struct connection *c, const struct mountinfo *mounts)
 {
         _cleanup_free_ char *remote = remote_name_to_unc(&c->remote), *user = connection_user(c);
 
         if (!remote || !user)
                 return -ENOMEM;
         return sd_bus_message_append(reply, "(" CONTROL_CONNECTION ")", c->has_device ? c->name : "", remote,
-                                     connection_state_name(c->state), c->reason, user, c->mountpoint,
+                                     connection_state_name(c->state), connection_reason(c, mounts), user, c->mountpoint,
                                      c->since_usec, c->next_retry_usec, (int) c->remembered, (int) c->read_only);
 }
 
@@ -46,15 +55,17 @@ int control_on_list(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct client *client = userdata;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(mountinfo_done) struct mountinfo mounts = { 0 };
         struct connection *c;
         int r = sd_bus_message_new_method_return(call, &reply);
 
         (void) error;
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_CONNECTION ")");
+        (void) mountinfo_read(&mounts);
         TAILQ_FOREACH(c, &client->control->manager->connections, entry)
                 if (r >= 0 && c->state != CONNECTION_GONE)
-                        r = append_connection(reply, c);
+                        r = append_connection(reply, c, &mounts);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);

@@ -199,3 +199,14 @@ def test_behind_its_back_it_is_refused_while_in_use(wnet, server, z, letter, com
         result = wnet.program(*command, z)
         assert result.code != 0 and "busy" in result.err, repr(result)
         assert_works(wnet, server)
+
+
+def test_behind_its_back_lazily_while_in_use(wnet, z, letter):
+    """Who has a file open goes on; the list says that nobody else comes to it."""
+    with held(wnet, letter) as tail:
+        assert wnet.entry()["reason"] == ""
+        assert wnet.program("fusermount3", "-u", "-z", z).code == 0
+        assert wnet.entry()["reason"] == "it was unmounted by another program, and is still in use; wnet cancel ends it"
+        assert str(tail.pid) in wnet.fails(2401, "cancel", "Z:").err
+        wnet.ok("cancel", "Z:", "--force")
+    assert_gone(wnet)

@@ -149,8 +149,9 @@ class SmbServer:
     def _environment(self):
         return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.dir, "LC_ALL": "C.UTF-8"}
 
-    def prepare(self):
-        """Makes directories, configuration and users."""
+    def prepare(self, accounts=None):
+        """Makes directories, configuration and users. Their database is copied from the folder accounts, which is made where there is none: each
+        user costs two processes otherwise. It serves whoever has the same users."""
         if len(os.fsencode(self.dir)) > 80:
             raise SmbServerError(f"{self.dir}: too long a path, smbd could not make its sockets below it")
         os.makedirs(self.dir, mode=0o700, exist_ok=True)
@@ -175,8 +176,16 @@ class SmbServer:
         if self.port is None:
             self.port = free_port()
         self.write_config()
+        if accounts and os.path.isdir(accounts):
+            shutil.copytree(accounts, self.path("private"), dirs_exist_ok=True)
+            return
         for user, password in self.users.items():
             self._set_password(self._accounts[user], password)
+        if accounts:
+            os.makedirs(accounts, mode=0o700)
+            for name in os.listdir(self.path("private")):
+                if name.endswith(".tdb"):
+                    shutil.copy2(self.path("private", name), accounts)
 
     def write_config(self):
         options = "".join(f"    {key} = {value}\n" for key, value in self.options.items())

@@ -427,7 +427,7 @@ def make_server(directory, more_shares=None, **kwargs):
         **(more_shares or {}),
     }
     server = smbserver.SmbServer(directory, shares, {ALICE: PASSWORD, BOB: BOB_PASSWORD}, **kwargs)
-    server.prepare()
+    server.prepare(os.environ.get("WNET_TEST_TMP") and Path(os.environ["WNET_TEST_TMP"], "accounts"))
     server.data = Path(server.share_path("data"))
     server.readonly = Path(server.share_path("readonly"))
     server.denied = Path(server.share_path("denied"))

@@ -30,6 +30,7 @@ BOB, BOB_PASSWORD = "bob", "Lime_street-41"
 LONG = 60  # seconds after which something hangs; never a measure of speed
 
 PROGRAMS = ("wnetd", "wnet-smb", "wnet-secret", "wnet", "fusermount3")
+SERVERS_HELPERS = ("cleanupd", "rpcd_", "samba-", "smbd-")  # what begins so is left to us when an smbd has ended
 SEVERE = re.compile(r"\d{4}-\S+ (emergency|alert|critical|error|warning): ")
 # All that the search for leaks says when its process is killed in the middle of it, as wnetd may kill a worker that is ending.
 # Only this line alone, or nothing yet: whatever else stands in a report is one.
@@ -49,7 +50,8 @@ def become_reaper():
 def _stat(pid):
     """(name, state, parent) of a process or None."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        with open(f"/proc/{pid}/stat", "rb") as f:
+            text = f.read().decode(errors="replace")
     except OSError:
         return None
     name = text[text.index("(") + 1 : text.rindex(")")]
@@ -78,7 +80,7 @@ def descendants(of=None):
             if state not in "ZX":
                 found[pid] = (name, parent)
                 todo.append(pid)
-            elif parent == os.getpid() and name in PROGRAMS and name != "wnet":
+            elif parent == os.getpid() and ((name in PROGRAMS and name != "wnet") or name.startswith(SERVERS_HELPERS)):
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
     return found

@@ -177,6 +177,8 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
         manager_release(m);
         if (m->shutting_down)
                 return error_set(err, ERROR_EXTENDED_ERROR, ESHUTDOWN, "resolve", "wnetd is shutting down; try again");
+        if (!deviceless) /* without the profile, what is not to be remembered is connected all the same */
+                (void) manager_restore_again(m, NULL);
         r = check_request(request, err);
         if (r == 0 && deviceless && request->type == RESOURCETYPE_PRINT)
                 r = error_set(err, ERROR_BAD_DEV_TYPE, 0, "resolve", "a printer needs a port: LPT1 to LPT9");

@@ -543,6 +543,7 @@ void manager_reconnect(struct connection *c)
 int manager_restore_device(struct manager *m, const char *local, const struct caller *caller, add_done_fn done, void *userdata,
                            struct wn_error *err)
 {
+        struct wn_error unread;
         struct device_name device;
         struct connection *c;
         int r;
@@ -553,9 +554,10 @@ int manager_restore_device(struct manager *m, const char *local, const struct ca
                                  "%.40s is not a local device; use a drive letter with its colon, such as Z:", local);
         if (m->shutting_down) /* as manager_add() has it: the shutdown may be refused yet */
                 return error_set(err, ERROR_EXTENDED_ERROR, ESHUTDOWN, "resolve", "wnetd is shutting down; try again");
+        r = manager_restore_again(m, &unread);
         c = manager_find_device(m, &device);
-        if (!c && m->restore_pending)
-                return error_set(err, ERROR_CANNOT_OPEN_PROFILE, 0, "profile", "the profile is locked by another program; try again");
+        if (!c && r != 0)
+                return error_set(err, unread.status, unread.cause, unread.phase, "%s", unread.text);
         if (!c)
                 return error_set(err, ERROR_NOT_CONNECTED, 0, "resolve", "%s is not remembered", device.text);
         if (connection_is_live(c))

@@ -115,19 +115,29 @@ static bool refuse_unknown(struct cancel *x)
         return false;
 }
 
-/* A device may be remembered that the profile, locked since the start, has not told of yet: whether that is waited for. */
-static bool wait_for_rows(struct cancel *x)
+/* A device may be remembered that the profile, which could not be read since the start, has not told of yet. Whether it has been read
+ * now, is waited for, or has made it a refusal. */
+static bool read_rows(struct cancel *x)
 {
         struct manager *m = x->manager;
+        struct wn_error err;
+        int r;
 
         if (!x->device || !(x->flags & CONNECT_UPDATE_PROFILE) || !m->restore_pending)
                 return false;
+        r = manager_restore_again(m, &err);
+        if (r != 0 && x->n_targets > 0) /* its row is looked for when the deletion is staged */
+                return false;
         if (x->deadline_usec == 0)
                 x->deadline_usec = manager_profile_deadline(m);
-        if (clock_now_usec(m->event) < x->deadline_usec)
+        if (r == 0)
+                cancel_step_after(x, 0);
+        else if (manager_profile_again(m, r, &x->deadline_usec))
                 cancel_step_after(x, PROFILE_RETRY_USEC);
-        else
-                cancel_refuse(x, ERROR_CANNOT_OPEN_PROFILE);
+        else {
+                x->outcome.err = err;
+                cancel_refuse(x, err.status);
+        }
         return true;
 }
 
@@ -161,7 +171,7 @@ void cancel_resolve(struct cancel *x)
                 cancel_refuse(x, ERROR_EXTENDED_ERROR);
                 return;
         }
-        if (x->n_targets == 0 && wait_for_rows(x))
+        if (read_rows(x))
                 return;
         for (size_t i = 0; i < x->n_targets && !x->waiting; i++)
                 x->waiting = x->targets[i]->cancel != NULL;

@@ -60,7 +60,7 @@ struct connection {
         bool read_only;
         struct kept_credentials *kept; /* what is remembered, as long as it is connected with something else for once; NULL: it is not */
         bool remembered;             /* has a row, as far as the daemon knows */
-        bool has_other_row;          /* its device's row is about another resource: it was connected while the profile was locked; */
+        bool has_other_row;          /* its device's row is about another resource: it was connected while the profile could not be read; */
         bool other_row_saved;        /* and has a password in the Secret Service */
 
         enum connection_state state;

@@ -319,6 +319,7 @@ const sd_bus_vtable control_vtable[] = {
         SD_BUS_METHOD("SetPersistence", "b", "", on_set_persistence, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Shutdown", CONTROL_SHUTDOWN_ARGS, CONTROL_OUTCOME, on_shutdown, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("List", "", CONTROL_LIST_REPLY, control_on_list, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("CheckProfile", "", "", control_on_check_profile, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Files", "s", CONTROL_FILES_REPLY, control_on_files, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Get", "s", CONTROL_GET_REPLY, control_on_get, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL("Changed", CONTROL_CHANGED, 0),

@@ -196,6 +196,13 @@ int control_list(struct control_client *client, struct control_list *ret_list, s
         return r < 0 ? control_no_answer(err, r, "List", 0) : 0;
 }
 
+int control_check_profile(struct control_client *client, struct wn_error *err)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        return control_call_simple(client, "CheckProfile", &reply, err, NULL);
+}
+
 int control_files(struct control_client *client, const char *name, struct control_files *ret_files,
                   struct wn_error *err)
 {

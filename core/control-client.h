@@ -92,6 +92,9 @@ int control_shutdown(struct control_client *client, bool force, struct control_o
 
 int control_list(struct control_client *client, struct control_list *ret_list, struct wn_error *err);
 
+/* Whether the daemon knows what is remembered: ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE where it could not read that. */
+int control_check_profile(struct control_client *client, struct wn_error *err);
+
 /* Open files of a device or remote resource, of every connection where name is "". */
 int control_files(struct control_client *client, const char *name, struct control_files *ret_files,
                   struct wn_error *err);

@@ -47,6 +47,7 @@ int control_read_options(sd_bus_message *call, bool add, struct add_request *req
 /* ---- control-queries.c ---- */
 
 int control_on_list(sd_bus_message *call, void *userdata, sd_bus_error *error);
+int control_on_check_profile(sd_bus_message *call, void *userdata, sd_bus_error *error);
 int control_on_files(sd_bus_message *call, void *userdata, sd_bus_error *error);
 int control_on_get(sd_bus_message *call, void *userdata, sd_bus_error *error);
 int control_on_shares(sd_bus_message *call, void *userdata, sd_bus_error *error);

@@ -30,6 +30,8 @@
  *        s device ("" deviceless), s remote (UNC), s state ("connecting" "ok" "reconnecting" "cancelling" "unavailable"),
  *        s reason (why it is in this state, "" where there is nothing to say), s user (DOMAIN\user where there is a domain: the session's, else the
  *        one to connect as; "" where neither is known), s mountpoint, t since (CLOCK_REALTIME µs), t next retry (CLOCK_REALTIME µs, 0: none is planned), b persistent, b read-only
+ *  CheckProfile()                            → nothing; ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE: it could not be read since the
+ *        daemon's start, nor just now, so List() has none that are only remembered
  *  Files(s name)                             → a(…); a device's, those of all connections to a remote name, or with "" of every one
  *        s device or remote name, s kind ("file" "directory" "job"), s path, u pid, u uid, s program, s mode ("r" "w" "rw"),
  *        t since (CLOCK_REALTIME µs), t bytes read, t bytes written
@@ -47,7 +49,7 @@
  *  signal Changed(s device, s remote, s state, s reason): state as above, or "gone"
  */
 
-#define CONTROL_PROTOCOL 2
+#define CONTROL_PROTOCOL 3
 #define CONTROL_PATH "/org/wnet/Manager1"
 #define CONTROL_INTERFACE "org.wnet.Manager1"
 

@@ -60,6 +60,7 @@ int control_on_list(sd_bus_message *call, void *userdata, sd_bus_error *error)
         int r = sd_bus_message_new_method_return(call, &reply);
 
         (void) error;
+        (void) manager_restore_again(client->control->manager, NULL);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_CONNECTION ")");
         (void) mountinfo_read(&mounts);
@@ -69,6 +70,17 @@ int control_on_list(sd_bus_message *call, void *userdata, sd_bus_error *error)
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+int control_on_check_profile(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        struct client *client = userdata;
+        struct wn_error err;
+
+        (void) error;
+        if (manager_restore_again(client->control->manager, &err) != 0)
+                return control_reply_error(call, &err, err.status);
+        return sd_bus_reply_method_return(call, NULL);
 }
 
 static const char *handle_kind(const struct handle *handle)
@@ -165,6 +177,7 @@ int control_on_get(sd_bus_message *call, void *userdata, sd_bus_error *error)
                 return r;
         if (device_parse(name, &device) != 0)
                 return control_reply_error(call, &err, error_set(&err, ERROR_BAD_DEVICE, 0, "resolve", NOT_A_DEVICE, name));
+        (void) manager_restore_again(client->control->manager, NULL);
         c = manager_find_device(client->control->manager, &device);
         if (!c)
                 return control_reply_error(call, &err, error_set(&err, ERROR_NOT_CONNECTED, 0, "resolve", "%s is not connected", device.text));

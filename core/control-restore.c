@@ -96,6 +96,8 @@ int control_restore_all(struct control_restored_list *ret_list, struct wn_error 
 
         r = control_open(CONTROL_START, CONTROL_TIMEOUT_USEC, &client, err);
         if (r == 0)
+                r = control_check_profile(client, err);
+        if (r == 0)
                 r = control_list(client, &list, err);
         if (r != 0)
                 return r;

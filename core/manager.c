@@ -17,8 +17,9 @@
 #include "core/watch.h"
 
 #define RETRY_MIN_USEC (5 * 1000000ULL)
-#define RESTORE_RETRY_USEC (500 * 1000ULL)
 #define RETRY_MAX_USEC (300 * 1000000ULL)
+#define RESTORE_LOCKED_USEC (500 * 1000ULL) /* between two looks at a profile that is locked */
+#define RESTORE_ASKED_USEC (1000 * 1000ULL) /* what somebody's question has found is his for so long, then it is connected by itself */
 #define PROFILE_WAIT_USEC (5 * 1000000ULL) /* for a lock of another process */
 
 struct connection *manager_find_device(struct manager *m, const struct device_name *device)
@@ -82,6 +83,19 @@ void manager_release_later(struct connection *c)
 
 /* ---- planned attempts ---- */
 
+static uint64_t retry_distance(unsigned retries)
+{
+        uint64_t distance = retries < 8 ? RETRY_MIN_USEC << retries : RETRY_MAX_USEC;
+
+        return distance < RETRY_MAX_USEC ? distance : RETRY_MAX_USEC;
+}
+
+static void plan_after(struct connection *c, uint64_t usec)
+{
+        c->next_retry_usec = clock_real_usec() + usec;
+        c->retry_at_usec = clock_now_usec(c->manager->event) + usec;
+}
+
 static void arm_retry(struct manager *m)
 {
         const struct connection *c;
@@ -139,24 +153,16 @@ void manager_session_began(const struct connection *c)
                 if (other->wants_session && other->state == CONNECTION_UNAVAILABLE &&
                     remote_name_same_server(&other->remote, &c->remote)) {
                         other->retry_wanted = true;
-                        other->next_retry_usec = clock_real_usec();
-                        other->retry_at_usec = clock_now_usec(m->event);
+                        plan_after(other, 0);
                 }
         arm_retry(m);
 }
 
 void manager_plan_retry(struct connection *c)
 {
-        uint64_t distance = c->retries < 8 ? RETRY_MIN_USEC << c->retries : RETRY_MAX_USEC;
-
-        if (distance > RETRY_MAX_USEC)
-                distance = RETRY_MAX_USEC;
         c->next_retry_usec = 0;
-        if (c->retry_wanted && !c->manager->shutting_down) {
-                c->retries++;
-                c->next_retry_usec = clock_real_usec() + distance;
-                c->retry_at_usec = clock_now_usec(c->manager->event) + distance;
-        }
+        if (c->retry_wanted && !c->manager->shutting_down)
+                plan_after(c, retry_distance(c->retries++));
         arm_retry(c->manager);
 }
 
@@ -204,7 +210,7 @@ static int keep_row(struct connection *c, const struct profile_row *row)
         return 0;
 }
 
-/* A row whose device is connected already, since the profile was locked when that was done. */
+/* A row whose device is connected already, since the profile could not be read when that was done. */
 static int adopt_connected(struct connection *c, const struct profile_row *row, const struct remote_name *remote)
 {
         if (!remote_name_equal(&c->remote, remote)) {
@@ -220,7 +226,7 @@ static int adopt_connected(struct connection *c, const struct profile_row *row, 
         return row->secret == PROFILE_SECRET_SERVICE && !c->saved_user ? -ENOMEM : keep_row(c, row);
 }
 
-static int adopt_row(struct manager *m, const struct profile_row *row)
+static int adopt_row(struct manager *m, const struct profile_row *row, bool asked)
 {
         _cleanup_(remote_name_done) struct remote_name remote = { 0 };
         struct device_name device;
@@ -251,38 +257,73 @@ static int adopt_row(struct manager *m, const struct profile_row *row)
         FAULT_POINT("restore.folder");
         if (m->restored)
                 connection_set_state(c, CONNECTION_UNAVAILABLE, "disconnected");
-        else
+        else if (asked) {
+                connection_set_state(c, CONNECTION_UNAVAILABLE, "it is connected in a moment");
+                plan_after(c, RESTORE_ASKED_USEC);
+                arm_retry(m);
+        } else
                 manager_reconnect(c);
         return 0;
 }
 
-void manager_restore(struct manager *m)
+/* It is read again when its time has come, and earlier when somebody asks. */
+static void restore_failed(struct manager *m, int r, bool asked, const struct wn_error *err)
+{
+        if (r != m->restore_result && r == -EBUSY)
+                log_info("the profile is locked by another program; it is read as soon as it is not");
+        else if (r != m->restore_result)
+                log_warning("no drive can be restored yet: %s", err->text);
+        m->restore_result = r;
+        m->restore_pending = !m->restored;
+        if (r == -EBUSY)
+                restore_after(m, RESTORE_LOCKED_USEC);
+        else if (!asked)
+                restore_after(m, retry_distance(m->restore_retries++));
+}
+
+/* asked: by somebody who may want a device of it himself. */
+static int restore(struct manager *m, bool asked, struct wn_error *err)
 {
         struct profile_rows rows = { 0 };
-        struct wn_error err = { 0 };
-        int r = profile_load(m->profile_path, &rows, &err);
+        int r = profile_load(m->profile_path, &rows, err);
 
-        if (r == -EBUSY) {
-                if (!m->restore_pending)
-                        log_info("the profile is locked by another program; it is read as soon as it is not");
-                m->restore_pending = !m->restored;
-                restore_after(m, RESTORE_RETRY_USEC);
-                return;
+        if (r == -ENOMEM)
+                r = error_set(err, ERROR_EXTENDED_ERROR, ENOMEM, "profile", "wnetd is out of memory");
+        if (r != 0) {
+                restore_failed(m, r, asked, err);
+                return r;
         }
         m->restore_pending = false;
-        if (r != 0) {
-                log_warning("no drive can be restored: %s", err.text[0] ? err.text : strerror(-r));
-                return;
-        }
+        m->restore_result = 0;
+        m->restore_retries = 0;
+        (void) sd_event_source_set_enabled(m->restore_source, SD_EVENT_OFF);
         FAULT_POINT("restore.loaded");
         for (size_t i = 0; i < rows.n_items; i++) {
-                r = adopt_row(m, &rows.items[i]);
+                r = adopt_row(m, &rows.items[i], asked);
                 if (r != 0)
                         log_warning("%s cannot be restored: %s", rows.items[i].device,
                                     r < 0 ? strerror(-r) : status_message(r));
         }
         m->restored = true;
         profile_rows_done(&rows);
+        return 0;
+}
+
+void manager_restore(struct manager *m)
+{
+        struct wn_error err = { 0 };
+
+        (void) restore(m, false, &err);
+}
+
+int manager_restore_again(struct manager *m, struct wn_error *err)
+{
+        struct wn_error unread = { 0 };
+        int r = m->restore_pending ? restore(m, true, &unread) : 0;
+
+        if (r != 0 && err)
+                *err = unread;
+        return r;
 }
 
 static int on_restore(sd_event_source *source, uint64_t usec, void *userdata)

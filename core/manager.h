@@ -26,13 +26,15 @@ struct manager {
         struct connection_list connections;
         TAILQ_HEAD(, cancel) cancels;    /* those that wait for another one to end come behind it */
         LIST_HEAD(, setting_call) settings; /* those that wait for the profile */
-        sd_event_source *restore_source; /* the profile was locked at start */
+        sd_event_source *restore_source; /* the profile could not be read at start */
         sd_event_source *retry_source;   /* the next planned attempt of any connection */
         sd_event_source *release_source; /* redirectors to be freed */
         struct watch *watch;             /* the manager's, as the next; NULL: none */
         struct history *history;
         unsigned n_staged;               /* changes of the profile that are staged now */
-        bool restore_pending;            /* the profile is locked since the start: what is remembered, nobody knows yet */
+        int restore_result;              /* what its last reading answered */
+        unsigned restore_retries;        /* how often it was another failure than a lock */
+        bool restore_pending;            /* it could not be read since the start: what is remembered, nobody knows yet */
         bool restored;                   /* it has been read */
         bool shutting_down;
         /* A state has changed. state_name may be "gone". */
@@ -47,9 +49,14 @@ int manager_init(struct manager *m, sd_event *event, const struct redirector_ops
 /* Ends everything at once, mounts as well as they can be. */
 void manager_done(struct manager *m);
 
-/* Reads the profile and begins to connect what it remembers. One that is locked is tried again; one that cannot be read is
- * logged, and nothing is remembered. */
+/* Reads the profile and begins to connect what it remembers. One that cannot be read is read again, soon while it is locked, with
+ * growing distances where it is broken. */
 void manager_restore(struct manager *m);
+
+/* Reads a profile at once that could not be read since the start, for somebody who asks about a device; what it remembers is connected a
+ * moment later, unless he has it connected himself. 0 (it has been read, now or earlier); else err (may be NULL) tells why not: -EBUSY (locked;
+ * err->status is ERROR_CANNOT_OPEN_PROFILE), ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE, ERROR_EXTENDED_ERROR (no memory). */
+int manager_restore_again(struct manager *m, struct wn_error *err);
 
 /* Whether the profile has a row of c's device, or may have one. */
 bool manager_may_have_row(const struct connection *c);
@@ -103,7 +110,7 @@ int manager_add(struct manager *m, const struct add_request *request, add_done_f
 
 /* Connects a remembered device again, for somebody who waits for it. 0 when done() will be called, else a status with err
  * filled: ERROR_BAD_DEVICE, ERROR_NOT_CONNECTED (not remembered), ERROR_ALREADY_ASSIGNED (connected already), ERROR_EXTENDED_ERROR
- * (while wnetd is shutting down), ERROR_CANNOT_OPEN_PROFILE (which has been locked since the start). */
+ * (while wnetd is shutting down), ERROR_CANNOT_OPEN_PROFILE or ERROR_BAD_PROFILE (it could not be read since the start). */
 int manager_restore_device(struct manager *m, const char *local, const struct caller *caller, add_done_fn done, void *userdata,
                            struct wn_error *err);
 

@@ -34,8 +34,8 @@ int profile_bad(const char *path, struct wn_error *err, const char *format, ...)
 
 int profile_cannot_open(const char *path, int cause, const char *why, struct wn_error *err)
 {
-        return error_set(err, ERROR_CANNOT_OPEN_PROFILE, cause, "profile", "the profile %s cannot be opened%s: %s",
-                         path, cause == EROFS ? " for writing" : "", why);
+        return error_set(err, ERROR_CANNOT_OPEN_PROFILE, cause, "profile", "the profile %s cannot be opened%s: %s%s", path,
+                         cause == EROFS ? " for writing" : "", why, cause == EACCES ? "; check its rights and its directory's" : "");
 }
 
 int profile_map_sqlite(int code, sqlite3 *db, const char *path, struct wn_error *err)

@@ -107,6 +107,8 @@ ELSEWHERE = {
     ("WNetEnumResource", 87): "test_libwnet_ask.py: test_enumeration_piece_by_piece",
     ("WNetGetUniversalName", 1200): "test_libwnet_ask.py: test_universal_name",
     ("WNetRestoreConnection", 1200): "test_libwnet_ask.py: test_restore",
+    ("WNetRestoreConnection", 1205): "test_libwnet_ask.py: test_restore_without_a_profile",
+    ("WNetRestoreConnection", 1206): "test_libwnet_ask.py: test_restore_without_a_profile",
 }
 # Codes that no test brings about, and why.
 NOT_SHOWN = {

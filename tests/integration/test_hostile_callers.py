@@ -26,6 +26,7 @@ METHODS = {
     "SetPersistence": ("b", [True]),
     "Shutdown": ("b", [False]),
     "List": ("", []),
+    "CheckProfile": ("", []),
     "Files": ("s", ["Q:"]),
     "Get": ("s", ["Q:"]),
 }

@@ -190,3 +190,23 @@ def test_restore(lib, wnet, server):
     result = lib("restore", None)
     assert result["code"] in (86, 1326) and ("Z:" in result["text"] or "Y:" in result["text"])
     assert set(wnet.rows()) == {"Y:", "Z:"}
+
+
+def test_restore_without_a_profile(lib, wnet, server):
+    """It was no profile, or could not be opened, when the daemon started."""
+    wnet.expect_log("profile")
+    wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
+    wnet.ok("shutdown")
+    kept = wnet.profile.rename(wnet.profile.with_name("kept"))
+    wnet.profile.write_bytes(b"not a database " * 100)
+    for device in (None, "Z:"):
+        result = lib("restore", device)
+        assert result["code"] == 1206 and str(wnet.profile) in result["text"]
+    wnet.profile.unlink()
+    wnet.profile.mkdir()
+    for device in (None, "Z:"):
+        assert lib.code("restore", device) == 1205
+    wnet.profile.rmdir()
+    kept.rename(wnet.profile)
+    assert lib.code("restore", None) == 0
+    assert wnet.mount("Z:")

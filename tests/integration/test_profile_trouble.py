@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness import LONG, Result, mounts_below
+from harness import LONG, Result, mounts_below, wait_until
 
 LOCK = """
 import sqlite3, sys
@@ -152,6 +152,54 @@ def test_trouble_with_the_profile(wnet, server, name):
     wnet.ok("restore", "Z:")
     wnet.ok("cancel", "Z:", "--forget")
     assert wnet.rows() == {} and wnet.list() == []
+
+
+@pytest.mark.parametrize(("name", "then"), [("garbage", "restore"), ("garbage", "restore Z:"), ("garbage", "forget"), ("garbage", "add"),
+                                            ("no rights", "restore"), ("a directory", "add"), ("locked by a writer", "list")])
+def test_trouble_when_the_daemon_starts(wnet, server, name, then):
+    """Nobody can tell what is remembered, and so it is said; when the profile was put right, whatever is asked first has it read."""
+    go_wrong, code = TROUBLE[name]
+    wnet.expect_log("profile")
+    for device in ("Y:", "Z:"):
+        wnet.ok(*persistent(wnet, server, device))
+    wnet.ok("shutdown")
+    put_right = go_wrong(wnet)
+    try:
+        result = wnet.ok("list")
+        assert result.out == "There are no connections.\n"
+        assert result.err.startswith("note: what is remembered is not known: ") and str(wnet.profile) in result.err
+        for command in (["restore"], ["restore", "Z:"], ["forget", "Z:"], ["cancel", "Z:", "--forget"], persistent(wnet, server, "X:")):
+            assert str(wnet.profile) in wnet.fails(code, *command).text
+        wnet.fails(2250, "cancel", "Z:")
+        wnet.add("X:", server.url())
+        wnet.ok("cancel", "X:")
+        assert wnet.list() == []
+    finally:
+        put_right()
+    if then == "restore":
+        assert wnet.ok("restore").out.splitlines() == [f"{device} is connected again to {server.unc()}, at {wnet.folder(device)}"
+                                                       for device in ("Y:", "Z:")]
+    elif then == "restore Z:":
+        wnet.ok("restore", "Z:")
+    elif then == "forget":
+        wnet.ok("forget", "Z:")
+        assert set(wnet.rows()) == {"Y:"} and wnet.entry("Z:") is None
+    elif then == "add":
+        wnet.add_fails(1202, "Z:", server.url("readonly"))
+        wnet.add("Z:", server.url())
+    for device in {"Y:", "Z:"} & set(wnet.rows()):
+        wnet.wait_state(device, "ok")
+        assert_works(wnet, server, device)
+
+
+def test_put_right_while_nobody_asks(wnet, server):
+    wnet.expect_log("profile")
+    wnet.ok(*persistent(wnet, server, "Z:"))
+    wnet.ok("shutdown")
+    put_right = TROUBLE["garbage"][0](wnet)
+    wnet.ok("list")
+    put_right()
+    wait_until(lambda: wnet.folder("Z:").is_mount(), "it is connected by itself", interval=0.2)
 
 
 @pytest.mark.parametrize("name", ["locked by a writer", "locked by a reader"])

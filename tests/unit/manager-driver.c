@@ -260,3 +260,20 @@ void block_profile(struct driver *d)
         (void) unlink(d->profile);
         assert_int_equal(mkdir(d->profile, 0700), 0);
 }
+
+void put_profile_aside(struct driver *d)
+{
+        char aside[sizeof d->profile + 8];
+
+        snprintf(aside, sizeof aside, "%s.aside", d->profile);
+        assert_int_equal(rename(d->profile, aside), 0);
+}
+
+void put_profile_back(struct driver *d)
+{
+        char aside[sizeof d->profile + 8];
+
+        snprintf(aside, sizeof aside, "%s.aside", d->profile);
+        (void) remove(d->profile);
+        assert_int_equal(rename(aside, d->profile), 0);
+}

@@ -76,4 +76,8 @@ void unlock_profile(void *lock);
 void break_profile(struct driver *d);
 void block_profile(struct driver *d);
 
+/* Puts it aside, and back in the place of whatever is there. */
+void put_profile_aside(struct driver *d);
+void put_profile_back(struct driver *d);
+
 #endif

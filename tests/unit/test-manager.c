@@ -173,6 +173,90 @@ static void connected_to_something_else_while_the_profile_was_locked(void **stat
         assert_false(has_row(d, "X:"));
 }
 
+/* What is broken at the start counts as it is when somebody asks: first as broken, then as what was put in its place. */
+static void broken_at_the_start(void **state)
+{
+        struct driver *d = *state;
+
+        put_row(d, "Z:", SHARE);
+        put_row(d, "Y:", SHARE);
+        put_row(d, "X:", SHARE);
+        put_profile_aside(d);
+        break_profile(d);
+        manager_restore(&d->manager);
+        assert_int_equal(restore_device(d, "Y:"), ERROR_BAD_PROFILE);
+        assert_int_equal(cancel(d, "Y:", CONNECT_UPDATE_PROFILE, false), ERROR_BAD_PROFILE);
+        assert_non_null(strstr(d->answers[0].err.text, d->profile));
+        assert_int_equal(wait_for(begin_forget(d, "Y:")), ERROR_BAD_PROFILE);
+        assert_int_equal(cancel(d, "Y:", 0, false), ERROR_NOT_CONNECTED);
+        assert_int_equal(add(d, "W:", SHARE, true), ERROR_BAD_PROFILE);
+        assert_int_equal(add(d, "W:", SHARE, false), NO_ERROR);
+        assert_int_equal(cancel(d, "W:", CONNECT_UPDATE_PROFILE, false), ERROR_BAD_PROFILE); /* it may have a row */
+        assert_int_equal(cancel(d, "W:", 0, false), NO_ERROR);
+        block_profile(d);
+        assert_int_equal(restore_device(d, "Y:"), ERROR_CANNOT_OPEN_PROFILE);
+        assert_int_equal(wait_for(begin_forget(d, "Y:")), ERROR_CANNOT_OPEN_PROFILE);
+
+        put_profile_back(d);
+        assert_int_equal(add(d, "Z:", "//srv/other", false), ERROR_DEVICE_ALREADY_REMEMBERED);
+        assert_string_equal(state_of(d, "Y:"), "unavailable");
+        assert_int_equal(restore_device(d, "Y:"), 0);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Y:"), "ok") == 0);
+        assert_string_equal(state_of(d, "X:"), "unavailable");
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "X:"), "ok") == 0); /* without having been asked for */
+        assert_int_equal(fake_plan("Y:")->n_starts, 1);
+        assert_int_equal(count_rows(d), 3);
+}
+
+static void forgotten_after_a_repair(void **state)
+{
+        struct driver *d = *state;
+
+        put_row(d, "Z:", SHARE);
+        put_row(d, "Y:", SHARE);
+        put_profile_aside(d);
+        break_profile(d);
+        manager_restore(&d->manager);
+        put_profile_back(d);
+        assert_int_equal(wait_for(begin_forget(d, "X:")), ERROR_NOT_CONNECTED);
+        assert_int_equal(cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false), NO_ERROR);
+        assert_false(has_row(d, "Z:"));
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Y:"), "ok") == 0);
+        assert_int_equal(fake_plan("Z:")->n_starts, 0);
+}
+
+/* Has the manager look at the profile as if its time had come; returns when it will do so next, 0: never. */
+static uint64_t look_again(struct driver *d)
+{
+        uint64_t usec, now = 0;
+        int enabled;
+
+        assert_int_equal(sd_event_source_set_time_relative(d->manager.restore_source, 0), 0);
+        loop_for(d->event, 50000);
+        assert_true(sd_event_source_get_enabled(d->manager.restore_source, &enabled) >= 0);
+        assert_true(sd_event_source_get_time(d->manager.restore_source, &usec) >= 0);
+        assert_true(sd_event_now(d->event, CLOCK_MONOTONIC, &now) >= 0);
+        return enabled == SD_EVENT_OFF ? 0 : usec - now;
+}
+
+static void repaired_it_is_restored_by_itself(void **state)
+{
+        struct driver *d = *state;
+
+        put_row(d, "Z:", SHARE);
+        put_profile_aside(d);
+        break_profile(d);
+        manager_restore(&d->manager);
+        assert_in_range(look_again(d), 9000000, 10000000);
+        assert_in_range(look_again(d), 19000000, 20000000);
+        for (int i = 0; i < 8; i++)
+                (void) look_again(d);
+        assert_in_range(look_again(d), 299000000, 300000000);
+        put_profile_back(d);
+        assert_int_equal(look_again(d), 0);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "ok") == 0);
+}
+
 static void planned_attempts(void **state)
 {
         struct driver *d = *state;
@@ -334,6 +418,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(letters),          TEST(restores),     TEST(nothing_to_restore), TEST(restores_later),
                 TEST(connected_while_the_profile_was_locked), TEST(connected_to_something_else_while_the_profile_was_locked),
+                TEST(broken_at_the_start), TEST(forgotten_after_a_repair), TEST(repaired_it_is_restored_by_itself),
                 TEST(planned_attempts), TEST(restores_one), TEST(end_of_everything), TEST(folder_is_opened), TEST(setting_waits),
                 TEST(setting_ends),
         };

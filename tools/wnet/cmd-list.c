@@ -67,6 +67,8 @@ static int run(int argc, char **argv)
                 print_json(&list);
         else
                 print_table(&list);
+        if (control_check_profile(client, &err) != 0)
+                output_line(stderr, "note: what is remembered is not known: %s", err.text);
         return 0;
 }
 

@@ -307,6 +307,7 @@ DWORD WINAPI WNetUseConnectionW(HWND hwndOwner, LPNETRESOURCEW lpNetResource, LP
  * NO_ERROR                connected; or, without a device, everything that had to be connected is
  * ERROR_ALREADY_ASSIGNED  the device is connected already, or on its way
  * ERROR_BAD_DEVICE        lpDevice is malformed
+ * ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE  what is remembered could not be read since the daemon started, nor now
  * ERROR_NOT_CONNECTED     the device is not remembered
  * The codes of WNetAddConnection2() where connecting fails; without a device, that of the first one that failed, after
  * all have been tried. Nothing is forgotten.

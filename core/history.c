@@ -15,6 +15,7 @@
 
 #include "core/cleanup.h"
 #include "core/clock.h"
+#include "core/fold.h"
 #include "core/log.h"
 
 #define APPLICATION_ID 0x574e4548 /* "WNEH" */
@@ -164,19 +165,17 @@ int history_read(struct history *h, const char *device, uint32_t n_max,
                  int (*each)(void *userdata, const struct history_event *event), void *userdata)
 {
         sqlite3_stmt *stmt = NULL;
+        uint32_t n = 0;
+        locale_t fold;
         int code, r = 0;
 
         if (!h)
                 return 0;
+        fold = fold_new();
         code = sqlite3_prepare_v2(h->db,
-                                  "SELECT when_usec, device, remote, event, detail, program, pid FROM event "
-                                  "WHERE ?1 IS NULL OR device = ?1 COLLATE NOCASE ORDER BY id DESC LIMIT ?2",
-                                  -1, &stmt, NULL);
-        if (code == SQLITE_OK)
-                code = sqlite3_bind_text(stmt, 1, device, -1, SQLITE_STATIC);
-        if (code == SQLITE_OK)
-                code = sqlite3_bind_int64(stmt, 2, n_max);
-        while (code == SQLITE_OK && r == 0 && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+                                  "SELECT when_usec, device, remote, event, detail, program, pid FROM event ORDER BY id DESC", -1, &stmt,
+                                  NULL);
+        while (code == SQLITE_OK && r == 0 && n < n_max && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
                 const struct history_event event = {
                         .when_usec = (uint64_t) sqlite3_column_int64(stmt, 0),
                         .device = text_of(stmt, 1),
@@ -187,10 +186,15 @@ int history_read(struct history *h, const char *device, uint32_t n_max,
                         .pid = (pid_t) sqlite3_column_int64(stmt, 6),
                 };
 
-                r = each(userdata, &event);
                 code = SQLITE_OK;
+                if (device && !fold_same(fold, device, event.device))
+                        continue;
+                r = each(userdata, &event);
+                n++;
         }
         sqlite3_finalize(stmt);
+        if (fold)
+                freelocale(fold);
         if (r != 0)
                 return r;
         return code == SQLITE_OK || code == SQLITE_DONE ? 0 : code == SQLITE_NOMEM ? -ENOMEM : -EIO;

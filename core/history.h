@@ -38,7 +38,7 @@ void history_close(struct history *history);
 void history_add(struct history *history, const char *device, const char *remote, const char *event, const char *detail,
                  const struct caller *caller);
 
-/* Calls back for each event of device (compared without ASCII case, as remote_name_equal() does; NULL: of every one), the latest
+/* Calls back for each event of device (compared without case, as remote_name_equal() does; NULL: of every one), the latest
  * first, at most n_max of them; a callback that answers other than 0 ends it. Returns 0, what the callback answered, or a negative errno. */
 int history_read(struct history *history, const char *device, uint32_t n_max,
                  int (*each)(void *userdata, const struct history_event *event), void *userdata);

@@ -17,6 +17,7 @@
 #include <strings.h>
 
 #include "core/cleanup.h"
+#include "core/fold.h"
 #include "core/status.h"
 #include "core/utf8.h"
 
@@ -43,13 +44,22 @@ static char upper(char c)
         return c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
 }
 
-static bool equal_nocase(const char *a, const char *b)
+static bool is_ascii(const char *text)
 {
-        while (*a && upper(*a) == upper(*b)) {
-                a++;
-                b++;
-        }
-        return *a == *b;
+        while (*text && (unsigned char) *text < 0x80)
+                text++;
+        return !*text;
+}
+
+/* The table of letters is got for each call that needs it, and kept by nobody: programs with threads are here, too. */
+bool name_equal_nocase(const char *a, const char *b)
+{
+        locale_t fold = is_ascii(a) || is_ascii(b) ? (locale_t) 0 : fold_new();
+        bool equal = fold_same(fold, a, b);
+
+        if (fold)
+                freelocale(fold);
+        return equal;
 }
 
 int device_parse(const char *text, struct device_name *ret_device)
@@ -327,12 +337,12 @@ int remote_name_copy(const struct remote_name *remote, struct remote_name *ret_c
 
 bool remote_name_equal(const struct remote_name *a, const struct remote_name *b)
 {
-        return remote_name_same_server(a, b) && equal_nocase(a->share, b->share) && equal_nocase(a->path, b->path);
+        return remote_name_same_server(a, b) && name_equal_nocase(a->share, b->share) && name_equal_nocase(a->path, b->path);
 }
 
 bool remote_name_same_server(const struct remote_name *a, const struct remote_name *b)
 {
-        return a->port == b->port && equal_nocase(a->server, b->server);
+        return a->port == b->port && name_equal_nocase(a->server, b->server);
 }
 
 char *remote_name_to_source(const struct remote_name *remote)

@@ -3,7 +3,8 @@
 #define CORE_NAME_H
 
 /*
- * Names of local devices and remote resources: parsing, comparing, printing. Pure functions, no I/O.
+ * Names of local devices and remote resources: parsing, comparing, printing. Pure functions; only the system's table of letters is read,
+ * where names beyond ASCII are compared.
  */
 
 #include <stdbool.h>
@@ -61,8 +62,11 @@ void remote_name_done(struct remote_name *remote);
 /* Deep copy. 0 or -ENOMEM. */
 int remote_name_copy(const struct remote_name *remote, struct remote_name *ret_copy);
 
-/* Same resource: server, share and path compared without case (Unicode simple case folding is not attempted: ASCII
- * letters only; other characters byte by byte), ports as numbers. */
+/* Whether two names differ in nothing but upper and lower case, as core/fold.h tells it: letter by letter, so ß is not ss. Both are valid
+ * UTF-8. */
+bool name_equal_nocase(const char *a, const char *b);
+
+/* Same resource: server, share and path compared so, ports as numbers. */
 bool remote_name_equal(const struct remote_name *a, const struct remote_name *b);
 
 /* Same server name and port, as credentials are per server. */

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/cleanup.h"
 
@@ -31,7 +30,7 @@ static const char *domain_of(const struct connection *c)
 
 static bool differ(const char *a, const char *b)
 {
-        return a && b && strcasecmp(a, b) != 0;
+        return a && b && !name_equal_nocase(a, b);
 }
 
 static bool passwords_differ(const struct connection *a, const struct connection *b)

@@ -20,7 +20,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
-#include "fuse/fold.h"
+#include "core/fold.h"
 #include "fuse/smb/protocol.h"
 
 #define NODE_ROOT 1u

@@ -320,6 +320,20 @@ static struct answer *add_as(struct driver *d, const char *local, const char *re
         return answer;
 }
 
+/* Capitals make no other name, in any alphabet: of a share, a server or a user. */
+static void spelled_otherwise(void **state)
+{
+        struct driver *d = *state;
+
+        assert_int_equal(add(d, "Z:", "//f\u00fcr/gr\u00f6\u00dfe", true), NO_ERROR);
+        assert_int_equal(cancel(d, "//F\u00dcR/GR\u00d6\u00dfE", 0, false), NO_ERROR);
+        assert_int_equal(add(d, "Z:", "//F\u00dcR/GR\u00d6\u00dfE", true), NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", CONNECT_UPDATE_PROFILE, false), NO_ERROR);
+        assert_int_equal(add_as(d, "Z:", "//f\u00fcr/a", "j\u00f6rg", "one")->status, NO_ERROR);
+        assert_int_equal(add_as(d, "Y:", "//F\u00dcR/b", "J\u00d6RG", "one")->status, NO_ERROR);
+        assert_int_equal(add_as(d, "X:", "//F\u00dcR/c", "bob", "two")->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
+}
+
 static void credential_conflict(void **state)
 {
         struct driver *d = *state;
@@ -681,7 +695,7 @@ int main(void)
                 TEST(profile_breaks_meanwhile),
                 TEST(profile_locked_for_a_moment),
                 TEST(profile_stays_locked),
-                TEST(credential_conflict),
+                TEST(spelled_otherwise), TEST(credential_conflict),
                 TEST(conflict_without_a_device),
                 TEST(credential_conflict_of_files),
                 TEST(attempt_is_no_conflict),

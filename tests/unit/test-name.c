@@ -283,7 +283,15 @@ static void comparing(void **state)
                 { "//srv/share/Dir", "//srv/share/dIR", true, true },
                 { "//srv/share", "//srv/share2", false, true },
                 { "//srv/share", "//srv2/share", false, false },
-                { "//srv/\xc3\xa4", "//srv/\xc3\x84", false, true }, /* only ASCII is folded */
+                { "//srv/gr\u00f6\u00dfe/\u00fc", "//SRV/GR\u00d6\u00dfE/\u00dc", true, true },
+                { "//f\u00fcr/\u00e9", "//F\u00dcR/\u00c9", true, true },
+                { "//srv/\u03c3\u03c2", "//srv/\u03a3\u03a3", true, true },
+                { "//srv/\u0434", "//srv/\u0414", true, true },
+                { "//srv/\u00e4", "//srv/a", false, true },
+                { "//srv/\u00e4", "//srv/\u00d6", false, true },
+                { "//srv/stra\u00dfe", "//srv/strasse", false, true },
+                { "//srv/\u00e4\u017f", "//srv/\u00e4s", false, true }, /* letters of ASCII are nobody else's */
+                { "//srv/\u0131", "//srv/i", false, true },
                 { "//srv/a{", "//srv/a[", false, true },
         };
 

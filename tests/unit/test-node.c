@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-#include "fuse/fold.h"
+#include "core/fold.h"
 #include "fuse/node.h"
 #include "fuse/smb/protocol.h"
 

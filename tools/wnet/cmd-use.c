@@ -79,7 +79,7 @@ static int print_connection(struct control_client *client, const struct control_
         for (size_t i = 0; i < files.n_items; i++) /* a remote name has those of the letters, too */
                 n_open += strcmp(files.items[i].device, name) == 0;
         for (size_t i = 0; i < list->n_items; i++)
-                n += control_state_connected(list->items[i].state) && strcasecmp(list->items[i].remote, c->remote) == 0;
+                n += control_state_connected(list->items[i].state) && name_equal_nocase(list->items[i].remote, c->remote);
         output_line(stdout, "Local name        %s", c->device);
         output_line(stdout, "Remote name       %s", c->remote);
         printf("Resource type     %s\n", printer ? "Print" : "Disk");

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef FUSE_FOLD_H
-#define FUSE_FOLD_H
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#ifndef CORE_FOLD_H
+#define CORE_FOLD_H
 
 /*
  * Names that differ in nothing but upper and lower case, as nearly as that can be told here: each server has a table of its own. So
@@ -19,5 +19,9 @@ uint64_t fold_hash(locale_t fold, uint64_t directory_ino, const char *name);
 
 /* Both are valid UTF-8. */
 bool fold_equal(locale_t fold, const char *a, const char *b);
+
+/* The same, but for ASCII's letters, which are nobody else's: the long s is no s, a dotless i no i. For names that are one where more
+ * than a suspicion is needed. */
+bool fold_same(locale_t fold, const char *a, const char *b);
 
 #endif

@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "fuse/fold.h"
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "core/fold.h"
 
 #include <string.h>
 #include <wctype.h>
@@ -49,6 +49,14 @@ bool fold_equal(locale_t fold, const char *a, const char *b)
 {
         while (*a && *b)
                 if (take(fold, &a) != take(fold, &b))
+                        return false;
+        return *a == *b;
+}
+
+bool fold_same(locale_t fold, const char *a, const char *b)
+{
+        while (*a && *b)
+                if (((unsigned char) *a < 0x80) != ((unsigned char) *b < 0x80) || take(fold, &a) != take(fold, &b))
                         return false;
         return *a == *b;
 }

@@ -43,6 +43,7 @@
  *        with "" of every one
  *        t when (CLOCK_REALTIME µs), s device or remote name, s remote, s event ("connected" "restored" "failed" "disconnected"
  *        "forgotten" "unreachable" "back" "unmounted"), s detail, s program that asked for it, u its pid (0: nobody asked)
+ *        ERROR_EXTENDED_ERROR: no history is kept, or it cannot be read
  *  GetPersistence()                          → b: whether `wnet use` remembers what it connects, unless told otherwise
  *  SetPersistence(b)                         → nothing; ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE
  *

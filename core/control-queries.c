@@ -201,6 +201,7 @@ int control_on_history(sd_bus_message *call, void *userdata, sd_bus_error *error
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(remote_name_done) struct remote_name remote = { 0 };
         _cleanup_free_ char *unc = NULL;
+        struct wn_error err = { 0 };
         struct device_name device;
         const char *name;
         uint32_t n_max;
@@ -221,7 +222,9 @@ int control_on_history(sd_bus_message *call, void *userdata, sd_bus_error *error
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(" CONTROL_EVENT ")");
         if (r >= 0)
-                r = history_read(client->control->manager->history, *name ? name : NULL, n_max, append_event, reply);
+                r = history_read(client->control->manager->history, *name ? name : NULL, n_max, append_event, reply, &err);
+        if (r > 0)
+                return control_reply_error(call, &err, r);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);

@@ -26,10 +26,11 @@
         "remote TEXT NOT NULL, event TEXT NOT NULL, detail TEXT NOT NULL, program TEXT NOT NULL, pid INTEGER NOT NULL);"
 
 struct history {
-        sqlite3 *db;
+        sqlite3 *db; /* NULL: no history is kept */
         sqlite3_stmt *insert;
         unsigned n_added;
-        bool failed; /* and said so */
+        bool failed;   /* to write the last event, and said so */
+        char why[400]; /* or why there is no database */
 };
 
 static int keep_number(void *userdata, int n, char **values, char **names)
@@ -93,6 +94,12 @@ static char *resolve_folder(const char *path)
         return resolved && asprintf(&joined, "%s%s", resolved, name) >= 0 ? joined : NULL;
 }
 
+static void close_database(struct history *h)
+{
+        sqlite3_finalize(TAKE_PTR(h->insert));
+        sqlite3_close(TAKE_PTR(h->db));
+}
+
 /* SQLite's flag refuses links anywhere in a path, and a home directory often lies behind one. It stays for the file itself, though the
  * folder is private: so nothing else of the user's is ever written to. */
 struct history *history_open(const char *path)
@@ -108,18 +115,18 @@ struct history *history_open(const char *path)
                 code = set_up(h);
         if (code == SQLITE_OK)
                 return h;
-        log_info("no history is kept: %s: %s%s", path, sqlite3_errstr(code),
+        snprintf(h->why, sizeof(h->why), "%s: %s%s", path, sqlite3_errstr(code),
                  code == SQLITE_NOTADB ? "; move the file away to begin a new one" : "");
-        history_close(h);
-        return NULL;
+        log_info("no history is kept: %s", h->why);
+        close_database(h);
+        return h;
 }
 
 void history_close(struct history *h)
 {
         if (!h)
                 return;
-        sqlite3_finalize(h->insert);
-        sqlite3_close(h->db);
+        close_database(h);
         free(h);
 }
 
@@ -144,13 +151,15 @@ void history_add(struct history *h, const char *device, const char *remote, cons
         const char *const texts[5] = { device, remote, event, detail, caller && caller->pid ? caller->program : "wnetd" };
         int code;
 
-        if (!h)
+        if (!h || !h->db)
                 return;
         code = insert(h, clock_real_usec(), texts, caller ? caller->pid : 0);
         if (code == SQLITE_OK && ++h->n_added % TRIM_EVERY == 0)
                 code = trim(h->db);
+        if (code != SQLITE_OK)
+                snprintf(h->why, sizeof(h->why), "%s", sqlite3_errmsg(h->db));
         if (code != SQLITE_OK && !h->failed)
-                log_info("the history has gaps: %s", sqlite3_errmsg(h->db));
+                log_info("the history has gaps: %s", h->why);
         h->failed = code != SQLITE_OK;
 }
 
@@ -162,15 +171,16 @@ static const char *text_of(sqlite3_stmt *stmt, int column)
 }
 
 int history_read(struct history *h, const char *device, uint32_t n_max,
-                 int (*each)(void *userdata, const struct history_event *event), void *userdata)
+                 int (*each)(void *userdata, const struct history_event *event), void *userdata, struct wn_error *err)
 {
         sqlite3_stmt *stmt = NULL;
         uint32_t n = 0;
         locale_t fold;
         int code, r = 0;
 
-        if (!h)
-                return 0;
+        if (!h || !h->db)
+                return error_set(err, ERROR_EXTENDED_ERROR, 0, "history", "no history is kept: %s; wnetd tries again when it starts anew",
+                                 h ? h->why : strerror(ENOMEM));
         fold = fold_new();
         code = sqlite3_prepare_v2(h->db,
                                   "SELECT when_usec, device, remote, event, detail, program, pid FROM event ORDER BY id DESC", -1, &stmt,
@@ -197,5 +207,10 @@ int history_read(struct history *h, const char *device, uint32_t n_max,
                 freelocale(fold);
         if (r != 0)
                 return r;
-        return code == SQLITE_OK || code == SQLITE_DONE ? 0 : code == SQLITE_NOMEM ? -ENOMEM : -EIO;
+        if (code != SQLITE_OK && code != SQLITE_DONE)
+                return error_set(err, ERROR_EXTENDED_ERROR, 0, "history", "the history cannot be read: %s", sqlite3_errstr(code));
+        if (n == 0 && h->failed)
+                return error_set(err, ERROR_EXTENDED_ERROR, 0, "history", "the history has gaps: what happened last could not be written: %s",
+                                 h->why);
+        return 0;
 }

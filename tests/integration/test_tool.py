@@ -297,12 +297,22 @@ def test_history(wnet, server):
     lines = wnet.ok("history", "Z:").out.splitlines()
     assert lines[0].split() == ["WHEN", "DEVICE", "EVENT", "BY", "REMOTE", "DETAIL"] and len(lines) == 4
     assert all("Z:" in line and f"wnet ({e['pid']})" in line and server.unc() in line for line, e in zip(lines[1:], events[:2]))
-    assert wnet.ok("history", server.url()).out == "Nothing has happened yet.\n", "there was no connection without a device"
+    assert wnet.ok("history", "q:").out == "Nothing has happened to Q: yet.\n"
+    assert wnet.ok("history", server.url()).out == f"Nothing has happened to {server.unc()} yet.\n", "there was no connection without a device"
     wnet.ok("add", server.url("Data"))
     for name in (server.url(), server.unc("DATA"), "smb:" + server.url() + "/"):
         assert [e["device"] for e in wnet.ok("history", name, "--json").json] == [server.unc("Data")], name
     wnet.ok("cancel", server.url())
     wnet.fails(1200, "history", "nonsense")
+
+
+@pytest.mark.parametrize("args", [[], ["Z:"], ["--json"]], ids=" ".join)
+def test_no_history(wnet, server, args):
+    file = wnet.state_home / "wnet" / "history.db"
+    file.mkdir(mode=0o700, parents=True)
+    wnet.add("Z:", server.url())
+    result = wnet.fails(1208, "history", *args)
+    assert result.out == "" and str(file) in result.text
 
 
 # a server's shares

@@ -48,17 +48,17 @@ static void written_and_read(void **state)
         h = history_open(path); /* it is kept */
         assert_non_null(h);
         history_add(h, "\\\\h\\Data\\\xc3\x84", "r3", "connected", "", &editor);
-        assert_int_equal(history_read(h, "\\\\H\\dATA\\\xc3\xa4", 100, note, &nocase), 0);
+        assert_int_equal(history_read(h, "\\\\H\\dATA\\\xc3\xa4", 100, note, &nocase, NULL), 0);
         assert_string_equal(nocase.text, "\\\\h\\Data\\\xc3\x84 r3 connected  editor 42|");
         history_add(h, "Z:", "r1", "disconnected", "by force", &editor);
-        assert_int_equal(history_read(h, NULL, 100, note, &all), 0);
+        assert_int_equal(history_read(h, NULL, 100, note, &all, NULL), 0);
         assert_string_equal(all.text, "Z: r1 disconnected by force editor 42|\\\\h\\Data\\\xc3\x84 r3 connected  editor 42|"
                                       "Y: r2 failed no server wnetd 0|Z: r1 connected  editor 42|");
-        assert_int_equal(history_read(h, "Y:", 100, note, &one), 0);
+        assert_int_equal(history_read(h, "Y:", 100, note, &one, NULL), 0);
         assert_int_equal(one.n, 1);
-        assert_int_equal(history_read(h, "Z:", 1, note, &latest), 0);
+        assert_int_equal(history_read(h, "Z:", 1, note, &latest, NULL), 0);
         assert_string_equal(latest.text, "Z: r1 disconnected by force editor 42|");
-        assert_int_equal(history_read(h, NULL, 100, stop, &n_stopped), 7);
+        assert_int_equal(history_read(h, NULL, 100, stop, &n_stopped, NULL), 7);
         assert_int_equal(n_stopped, 1);
         history_close(h);
 }
@@ -73,8 +73,24 @@ static void old_events_go(void **state)
                 snprintf(detail, sizeof(detail), "%d", i);
                 history_add(h, "Z:", "r", "connected", detail, NULL);
         }
-        assert_int_equal(history_read(h, NULL, HISTORY_EVENTS_MAX + 2000, note, &oldest), 0);
+        assert_int_equal(history_read(h, NULL, HISTORY_EVENTS_MAX + 2000, note, &oldest, NULL), 0);
         assert_in_range(oldest.n, HISTORY_EVENTS_MAX, HISTORY_EVENTS_MAX + 500);
+        history_close(h);
+}
+
+/* Without a history everything goes on, and who reads it is told why there is none. */
+static void assert_not_kept(const char *path)
+{
+        struct history *h = history_open(path);
+        struct wn_error err = { 0 };
+        struct seen none = { 0 };
+
+        assert_non_null(h);
+        history_add(h, "Z:", "r", "connected", "", NULL);
+        assert_int_equal(history_read(h, NULL, 10, note, &none, &err), ERROR_EXTENDED_ERROR);
+        assert_int_equal(err.status, ERROR_EXTENDED_ERROR);
+        assert_non_null(strstr(err.text, path));
+        assert_int_equal(none.n, 0);
         history_close(h);
 }
 
@@ -88,17 +104,18 @@ static void not_ours(void **state)
 
         write_text(garbage, "this is no database, and it is longer than a header would be: 0123456789012345678901234567890123456789");
         read_bytes(garbage, &before);
-        assert_null(history_open(garbage));
+        assert_not_kept(garbage);
         assert_file_is(garbage, &before);
 
         assert_int_equal(sqlite3_open(other, &db), SQLITE_OK);
         assert_int_equal(sqlite3_exec(db, "CREATE TABLE t (x)", NULL, NULL, NULL), SQLITE_OK);
         sqlite3_close(db);
-        assert_null(history_open(other));
-        assert_null(history_open("/nonexistent/history.db"));
+        assert_not_kept(other);
+        assert_not_kept("/nonexistent/history.db");
+        assert_not_kept(in_folder(state, "."));
 
         history_add(NULL, "Z:", "r", "connected", "", NULL);
-        assert_int_equal(history_read(NULL, NULL, 10, note, &none), 0);
+        assert_int_equal(history_read(NULL, NULL, 10, note, &none, NULL), ERROR_EXTENDED_ERROR);
         assert_int_equal(none.n, 0);
         history_close(NULL);
 }
@@ -116,13 +133,13 @@ static void behind_a_link(void **state)
         h = history_open(in_folder(state, "link/wnet/history.db"));
         assert_non_null(h);
         history_add(h, "Z:", "r", "connected", "", NULL);
-        assert_int_equal(history_read(h, NULL, 10, note, &seen), 0);
+        assert_int_equal(history_read(h, NULL, 10, note, &seen, NULL), 0);
         assert_int_equal(seen.n, 1);
         history_close(h);
         assert_int_equal(access(in_folder(state, "real/wnet/history.db"), F_OK), 0);
 
         assert_int_equal(symlink("wnet/history.db", file), 0);
-        assert_null(history_open(file));
+        assert_not_kept(file);
 }
 
 /* Somebody else's lock costs the event, and no time. */
@@ -130,6 +147,7 @@ static void locked(void **state)
 {
         const char *path = in_folder(state, "history.db");
         struct history *h = history_open(path);
+        struct wn_error err = { 0 };
         struct seen seen = { 0 };
         sqlite3 *db;
 
@@ -138,8 +156,10 @@ static void locked(void **state)
         history_add(h, "Z:", "r", "connected", "left out", NULL);
         assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
         sqlite3_close(db);
+        assert_int_equal(history_read(h, NULL, 10, note, &seen, &err), ERROR_EXTENDED_ERROR); /* not that nothing has happened */
+        assert_non_null(strstr(err.text, "locked"));
         history_add(h, "Z:", "r", "disconnected", "", NULL);
-        assert_int_equal(history_read(h, NULL, 10, note, &seen), 0);
+        assert_int_equal(history_read(h, NULL, 10, note, &seen, NULL), 0);
         assert_string_equal(seen.text, "Z: r disconnected  wnetd 0|");
         history_close(h);
 }

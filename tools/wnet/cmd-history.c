@@ -32,13 +32,17 @@ static void print_json(const struct control_history *history)
         output_json(json);
 }
 
-static void print_table(const struct control_history *history)
+/* name: what it was asked for; NULL: everything. */
+static void print_table(const struct control_history *history, const char *name)
 {
         static const char *const headings[] = { "WHEN", "DEVICE", "EVENT", "BY", "REMOTE", "DETAIL", NULL };
         _cleanup_(table_done) struct table table = { 0 };
 
         if (history->n_items == 0) {
-                puts("Nothing has happened yet.");
+                if (name)
+                        output_line(stdout, "Nothing has happened to %s yet.", name);
+                else
+                        puts("Nothing has happened yet.");
                 return;
         }
         table_init(&table, headings);
@@ -81,7 +85,7 @@ static int history_run(const char *text, uint32_t n_max, bool json)
         if (json)
                 print_json(&history);
         else
-                print_table(&history);
+                print_table(&history, name);
         return 0;
 }
 

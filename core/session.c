@@ -44,20 +44,29 @@ static bool shares_session(const struct connection *c, const struct connection *
         return other != c && connection_is_live(other) && remote_name_same_server(&other->remote, &c->remote);
 }
 
+static bool users_differ(const struct connection *a, const struct connection *b)
+{
+        return differ(user_of(a), user_of(b)) || differ(domain_of(a), domain_of(b));
+}
+
 /* One that is only being tried may fail yet; else it finds c there when the server has accepted it. */
 static bool conflicts(const struct connection *c, const struct connection *other)
 {
-        return shares_session(c, other) && !attempt_may_fail(other) &&
-               (differ(user_of(c), user_of(other)) || differ(domain_of(c), domain_of(other)) || passwords_differ(c, other));
+        return shares_session(c, other) && !attempt_may_fail(other) && (users_differ(c, other) || passwords_differ(c, other));
 }
 
 /* What to type is written with slashes: a shell takes backslashes away. */
-static int say_conflict(const struct connection *other, struct wn_error *err)
+static int say_conflict(const struct connection *c, const struct connection *other, struct wn_error *err)
 {
         _cleanup_free_ char *source = other->has_device ? NULL : remote_name_to_source(&other->remote);
         const char *name = source ? source : other->name, *user = user_of(other);
         const char *quote = strpbrk(name, " \"$&;()#`!") && !strchr(name, '\'') ? "'" : "";
 
+        if (!users_differ(c, other))
+                return error_set(err, ERROR_SESSION_CREDENTIAL_CONFLICT, 0, "resolve",
+                                 "the password is not the one with which %s is connected to the same server%s%s; leave it out, and that one is "
+                                 "used, or disconnect it first: wnet cancel %s%s%s",
+                                 other->name, user ? ", as " : "", user ? user : "", quote, name, quote);
         return error_set(err, ERROR_SESSION_CREDENTIAL_CONFLICT, 0, "resolve",
                          "%s is connected to the same server with other credentials%s%s; disconnect it first: wnet cancel %s%s%s",
                          other->name, user ? ", as " : "", user ? user : "", quote, name, quote);
@@ -69,7 +78,7 @@ int session_check(const struct connection *c, struct wn_error *err)
 
         TAILQ_FOREACH(other, &c->manager->connections, entry)
                 if (conflicts(c, other))
-                        return say_conflict(other, err);
+                        return say_conflict(c, other, err);
         return 0;
 }
 

@@ -344,7 +344,11 @@ static void credential_conflict(void **state)
         assert_int_equal(answer->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
         assert_non_null(strstr(answer->err.text, "Z:"));
         assert_string_equal(state_of(d, "Y:"), "none");
-        assert_int_equal(add_as(d, "Y:", "\\\\SRV\\other", "alice", "two")->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_non_null(strstr(answer->err.text, "other credentials, as alice"));
+        answer = add_as(d, "Y:", "\\\\SRV\\other", "Alice", "two");
+        assert_int_equal(answer->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_non_null(strstr(answer->err.text, "the password is not the one with which Z: is connected to the same server, as alice"));
+        assert_null(strstr(answer->err.text, "other credentials"));
         assert_int_equal(add_as(d, "", OTHER, "bob", "two")->status, ERROR_SESSION_CREDENTIAL_CONFLICT);
         assert_int_equal(add_as(d, "Y:", OTHER, "alice", "one")->status, NO_ERROR);
         assert_int_equal(add_as(d, "X:", "//srv:4450/share", "bob", "two")->status, NO_ERROR); /* another server */

@@ -114,6 +114,8 @@ static void attempt_failed(struct attempt *a, int status)
 
         if (status == ERROR_CANCELLED)
                 err = reason;
+        else if (!c->has_device)
+                error_set(&err, status, reason.cause, reason.phase, "%s cannot be connected: %s", c->name, reason.text);
         else
                 error_set(&err, status, reason.cause, reason.phase, "%s cannot be connected to %s: %s", c->name,
                           remote ? remote : "it", reason.text);

@@ -106,6 +106,20 @@ static void deviceless(void **state)
         assert_int_equal(add(d, "Z:", "//srv/share", false), NO_ERROR);
 }
 
+/* What cannot be connected is named once. */
+static void deviceless_fails(void **state)
+{
+        static const char begin[] = OTHER " cannot be connected: ";
+        struct driver *d = *state;
+        struct answer *answer;
+
+        fake_plan(OTHER)->start_result = ERROR_BAD_NET_NAME;
+        answer = begin_add(d, "", OTHER, false);
+        assert_int_equal(wait_for(answer), ERROR_BAD_NET_NAME);
+        assert_memory_equal(answer->err.text, begin, sizeof begin - 1);
+        assert_null(strstr(answer->err.text + 1, OTHER));
+}
+
 static void already_connected(void **state)
 {
         struct driver *d = *state;
@@ -690,6 +704,7 @@ int main(void)
                 TEST(connects),
                 TEST(port),
                 TEST(deviceless),
+                TEST(deviceless_fails),
                 TEST(already_connected),
                 TEST(remembered),
                 TEST(remembered_by_somebody_else),

@@ -144,8 +144,7 @@ static int check_device(const struct connection *c, const struct remote_name *re
         _cleanup_free_ char *resource = remote_name_to_unc(&c->remote);
 
         if (connection_is_live(c))
-                return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already %s to %s", c->name,
-                                 c->attempt ? "being connected" : "connected", resource);
+                return attempt_refuse_second(c, err);
         if (c->cancel)
                 return error_set(err, ERROR_BUSY, 0, "resolve", "%s is just being forgotten; try again", c->name);
         if (!remote_name_equal(&c->remote, remote))

@@ -10,6 +10,9 @@
  * be remembered; where the keyring does not take it, the drive is connected all the same. */
 enum attempt_password { PASSWORD_AT_HAND, PASSWORD_SAVED, PASSWORD_TO_SAVE, PASSWORD_TO_RENEW };
 
+/* Refuses to connect c, which is connected, or about to be. ERROR_ALREADY_ASSIGNED. */
+int attempt_refuse_second(const struct connection *c, struct wn_error *err);
+
 /* Begins to connect c. caller NULL: nobody asked. 0: kept is the attempt's now; a negative errno, or
  * ERROR_SESSION_CREDENTIAL_CONFLICT with err filled: it is to be put back. */
 int attempt_begin(struct connection *c, bool persistent, enum attempt_password password, struct kept_credentials *kept,

@@ -43,6 +43,7 @@ struct attempt {
         enum attempt_password password;
         bool saved;     /* to be undone when it fails */
         bool cancelled; /* to be undone as soon as the mount is there */
+        bool given_up;  /* by whoever asked: that says nothing of what is remembered, which stays as it was */
         uint64_t profile_deadline_usec;
         int status; /* what the last step ended with */
         struct wn_error err;
@@ -111,6 +112,7 @@ static void attempt_failed(struct attempt *a, int status)
         struct wn_error err = { 0 };
         struct wn_error reason = a->err;
         bool others_tried = a->kept.others_tried && status != ERROR_CANCELLED;
+        bool unchanged = a->given_up;
 
         if (status == ERROR_CANCELLED)
                 err = reason;
@@ -122,10 +124,11 @@ static void attempt_failed(struct attempt *a, int status)
         if (a->caller.pid || c->retries == 0) /* not each of many retries */
                 manager_record(c, "failed", reason.text, &a->caller);
         connection_put_back(c, &a->kept);
-        c->wants_session = wants_session(a, status);
+        if (!unchanged)
+                c->wants_session = wants_session(a, status);
         attempt_free(a);
         if (c->remembered) {
-                c->retry_wanted = c->retry_wanted && (may_pass(status) || others_tried);
+                c->retry_wanted = c->retry_wanted && (may_pass(status) || others_tried || unchanged);
                 connection_set_state(c, CONNECTION_UNAVAILABLE, reason.text);
                 manager_plan_retry(c);
         } else
@@ -432,14 +435,16 @@ bool attempt_may_fail(const struct connection *c)
         return c->attempt && (c->attempt->phase < ATTEMPT_SAVE || c->attempt->phase >= ATTEMPT_UNDO);
 }
 
-bool attempt_cancel(struct connection *c)
+/* Ends it. Returns as attempt_cancel() does. */
+static bool cancel(struct attempt *a, bool given_up)
 {
-        struct attempt *a = c->attempt;
+        struct connection *c = a->connection;
 
         if (a->phase >= ATTEMPT_UNDO || a->cancelled)
                 return false;
-        error_set(&a->err, ERROR_CANCELLED, 0, "connect", "the connection of %s was cancelled", c->name);
+        error_set(&a->err, ERROR_CANCELLED, 0, "connect", "the connection of %s was %s", c->name, given_up ? "given up" : "cancelled");
         a->status = ERROR_CANCELLED;
+        a->given_up = given_up;
         if (a->phase == ATTEMPT_SAVE || a->phase == ATTEMPT_WRITE_ROW) { /* it is mounted already */
                 password_cancel(c);
                 undo(a);
@@ -454,6 +459,24 @@ bool attempt_cancel(struct connection *c)
         return true;
 }
 
+bool attempt_cancel(struct connection *c)
+{
+        return cancel(c->attempt, false);
+}
+
+void attempt_abandon(struct manager *m, const void *owner, bool give_up)
+{
+        struct connection *c;
+
+        TAILQ_FOREACH(c, &m->connections, entry) {
+                if (!c->attempt || c->attempt->caller.owner != owner)
+                        continue;
+                c->attempt->caller.owner = NULL;
+                if (give_up)
+                        (void) cancel(c->attempt, true);
+        }
+}
+
 void attempt_end(struct connection *c)
 {
         struct attempt *a = c->attempt;
@@ -464,6 +487,16 @@ void attempt_end(struct connection *c)
 }
 
 /* ---- begin ---- */
+
+int attempt_refuse_second(const struct connection *c, struct wn_error *err)
+{
+        _cleanup_free_ char *remote = remote_name_to_unc(&c->remote);
+
+        if (c->attempt)
+                return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already being connected to %s; to end that: wnet cancel %s",
+                                 c->name, remote ? remote : "it", c->name);
+        return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already connected to %s", c->name, remote ? remote : "it");
+}
 
 /* Keeps what c has, unless that was done before something of the request took its place. 0 or -ENOMEM. */
 static int keep_credentials(const struct connection *c, struct kept_credentials *kept)
@@ -563,8 +596,7 @@ int manager_restore_device(struct manager *m, const char *local, const struct ca
         if (!c)
                 return error_set(err, ERROR_NOT_CONNECTED, 0, "resolve", "%s is not remembered", device.text);
         if (connection_is_live(c))
-                return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already %s", c->name,
-                                 c->attempt ? "being connected" : "connected");
+                return attempt_refuse_second(c, err);
         if (c->cancel)
                 return error_set(err, ERROR_BUSY, 0, "resolve", "%s is just being forgotten; try again", c->name);
         r = begin_again(c, caller, done, userdata, err);

@@ -31,7 +31,6 @@ struct cancel {
         bool forget_only; /* the row goes, a connection stays */
         uint64_t give_up_usec; /* how long to wait for holders, CLOCK_MONOTONIC; 0: not at all */
         struct caller caller;
-        const void *owner;
         bool abandoned; /* nobody waits for the answer any more */
         cancel_done_fn done;
         void *userdata;

@@ -51,12 +51,12 @@ void cancel_look_again(struct cancel *x)
         cancel_step_after(x, 0);
 }
 
-void manager_abandon(struct manager *m, const void *owner)
+void cancel_abandon(struct manager *m, const void *owner)
 {
         struct cancel *x;
 
         TAILQ_FOREACH(x, &m->cancels, entry)
-                if (x->owner == owner && x->give_up_usec > 0) { /* others are done all the same */
+                if (x->caller.owner == owner && x->give_up_usec > 0) { /* others are done all the same */
                         x->abandoned = true;
                         x->give_up_usec = 0;
                         if (x->phase == CANCEL_WAIT)

@@ -427,7 +427,6 @@ static int begin(struct manager *m, const struct cancel_request *request, bool f
         x->force = request->force;
         x->forget_only = forget_only;
         x->caller = request->caller;
-        x->owner = request->owner;
         x->done = done;
         x->userdata = userdata;
         if (!x->force && request->wait_usec > 0)

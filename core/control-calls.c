@@ -206,7 +206,7 @@ static void cancelled(void *userdata, const struct cancel_outcome *outcome)
 static int on_cancel(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         struct client *client = userdata;
-        struct cancel_request request = { .caller = client->caller, .owner = client };
+        struct cancel_request request = { .caller = client->caller };
         int force, r = sd_bus_message_read(call, CONTROL_CANCEL_ARGS, &request.name, &request.flags, &force, &request.wait_usec);
 
         (void) error;

@@ -12,6 +12,7 @@
  *        local: "Z:", "LPT1", "*" (first free letter from Z: down), or "" (deviceless)
  *        options: "user" s (may be DOMAIN\user), "password" s, "credentials" s (absolute path of a file), "persistent" b,
  *        "read-only" b, "save-password" b, "type" u (RESOURCETYPE_*); another key answers ERROR_INVALID_PARAMETER
+ *        a client whose process ends gives up what is not connected yet; so with Restore
  *  Restore(s local)                          → s device, s mountpoint
  *        connects a remembered device again, with what is remembered; errors as Add's, ERROR_NOT_CONNECTED for a device that is
  *        neither connected nor remembered

@@ -6,6 +6,8 @@
 #include "core/control-internal.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,11 +24,23 @@
 
 /* ---- clients ---- */
 
+/* Whether the process has come to its end; one that is just ending has given its memory back before its sockets are closed. A client that
+ * has only stopped waiting, or was dropped, lives. */
+static bool has_ended(const struct caller *caller)
+{
+        char path[64], program[1];
+
+        if (caller->pid == 0)
+                return true;
+        snprintf(path, sizeof(path), "/proc/%d/exe", (int) caller->pid);
+        return readlink(path, program, sizeof(program)) < 0 && (errno == ENOENT || kill(caller->pid, 0) < 0);
+}
+
 static void client_free(struct client *client)
 {
         TAILQ_REMOVE(&client->control->clients, client, entry);
         client->control->n_clients--;
-        manager_abandon(client->control->manager, client);
+        manager_abandon(client->control->manager, client, has_ended(&client->caller));
         sd_bus_close_unref(client->bus);
         free(client);
 }
@@ -108,6 +122,7 @@ static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, 
         }
         client->control = control;
         client->caller = caller;
+        client->caller.owner = client;
         TAILQ_INSERT_TAIL(&control->clients, client, entry);
         control->n_clients++;
         r = start_bus(client, fd);

@@ -18,6 +18,7 @@
 struct caller {
         pid_t pid; /* 0: nobody did, it came from wnetd itself */
         char program[64];
+        const void *owner; /* for manager_abandon(); NULL: nobody waits */
 };
 
 struct history_event {

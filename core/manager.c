@@ -166,6 +166,12 @@ void manager_plan_retry(struct connection *c)
         arm_retry(c->manager);
 }
 
+void manager_abandon(struct manager *m, const void *owner, bool ended)
+{
+        cancel_abandon(m, owner);
+        attempt_abandon(m, owner, ended);
+}
+
 /* ---- the profile, while it is locked ---- */
 
 uint64_t manager_profile_deadline(const struct manager *m)

@@ -49,6 +49,10 @@ int manager_init(struct manager *m, sd_event *event, const struct redirector_ops
 /* Ends everything at once, mounts as well as they can be. */
 void manager_done(struct manager *m);
 
+/* Whoever asked, a caller's owner, listens no longer: its cancels do not wait for holders any more. ended: its process is gone; then
+ * what it has asked to be connected and is not yet will not be. */
+void manager_abandon(struct manager *m, const void *owner, bool ended);
+
 /* Reads the profile and begins to connect what it remembers. One that cannot be read is read again, soon while it is locked, with
  * growing distances where it is broken. */
 void manager_restore(struct manager *m);
@@ -124,6 +128,10 @@ bool attempt_cancel(struct connection *c);
 /* The same at the daemon's end: at once. */
 void attempt_end(struct connection *c);
 
+/* Whoever asked for the attempts listens no longer. give_up: they end as by attempt_cancel(), but a remembered device is what it was
+ * before, and is tried again if it would have been. */
+void attempt_abandon(struct manager *m, const void *owner, bool give_up);
+
 /* Whether an attempt is under way for c whose user the server has not accepted yet, or that has failed and is being undone. */
 bool attempt_may_fail(const struct connection *c);
 
@@ -141,7 +149,6 @@ struct cancel_request {
         bool force;
         uint64_t wait_usec; /* how long to wait for holders to let go, when not forced; UINT64_MAX: without end */
         struct caller caller;
-        const void *owner;  /* for manager_abandon() */
 };
 
 typedef void (*cancel_done_fn)(void *userdata, const struct cancel_outcome *outcome);
@@ -155,8 +162,8 @@ int manager_forget(struct manager *m, const char *local, const struct caller *ca
 /* Disconnects everything, for the daemon's end; rows stay. On success the manager takes no new connections. 0 or -ENOMEM. */
 int manager_shutdown(struct manager *m, bool force, const struct caller *caller, cancel_done_fn done, void *userdata);
 
-/* Whoever asked has gone: cancels of that owner no longer wait for holders. */
-void manager_abandon(struct manager *m, const void *owner);
+/* See manager_abandon(). */
+void cancel_abandon(struct manager *m, const void *owner);
 
 /* ---- settings (setting.c) ---- */
 

@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from harness import LONG, alive, error_name, error_of, mounts_below, opened, wait_until
+from harness import LONG, PASSWORD, alive, error_name, error_of, mounts_below, opened, wait_until
+from proxy import Proxy
 
 # what a descriptor of a drive that is gone may say
 REVOKED = ("EIO", "ENOTCONN", "ECONNABORTED", "ENODEV", "EBADF", "ESTALE")
@@ -465,6 +466,31 @@ def test_an_attempt_to_connect_can_be_cancelled(wnet):
         assert adding.returncode == 1 and "(ERROR_CANCELLED, 1223)" in err, out + err
         assert wnet.list() == []
         assert mounts_below(wnet.drives) == []
+
+
+@pytest.mark.parametrize("args, number", [
+    (["add", "Z:", "--user", "alice", "--password-stdin", "--persistent"], signal.SIGINT),
+    (["add", "Z:", "--user", "alice", "--password-stdin", "--persistent"], signal.SIGKILL),
+    (["use", "Z:", "/persistent:yes"], signal.SIGTERM),
+], ids=["Ctrl-C", "killed", "use"])
+def test_an_attempt_is_given_up(wnet, server, args, number):
+    slow = Proxy(server.port)
+    slow.hold = True
+    at = args.index("Z:") + 1
+    adding = wnet.popen([wnet.build / "wnet", *args[:at], slow.share(), *args[at:]], stdin=subprocess.PIPE)
+    adding.stdin.write(PASSWORD + "\n")
+    adding.stdin.flush()
+    wnet.wait_state("Z:", "connecting")
+    assert "wnet cancel Z:" in wnet.add_fails(85, "Z:", server.url()).text
+    adding.send_signal(number)
+    assert adding.wait(LONG) == -number
+    wnet.add("Z:", server.url())  # the corrected one, at once
+    slow.hold = False
+    assert [(e["event"], e["remote"]) for e in wnet.ok("history", "--json").json] == [
+        ("connected", server.unc()), ("failed", slow.share().replace("/", "\\"))]
+    assert "given up" in wnet.ok("history").out
+    wnet.ok("cancel", "Z:")
+    assert wnet.rows() == {} and wnet.list() == [] and mounts_below(wnet.drives) == []
 
 
 def test_shutdown_is_refused_while_a_drive_is_in_use(z, wnet, server):

@@ -11,6 +11,7 @@ import struct
 import pytest
 
 from harness import LONG, TOP, alive, error_of, wait_until
+from proxy import Proxy
 from test_hostile import connect
 
 # method: (signature, arguments that mean nothing here)
@@ -320,6 +321,21 @@ def test_without_authentication(serving, begin):
                     break
                 received += piece
             assert b"l\2" not in received and b"l\3" not in received, (member, received)
+
+
+def test_one_that_listens_no_longer(wnet, server):
+    """As a program whose call timed out: it lives, and what it has asked for is done."""
+    slow = Proxy(server.port)
+    slow.hold = True
+    wnet.list()
+    s = talking(wnet)
+    s.sendall(message("Add", "ssa{sv}", ["Z:", slow.share(), {"credentials": ("s", str(wnet.credentials())), "persistent": ("b", True)}]))
+    wnet.wait_state("Z:", "connecting")
+    s.close()
+    wnet.list()
+    slow.hold = False
+    wnet.wait_state("Z:", "ok")
+    assert set(wnet.rows()) == {"Z:"}
 
 
 def test_half_a_message_and_then_silence(serving):

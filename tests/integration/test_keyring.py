@@ -379,6 +379,20 @@ def test_cancelled_while_it_is_saved(wnet, server, keyring):
     assert keyring.items() == []
 
 
+def test_given_up_while_it_is_saved(wnet, server, keyring):
+    wnet.expect_log("password of Z:")
+    keyring.hang()
+    process = start_add(wnet, server)
+    wait_for_asker()
+    process.kill()
+    process.wait()
+    wait_until(lambda: wnet.list() == [], "it is undone")
+    keyring.go_on()
+    assert_nothing_left(wnet)
+    assert "given up" in wnet.ok("history").out
+    assert keyring.items() == []
+
+
 def test_cancelled_while_it_is_looked_up(wnet, server, keyring):
     wnet.expect_log("password of Z:")
     save(wnet, server)

@@ -9,6 +9,7 @@ import signal
 
 from harness import ALICE, LONG, PASSWORD, alive, wait_until
 from library import ANY, CONNECTED, DISK, UPDATE_PROFILE
+from proxy import Proxy
 
 
 def test_the_last_failure_outlives_success(lib, wnet):
@@ -100,6 +101,20 @@ def test_the_daemon_is_killed_under_many_threads(lib, wnet, server):
     assert result["wrong"] == 0 and result["broken"] > 0
     for entry in wnet.list():
         wnet.ok("cancel", entry["device"], "--force")
+
+
+def test_a_program_that_ends_while_it_connects(lib, wnet, server):
+    slow = Proxy(server.port)
+    slow.hold = True
+    process = lib.start(["add2", DISK, "Z:", slow.share(), None, "@stdin", ALICE, UPDATE_PROFILE])
+    process.stdin.write(PASSWORD + "\n")
+    process.stdin.flush()
+    wnet.wait_state("Z:", "connecting")
+    process.kill()
+    process.wait()
+    wait_until(lambda: wnet.list() == [], "the attempt ends with it")
+    slow.hold = False
+    assert wnet.rows() == {} and wnet.mount() is None and "given up" in wnet.ok("history").out
 
 
 def test_a_daemon_that_does_not_answer_is_1208(lib, wnet):

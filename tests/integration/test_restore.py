@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A drive that was disconnected for now is wanted back before the next logon."""
 
+import signal
 import time
 
 import pytest
 
-from harness import alive, error_name, error_of
+from harness import LONG, alive, error_name, error_of
+from proxy import Proxy
 
 
 @pytest.fixture
@@ -31,6 +33,22 @@ def test_cancelled_it_stays_away_until_it_is_restored(cancelled, wnet, server):
     assert set(wnet.rows()) == {"Z:"}
     wnet.ok("cancel", "Z:", "--forget")
     wnet.fails(2250, "restore", "Z:")
+
+
+def test_given_up_it_stays_away(wnet, server):
+    slow = Proxy(server.port)
+    wnet.ok("add", "Z:", slow.share(), "--credentials", wnet.credentials(), "--persistent")
+    wnet.ok("cancel", "Z:")
+    slow.hold = True
+    tool = wnet.popen([wnet.build / "wnet", "restore", "Z:"])
+    wnet.wait_state("Z:", "connecting")
+    tool.send_signal(signal.SIGINT)
+    assert tool.wait(LONG) == -signal.SIGINT
+    entry = wnet.wait_state("Z:", "unavailable")
+    assert "given up" in entry["reason"] and entry["next_retry"] is None
+    slow.hold = False
+    wnet.ok("restore", "Z:")
+    assert set(wnet.rows()) == {"Z:"}
 
 
 def test_all_at_once(wnet, server):

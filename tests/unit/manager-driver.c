@@ -130,7 +130,7 @@ struct answer *begin_cancel(struct driver *d, const char *name, uint32_t flags, 
 
 struct answer *begin_waiting_cancel(struct driver *d, const char *name, uint32_t flags, uint64_t wait_usec, const void *owner)
 {
-        const struct cancel_request request = { .name = name, .flags = flags, .wait_usec = wait_usec, .owner = owner };
+        const struct cancel_request request = { .name = name, .flags = flags, .wait_usec = wait_usec, .caller.owner = owner };
         struct answer *answer = new_answer(d);
 
         assert_int_equal(manager_cancel(&d->manager, &request, on_cancelled, answer), 0);

@@ -693,6 +693,180 @@ static void unmounted_meanwhile(void **state)
         assert_string_equal(state_of(d, "Z:"), "none");
 }
 
+/* ---- whoever asked goes ---- */
+
+static struct answer *begin_add_for(struct driver *d, const void *owner, const char *local, bool persistent)
+{
+        const struct add_request request = {
+                .local = local, .remote = SHARE, .persistent = persistent, .caller = { .pid = 1, .owner = owner },
+        };
+
+        return begin_request(d, &request);
+}
+
+static void given_up(void **state)
+{
+        struct driver *d = *state;
+        struct answer *first, *second, *other;
+        const int owners[2] = { 0 };
+
+        fake_plan("Z:")->start_stops = fake_plan("Y:")->start_stops = fake_plan("X:")->start_stops = true;
+        first = begin_add_for(d, &owners[0], "Z:", true);
+        second = begin_add_for(d, &owners[0], "Y:", false);
+        other = begin_add_for(d, &owners[1], "X:", false);
+        LOOP_UNTIL(d->event, fake_plan("Z:")->n_starts == 1);
+        manager_abandon(&d->manager, &owners[0], true);
+        assert_int_equal(wait_for(first), ERROR_CANCELLED);
+        assert_int_equal(wait_for(second), ERROR_CANCELLED);
+        assert_string_equal(state_of(d, "Z:"), "none");
+        assert_string_equal(state_of(d, "Y:"), "none");
+        assert_int_equal(count_rows(d), 0);
+        fake_plan("Z:")->start_stops = false;
+        assert_int_equal(add(d, "Z:", SHARE, false), NO_ERROR); /* at once */
+        fake_go_on(find(d, "X:"), 0);
+        assert_int_equal(wait_for(other), NO_ERROR);
+}
+
+static void only_not_listening(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+        const int owner = 0;
+
+        fake_plan("Z:")->start_stops = true;
+        answer = begin_add_for(d, &owner, "Z:", true);
+        LOOP_UNTIL(d->event, fake_plan("Z:")->n_starts == 1);
+        manager_abandon(&d->manager, &owner, false);
+        manager_abandon(&d->manager, &owner, true); /* somebody else, in the same place */
+        fake_go_on(find(d, "Z:"), 0);
+        assert_int_equal(wait_for(answer), NO_ERROR);
+        assert_true(has_row(d, "Z:"));
+        manager_abandon(&d->manager, &owner, true);
+        loop_for(d->event, 50000);
+        assert_string_equal(state_of(d, "Z:"), "ok"); /* what is done stays */
+}
+
+static void given_up_before_the_profile_is_read(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+        const int owner = 0;
+
+        answer = begin_add_for(d, &owner, "Z:", true);
+        manager_abandon(&d->manager, &owner, true);
+        assert_int_equal(wait_for(answer), ERROR_CANCELLED);
+        assert_int_equal(fake_plan("Z:")->n_starts, 0);
+        assert_string_equal(state_of(d, "Z:"), "none");
+}
+
+static void given_up_while_it_is_mounted(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+        const int owner = 0;
+
+        fake_plan("Z:")->start_stops = fake_plan("Z:")->mounting = true;
+        answer = begin_add_for(d, &owner, "Z:", true);
+        LOOP_UNTIL(d->event, fake_plan("Z:")->n_starts == 1);
+        manager_abandon(&d->manager, &owner, true);
+        fake_go_on(find(d, "Z:"), 0);
+        assert_int_equal(wait_for(answer), ERROR_CANCELLED);
+        assert_false(fake_plan("Z:")->mounted);
+        assert_string_equal(state_of(d, "Z:"), "none");
+        assert_int_equal(count_rows(d), 0);
+}
+
+static void given_up_before_the_row_is_written(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+        const int owner = 0;
+        void *lock;
+
+        put_row(d, "Y:", OTHER); /* so that there is a profile to be locked */
+        fake_plan("Z:")->start_stops = true;
+        answer = begin_add_for(d, &owner, "Z:", true);
+        LOOP_UNTIL(d->event, fake_plan("Z:")->n_starts == 1);
+        lock = lock_profile(d);
+        fake_go_on(find(d, "Z:"), 0);
+        loop_for(d->event, 100000);
+        manager_abandon(&d->manager, &owner, true);
+        assert_int_equal(wait_for(answer), ERROR_CANCELLED);
+        unlock_profile(lock);
+        assert_false(has_row(d, "Z:"));
+        assert_string_equal(state_of(d, "Z:"), "none");
+}
+
+/* A remembered drive is what it was: tried again, or not. */
+static void given_up_what_is_remembered(void **state)
+{
+        struct driver *d = *state;
+        struct connection *c = make_unavailable(d);
+        const int owner = 0;
+        const struct caller caller = { .pid = 1, .owner = &owner };
+        struct answer *answer;
+        struct wn_error err;
+
+        fake_plan("Z:")->start_stops = true;
+        answer = begin_add_for(d, &owner, "Z:", false);
+        loop_for(d->event, 20000);
+        manager_abandon(&d->manager, &owner, true);
+        assert_int_equal(wait_for(answer), ERROR_CANCELLED);
+        assert_string_equal(state_of(d, "Z:"), "unavailable");
+        assert_int_not_equal(c->next_retry_usec, 0);
+        assert_true(has_row(d, "Z:"));
+        loop_for(d->event, 20000);
+
+        manager_reconnect(c); /* the attempt that was planned is nobody's */
+        loop_for(d->event, 20000);
+        manager_abandon(&d->manager, &owner, true);
+        fake_go_on(c, 0);
+        LOOP_UNTIL(d->event, c->state == CONNECTION_OK);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+
+        assert_int_equal(manager_restore_device(&d->manager, "Z:", &caller, NULL, NULL, &err), 0);
+        loop_for(d->event, 20000);
+        manager_abandon(&d->manager, &owner, true);
+        assert_string_equal(state_of(d, "Z:"), "unavailable");
+        assert_int_equal(c->next_retry_usec, 0); /* it was disconnected on purpose */
+}
+
+/* A drive that waits for a session with its server does so on. */
+static void given_up_without_a_session(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+        const int owner = 0;
+
+        put_row(d, "Z:", SHARE);
+        fake_plan("Z:")->start_result = ERROR_LOGON_FAILURE;
+        manager_restore(&d->manager);
+        LOOP_UNTIL(d->event, find(d, "Z:")->state == CONNECTION_UNAVAILABLE && fake_n_redirectors() == 0);
+        fake_plan("Z:")->start_stops = true;
+        answer = begin_add_for(d, &owner, "Z:", false);
+        loop_for(d->event, 20000);
+        manager_abandon(&d->manager, &owner, true);
+        assert_int_equal(wait_for(answer), ERROR_CANCELLED);
+        assert_int_equal(find(d, "Z:")->next_retry_usec, 0);
+        fake_plan("Z:")->start_stops = false;
+        fake_plan("Z:")->start_result = 0;
+        assert_int_equal(add_as(d, "W:", OTHER, "alice", "one")->status, NO_ERROR);
+        LOOP_UNTIL(d->event, find(d, "Z:")->state == CONNECTION_OK);
+}
+
+static void way_out(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+
+        fake_plan("Z:")->start_stops = true;
+        begin_add(d, "Z:", SHARE, false);
+        answer = begin_add(d, "Z:", SHARE, false);
+        assert_int_equal(answer->status, ERROR_ALREADY_ASSIGNED);
+        assert_string_equal(answer->err.text, "Z: is already being connected to " SHARE "; to end that: wnet cancel Z:");
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, manager_setup, manager_teardown)
 
 int main(void)
@@ -701,6 +875,14 @@ int main(void)
                 TEST(connected_with_something_else_for_once),
                 TEST(tried_again_after_somebody_else),
                 TEST(refused_at_once),
+                TEST(given_up),
+                TEST(only_not_listening),
+                TEST(given_up_before_the_profile_is_read),
+                TEST(given_up_while_it_is_mounted),
+                TEST(given_up_before_the_row_is_written),
+                TEST(given_up_what_is_remembered),
+                TEST(given_up_without_a_session),
+                TEST(way_out),
                 TEST(connects),
                 TEST(port),
                 TEST(deviceless),

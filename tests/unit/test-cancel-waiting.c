@@ -77,7 +77,7 @@ static void giving_up(void **state)
         answer = begin_waiting_cancel(d, "Z:", 0, UINT64_MAX, &owners[0]);
         other = begin_waiting_cancel(d, "Z:", 0, UINT64_MAX, &owners[1]);
         run_for(d, 250000);
-        manager_abandon(&d->manager, &owners[0]);
+        manager_abandon(&d->manager, &owners[0], false);
         close_file(find(d, "Z:"), &handle); /* what it waited for comes too late for the first, not for the second */
         assert_int_equal(wait_for(answer), ERROR_OPEN_FILES);
         assert_int_equal(wait_for(other), NO_ERROR);
@@ -99,7 +99,7 @@ static void giving_up_in_the_queue(void **state)
         LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "cancelling") == 0);
         second = begin_waiting_cancel(d, "Z:", 0, LONG_USEC, &owner);
         run_for(d, 20000);
-        manager_abandon(&d->manager, &owner);
+        manager_abandon(&d->manager, &owner, false);
         assert_int_equal(wait_for(first), ERROR_OPEN_FILES);
         close_file(find(d, "Z:"), &handle);
         assert_int_equal(wait_for(second), ERROR_CANCELLED);

@@ -33,7 +33,7 @@ struct control_client;
 
 /* Connects to the user's daemon and asks its version. timeout_usec bounds each later call: CONTROL_TIMEOUT_USEC, or
  * less. 0, a status (ERROR_EXTENDED_ERROR: cannot be started, does not answer, belongs to another user, speaks another
- * protocol), or -ESRCH: no daemon runs, and flags do not let it be started. The caller closes: control_close(). */
+ * protocol), or -ESRCH: no daemon runs (its lock is free), and flags do not let it be started. The caller closes: control_close(). */
 int control_open(unsigned flags, uint64_t timeout_usec, struct control_client **ret_client, struct wn_error *err);
 
 /* The same over a connected socket. Consumes fd even when it fails. */

@@ -7,6 +7,7 @@
  */
 
 #include <sys/queue.h>
+#include <sys/stat.h>
 #include <systemd/sd-bus.h>
 
 #include "core/control.h"
@@ -21,8 +22,12 @@ struct client {
 struct control {
         sd_event *event;
         struct manager *manager;
+        const struct paths *paths;
         int listen_fd;
         sd_event_source *listen_source;
+        struct stat place;               /* of the socket's name, as it was made */
+        sd_event_source *look_source;    /* whether it is still there */
+        bool lost;                       /* it is not, and could not be made anew */
         TAILQ_HEAD(, client) clients;
         unsigned n_clients;
         LIST_HEAD(, shares_call) asking; /* servers whose shares somebody wants to see */

@@ -12,13 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
 
 #include "core/cleanup.h"
 #include "core/control-protocol.h"
+#include "core/control-socket.h"
 #include "core/control-start.h"
+#include "core/daemon-lock.h"
 #include "core/paths.h"
 
 #define CONNECT_PAUSE_USEC 20000
@@ -241,20 +242,6 @@ int control_open_fd(int fd, unsigned flags, uint64_t timeout_usec, struct contro
         return 0;
 }
 
-static int connect_socket(const char *path)
-{
-        _cleanup_close_ int fd = -1;
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-        if (strlen(path) >= sizeof address.sun_path)
-                return -ENAMETOOLONG;
-        strcpy(address.sun_path, path);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0 || connect(fd, (const struct sockaddr *) &address, sizeof address) < 0)
-                return -errno;
-        return TAKE_FD(fd);
-}
-
 /* Nobody listens. A full queue (EAGAIN) is a daemon that is there and busy. */
 static bool is_absent(int r)
 {
@@ -266,7 +253,7 @@ static int connect_within(const char *path, uint64_t timeout_usec)
         uint64_t deadline_usec = now_usec() + timeout_usec;
 
         for (;;) {
-                int r = connect_socket(path);
+                int r = control_socket_connect(path);
 
                 if ((!is_absent(r) && r != -EAGAIN) || now_usec() >= deadline_usec)
                         return r;
@@ -274,23 +261,45 @@ static int connect_within(const char *path, uint64_t timeout_usec)
         }
 }
 
-/* Connects, starting the daemon where that is allowed. 0, a status, or -ESRCH. */
-static int connect_daemon(const char *path, unsigned flags, int *ret_fd, struct wn_error *err)
+/* No daemon answers. 0: now one does; -ESRCH: none runs; a status: one runs all the same. */
+static int look_for_daemon(const struct paths *paths, struct wn_error *err)
 {
-        struct wn_error start_error = { 0 };
-        int fd, started;
+        char text[DAEMON_LOCK_TEXT_BYTES];
+        struct lock_holder holder;
+        int fd = daemon_lock_take(paths, false, &holder);
 
-        fd = connect_socket(path);
+        if (fd >= 0)
+                close(fd);
+        if (fd >= 0 || fd == -ENOENT)
+                return -ESRCH;
+        if (fd == -EEXIST)
+                return 0;
+        if (fd != -EBUSY)
+                return error_set(err, ERROR_EXTENDED_ERROR, -fd, "connect", "cannot tell whether wnetd runs: its lock %s cannot be opened: %s",
+                                 paths->lock, strerror(-fd));
+        daemon_lock_explain(&holder, paths, text);
+        return error_set(err, ERROR_EXTENDED_ERROR, EBUSY, "connect", "%s", text);
+}
+
+/* Connects, starting the daemon where that is allowed. 0, a status, or -ESRCH. */
+static int connect_daemon(const struct paths *paths, unsigned flags, int *ret_fd, struct wn_error *err)
+{
+        struct wn_error why = { 0 };
+        const char *path = paths->socket;
+        int fd, r;
+
+        fd = control_socket_connect(path);
         if (fd == -EAGAIN)
                 fd = connect_within(path, CONNECT_RETRY_USEC);
         if (is_absent(fd)) {
-                if (!(flags & CONTROL_START))
-                        return -ESRCH;
-                started = control_start_daemon(&start_error);
-                fd = connect_within(path, started == 0 ? CONNECT_RETRY_USEC : CONNECT_LAST_RETRY_USEC);
-                if (is_absent(fd) && started != 0) {
-                        *err = start_error;
-                        return started;
+                r = flags & CONTROL_START ? control_start_daemon(&why) : look_for_daemon(paths, &why);
+                if (r < 0)
+                        return r;
+                if (r == 0 || flags & CONTROL_START)
+                        fd = connect_within(path, r == 0 ? CONNECT_RETRY_USEC : CONNECT_LAST_RETRY_USEC);
+                if (is_absent(fd) && r != 0) {
+                        *err = why;
+                        return r;
                 }
         }
         if (fd < 0)
@@ -313,7 +322,7 @@ int control_open(unsigned flags, uint64_t timeout_usec, struct control_client **
         for (int i = 0; i < OPEN_ATTEMPTS; i++) {
                 int fd = -1;
 
-                status = connect_daemon(paths.socket, flags, &fd, &local_error);
+                status = connect_daemon(&paths, flags, &fd, &local_error);
                 if (status < 0)
                         return status;
                 if (status > 0)

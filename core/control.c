@@ -16,11 +16,14 @@
 
 #include "core/cleanup.h"
 #include "core/control-protocol.h"
+#include "core/control-socket.h"
 #include "core/holders.h"
 #include "core/log.h"
 
 #define CLIENTS_MAX 128
 #define QUEUE_MAX 256 /* answers that a client has not read yet */
+#define LOOK_USEC (3 * 1000000ULL) /* how often to look whether the socket is still there: logind removes it at logout, where wnetd may stay */
+#define LOOK_LATE_USEC (1 * 1000000ULL)
 
 /* ---- clients ---- */
 
@@ -145,8 +148,67 @@ void control_changed(void *userdata, struct connection *c, const char *state_nam
                                                   c->has_device ? c->name : "", remote, state_name, c->reason);
 }
 
-int control_new(sd_event *event, int listen_fd, struct manager *manager, void (*ended)(void *userdata), void *userdata,
-                struct control **ret_control)
+/* ---- the socket ---- */
+
+/* Serves fd, in the place of what has been served. Takes it in any case. */
+static int serve(struct control *control, int fd)
+{
+        sd_event_source *source;
+        int r = sd_event_add_io(control->event, &source, fd, EPOLLIN, on_connect, control);
+
+        if (r < 0) {
+                close(fd);
+                return r;
+        }
+        sd_event_source_disable_unref(control->listen_source);
+        if (control->listen_fd >= 0)
+                close(control->listen_fd);
+        control->listen_source = source;
+        control->listen_fd = fd;
+        if (lstat(control->paths->socket, &control->place) < 0)
+                control->place = (struct stat){ 0 };
+        return 0;
+}
+
+/* Whether the name is still our socket's, or somebody else listens there now, who is left in peace. */
+static bool is_in_place(const struct control *control)
+{
+        struct stat st;
+
+        if (lstat(control->paths->socket, &st) == 0 && st.st_dev == control->place.st_dev && st.st_ino == control->place.st_ino)
+                return true;
+        return control_socket_answers(control->paths->socket);
+}
+
+static void listen_again(struct control *control)
+{
+        int r = paths_make_private_dir(control->paths->runtime_dir);
+
+        if (r == 0)
+                r = control_socket_listen(control->paths->socket);
+        if (r >= 0)
+                r = serve(control, r);
+        if (r == 0)
+                log_info("the control socket %s had been removed, and is there again", control->paths->socket);
+        else if (!control->lost)
+                log_warning("the control socket %s has been removed, and cannot be made again: %s; it is tried from time to time",
+                            control->paths->socket, strerror(-r));
+        control->lost = r < 0;
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct control *control = userdata;
+
+        (void) usec;
+        if (!is_in_place(control))
+                listen_again(control);
+        (void) sd_event_source_set_time_relative(source, LOOK_USEC);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+int control_new(sd_event *event, int listen_fd, const struct paths *paths, struct manager *manager, void (*ended)(void *userdata),
+                void *userdata, struct control **ret_control)
 {
         struct control *control = calloc(1, sizeof(*control));
         int r;
@@ -156,11 +218,13 @@ int control_new(sd_event *event, int listen_fd, struct manager *manager, void (*
                 return -ENOMEM;
         }
         *control = (struct control){
-                .event = event, .manager = manager, .listen_fd = listen_fd, .ended = ended, .userdata = userdata,
+                .event = event, .paths = paths, .manager = manager, .listen_fd = -1, .ended = ended, .userdata = userdata,
         };
         TAILQ_INIT(&control->clients);
         LIST_INIT(&control->asking);
-        r = sd_event_add_io(event, &control->listen_source, listen_fd, EPOLLIN, on_connect, control);
+        r = serve(control, listen_fd);
+        if (r >= 0)
+                r = sd_event_add_time_relative(event, &control->look_source, CLOCK_MONOTONIC, LOOK_USEC, LOOK_LATE_USEC, on_look, control);
         if (r < 0) {
                 control_free(control);
                 return r;
@@ -178,7 +242,9 @@ void control_free(struct control *control)
         control_end_shares(control);
         while ((client = TAILQ_FIRST(&control->clients)))
                 client_free(client);
+        sd_event_source_disable_unref(control->look_source);
         sd_event_source_disable_unref(control->listen_source);
-        close(control->listen_fd);
+        if (control->listen_fd >= 0)
+                close(control->listen_fd);
         free(control);
 }

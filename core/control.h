@@ -10,12 +10,14 @@
 #include <systemd/sd-event.h>
 
 #include "core/manager.h"
+#include "core/paths.h"
 
 struct control;
 
-/* Serves listen_fd (taken). ended() is called when a client has shut the daemon down. 0 or a negative errno. */
-int control_new(sd_event *event, int listen_fd, struct manager *manager, void (*ended)(void *userdata), void *userdata,
-                struct control **ret_control);
+/* Serves listen_fd, which listens at paths' socket; one that somebody removes is made anew. ended() is called when a client has shut the
+ * daemon down. paths is borrowed. 0 or a negative errno. */
+int control_new(sd_event *event, int listen_fd /* takes */, const struct paths *paths, struct manager *manager,
+                void (*ended)(void *userdata), void *userdata, struct control **ret_control);
 void control_free(struct control *control);
 
 /* Tells every client that a connection's state has changed (manager->changed; userdata is the control). */

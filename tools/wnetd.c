@@ -15,18 +15,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 #include "core/conf.h"
+#include "core/control-socket.h"
 #include "core/control.h"
+#include "core/daemon-lock.h"
 #include "core/log.h"
 #include "core/manager.h"
 #include "core/mountinfo.h"
@@ -39,10 +38,6 @@
 #include "fuse/redirector.h"
 #include "fuse/spool.h"
 #include "fuse/stale.h"
-
-#define LOCK_WAIT_MSEC 10000 /* for a daemon that is just ending */
-#define LOCK_STEP_MSEC 20
-#define BACKLOG 64
 
 struct daemon {
         struct paths paths;
@@ -76,57 +71,25 @@ static int cannot(const char *what, const char *path, const char *how, int r)
 
 /* ---- one per user ---- */
 
-static int connect_to(const char *path)
-{
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-        return fd >= 0 && connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0 ? 0 : -errno;
-}
-
-/* The daemon that has the lock may serve another socket: the lock's place does not depend on XDG_RUNTIME_DIR. */
-static int say_other_daemon(const struct daemon *d)
-{
-        log_error("another wnetd holds the lock %s, but does not answer on %s; if it was started with another XDG_RUNTIME_DIR "
-                  "(a session's is /run/user/%u), set that one here, too; if it hangs, kill it",
-                  d->paths.lock, d->paths.socket, (unsigned) getuid());
-        return REPORTED;
-}
-
 /* 0 or REPORTED. *ret_running: a daemon is running, and the lock is not ours. */
 static int take_lock(struct daemon *d, bool *ret_running)
 {
-        *ret_running = false;
-        d->lock_fd = open(d->paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (d->lock_fd < 0) {
-                log_error("the lock file %s cannot be opened: %s; it must be a plain file, in a folder that you may write to",
-                          d->paths.lock, strerror(errno));
-                return REPORTED;
-        }
-        for (int waited = 0; flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0; waited += LOCK_STEP_MSEC) {
-                if (errno != EWOULDBLOCK)
-                        return cannot("the lock file", d->paths.lock, "locked", -errno);
-                *ret_running = connect_to(d->paths.socket) == 0;
-                if (*ret_running)
-                        return 0;
-                if (waited >= LOCK_WAIT_MSEC)
-                        return say_other_daemon(d);
-                usleep(LOCK_STEP_MSEC * 1000);
-        }
-        return 0;
-}
+        struct lock_holder holder;
+        char text[DAEMON_LOCK_TEXT_BYTES];
 
-static int listen_on(const char *path)
-{
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-        if (fd < 0 || (unlink(path) < 0 && errno != ENOENT) || bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 ||
-            listen(fd, BACKLOG) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        d->lock_fd = daemon_lock_take(&d->paths, true, &holder);
+        *ret_running = d->lock_fd == -EEXIST;
+        if (d->lock_fd >= 0)
+                daemon_lock_tell(d->lock_fd, getpid(), d->paths.socket);
+        if (d->lock_fd >= 0 || *ret_running)
+                return 0;
+        if (d->lock_fd == -EBUSY) {
+                daemon_lock_explain(&holder, &d->paths, text);
+                log_error("%s", text);
+        } else
+                log_error("the lock file %s cannot be used: %s; it must be a plain file, in a folder that you may write to",
+                          d->paths.lock, strerror(-d->lock_fd));
+        return REPORTED;
 }
 
 /* ---- start ---- */
@@ -266,8 +229,10 @@ static int into_background(const struct daemon *d)
         pid = fork();
         if (pid < 0)
                 return -errno;
-        if (pid > 0)
+        if (pid > 0) {
+                daemon_lock_tell(d->lock_fd, pid, d->paths.socket);
                 _exit(EXIT_SUCCESS); /* the socket is there: whoever waits for us can connect */
+        }
         if (setsid() < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(log_fd, STDOUT_FILENO) < 0 ||
             dup2(log_fd, STDERR_FILENO) < 0)
                 return -errno;
@@ -292,6 +257,7 @@ static void ended(void *userdata)
 {
         struct daemon *d = userdata;
 
+        daemon_lock_tell(d->lock_fd, 0, NULL);
         (void) unlink(d->paths.socket); /* a client that comes now starts the next daemon, which waits for our lock */
         (void) sd_event_exit(d->event, 0);
 }
@@ -368,7 +334,7 @@ static int set_up_loop(struct daemon *d, mode_t mask)
         if (r == 0)
                 d->manager.history = history_open(d->paths.history);
         if (r == 0)
-                r = control_new(d->event, TAKE_FD(d->listen_fd), &d->manager, ended, d, &d->control);
+                r = control_new(d->event, TAKE_FD(d->listen_fd), &d->paths, &d->manager, ended, d, &d->control);
         if (r == 0) {
                 d->manager.login = d->login;
                 d->manager.secret_program = d->secret_program;
@@ -420,7 +386,7 @@ static int run(struct daemon *d, bool background)
         d->workers_lock_fd = orphans_open(d->paths.workers_lock);
         if (d->workers_lock_fd < 0)
                 r = cannot("the workers' lock file", d->paths.workers_lock, "opened", d->workers_lock_fd);
-        if (r == 0 && (d->listen_fd = listen_on(d->paths.socket)) < 0)
+        if (r == 0 && (d->listen_fd = control_socket_listen(d->paths.socket)) < 0)
                 r = cannot("the control socket", d->paths.socket, "made", d->listen_fd);
         if (r == 0 && background)
                 r = into_background(d);

@@ -3,14 +3,16 @@
 
 import getpass
 import os
+import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
 
 import pytest
 
-from harness import ALICE, BOB, BOB_PASSWORD, LONG, PASSWORD, error_of, mounts_below
+from harness import ALICE, BOB, BOB_PASSWORD, LONG, PASSWORD, alive, error_of, mounts_below, opened, wait_until
 
 
 def assert_nothing_left(wnet):
@@ -360,8 +362,11 @@ def test_a_broken_profile_is_told_and_left_alone(wnet, server, how, code):
 
 
 def answers(path):
+    """The pid of whoever has made the socket, if somebody listens there."""
     with socket.socket(socket.AF_UNIX) as s:
-        return error_of(lambda: s.connect(path)) is None
+        if error_of(lambda: s.connect(str(path))) is None:
+            return struct.unpack("iII", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+    return None
 
 
 def test_without_a_runtime_directory_of_the_session(wnet, server):
@@ -382,16 +387,74 @@ def test_without_a_runtime_directory_of_the_session(wnet, server):
             subprocess.run(["rm", "-rf", folder], check=True)
 
 
-def test_another_runtime_directory_than_that_of_the_daemon(wnet):
+def test_another_runtime_directory_than_that_of_the_daemon(wnet, server):
     """As cron has it: the daemon that runs cannot be found, and there may be one only."""
-    assert wnet.list() == []
+    wnet.add("Z:", server.url())
+    pid = wnet.daemon()
     other = wnet.root / "other"
     other.mkdir(mode=0o700)
-    result = wnet.fails(1208, "list", env={**wnet.env, "XDG_RUNTIME_DIR": str(other)})
-    assert_one_line(result)
-    for text in ("another wnetd", str(other / "wnet" / "control"), "XDG_RUNTIME_DIR"):
-        assert text in result.text, repr(result)
-    assert wnet.list() == []
+    env = {**wnet.env, "XDG_RUNTIME_DIR": str(other)}
+    for command in ("list", "shutdown", "--version"):
+        result = wnet.fails(1208, command, env=env)
+        assert len(result.err.splitlines()) == 1
+        for text in (f"(process {pid})", str(other / "wnet" / "control"), str(wnet.runtime / "wnet" / "control"), "XDG_RUNTIME_DIR", f"kill {pid},"):
+            assert text in result.text, repr(result)
+    assert wnet.daemon() == pid and wnet.entry()["state"] == "ok"
+    wnet.ok("shutdown")
+    assert wnet.ok("shutdown", env=env).out == "wnetd is not running.\n"
+
+
+@pytest.mark.parametrize("what", ["control", "wnet", "."])
+def test_the_runtime_directory_is_removed(wnet, server, what):
+    """As logind does at logout, where the daemon stays."""
+    wnet.add("Z:", server.url())
+    pid, control = wnet.daemon(), wnet.runtime / "wnet" / "control"
+    gone = control if what == "control" else wnet.runtime / what
+    subprocess.run(["rm", "-rf", gone.resolve()], check=True)
+    assert wnet.entry()["state"] == "ok", "it is found all the same"
+    assert wnet.daemon() == pid and os.stat(control.parent).st_mode & 0o777 == 0o700
+    (wnet.folder() / "f").write_text("x")
+    subprocess.run(["rm", "-rf", gone.resolve()], check=True)
+    wait_until(lambda: answers(control), "it is back without anybody asking")
+    subprocess.run(["rm", "-rf", gone.resolve()], check=True)
+    assert wnet.ok("shutdown").out == "All drives have been disconnected, and wnetd has ended.\n"
+    wait_until(lambda: not alive(pid), "it has ended")
+    assert (server.data / "f").read_text() == "x" and wnet.mount() is None
+
+
+def test_the_runtime_directory_cannot_be_made_again(wnet, server):
+    wnet.expect_log("control socket .* cannot be made again: Permission denied")
+    wnet.add("Z:", server.url())
+    pid, control = wnet.daemon(), wnet.runtime / "wnet" / "control"
+    subprocess.run(["rm", "-rf", control.parent], check=True)
+    wnet.runtime.chmod(0o500)
+    for command in ("shutdown", "--version"):
+        result = wnet.fails(1208, command)
+        assert f"wnetd (process {pid}) runs, but does not answer at {control}" in result.text and f"kill {pid}," in result.text
+    with opened(wnet.folder() / "f", "wb") as f:
+        f.write(b"x" * 1_000_000)
+        os.kill(pid, signal.SIGTERM)  # as it says
+        wait_until(lambda: not alive(pid), "it has ended")
+        error_of(lambda: f.write(b"y"))
+    assert (server.data / "f").read_bytes() == b"x" * 1_000_000 and wnet.mount() is None
+    assert wnet.ok("shutdown").out == "wnetd is not running.\n"
+    assert "wnetd is not running" in wnet.ok("--version").out
+    wnet.runtime.chmod(0o700)
+
+
+def test_two_daemons_and_one_socket(make_wnet):
+    """Of two homes, by mistake: each leaves the other one's socket alone."""
+    one, two = make_wnet("one"), make_wnet("two")
+    one.list()
+    daemon = two.popen([two.build / "wnetd"], env={**two.env, "XDG_RUNTIME_DIR": str(one.runtime)}, stderr=subprocess.DEVNULL)
+    control = one.runtime / "wnet" / "control"
+    wait_until(lambda: answers(control) == daemon.pid, "the second one has it")
+    time.sleep(5)  # longer than the first one takes to look
+    assert answers(control) == daemon.pid
+    daemon.terminate()
+    assert daemon.wait(LONG) == 0
+    wait_until(lambda: answers(control), "the first one has it again")
+    assert one.list() == []
 
 
 def test_a_runtime_directory_of_somebody_else_is_refused(wnet):

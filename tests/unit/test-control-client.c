@@ -6,6 +6,7 @@
 
 #include "unit.h"
 
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 
@@ -13,6 +14,7 @@
 #include "core/control-client.h"
 #include "core/control-protocol.h"
 #include "core/control-reply.h"
+#include "core/daemon-lock.h"
 
 #define PATIENT_USEC (60 * 1000000ULL)
 #define SHORT_USEC 100000ULL
@@ -587,9 +589,24 @@ static void test_not_running(void **state)
         struct control_client *client = NULL;
         struct wn_error err = { 0 };
 
+        char text[32];
+        int fd;
+
         assert_int_equal(setenv("XDG_RUNTIME_DIR", *state, true), 0);
+        assert_int_equal(setenv("XDG_CONFIG_HOME", *state, true), 0);
         assert_int_equal(control_open(0, PATIENT_USEC, &client, &err), -ESRCH);
         assert_int_equal(control_open(CONTROL_ANY_PROTOCOL, PATIENT_USEC, &client, NULL), -ESRCH);
+
+        /* One runs that does not answer here. */
+        assert_int_equal(mkdir(in_folder(state, "wnet"), 0700), 0);
+        fd = open(in_folder(state, "wnet/wnetd.lock"), O_RDWR | O_CREAT, 0600);
+        assert_int_equal(flock(fd, LOCK_EX), 0);
+        daemon_lock_tell(fd, getpid(), "/elsewhere/control");
+        assert_int_equal(control_open(0, PATIENT_USEC, &client, &err), ERROR_EXTENDED_ERROR);
+        snprintf(text, sizeof text, "wnetd (process %d) runs", (int) getpid());
+        assert_non_null(strstr(err.text, text));
+        close(fd);
+        assert_int_equal(control_open(0, PATIENT_USEC, &client, &err), -ESRCH);
         assert_null(client);
 }
 

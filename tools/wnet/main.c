@@ -148,7 +148,7 @@ static int print_version(void)
         else if (r < 0)
                 puts("wnetd is not running");
         else
-                output_line(stdout, "wnetd: %s", err.text);
+                return output_error(&err, NULL);
         return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,6 +30,7 @@
 #define DAEMON_NAME "wnetd"
 #define LIBRARY_BUILD_FOLDER "/core/libwnet"
 #define KILLED_TIMEOUT_MSEC 1000
+#define LINE_BYTES 1024
 
 extern char **environ;
 
@@ -160,26 +162,35 @@ static int wait_daemon(pid_t pid)
         return info.si_code == CLD_EXITED ? info.si_status : -EPROTO;
 }
 
-/* The last line that wnetd wrote; "" where it wrote none. */
-static const char *last_line(int messages, char buffer[static 512])
+/* Without the date and the level that core/log.c puts before a message, and the dynamic linker does not. */
+static const char *skip_prefix(const char *line)
+{
+        int n = 0;
+
+        (void) sscanf(line, "%*4d-%*2d-%*2dT%*2d:%*2d:%*2d.%*3d%*5[-+0-9] %*[a-z]: %n", &n);
+        return line + n;
+}
+
+/* The last message that wnetd wrote; "" where it wrote none. */
+static const char *last_line(int messages, char buffer[static LINE_BYTES])
 {
         ssize_t n;
         off_t end = lseek(messages, 0, SEEK_END);
         char *line;
 
-        n = pread(messages, buffer, 511, end > 511 ? end - 511 : 0);
+        n = pread(messages, buffer, LINE_BYTES - 1, end > LINE_BYTES - 1 ? end - (LINE_BYTES - 1) : 0);
         buffer[n > 0 ? n : 0] = '\0';
         n = (ssize_t) strlen(buffer);
         while (n > 0 && strchr("\r\n .", buffer[n - 1]))
                 buffer[--n] = '\0';
         line = strrchr(buffer, '\n');
-        return line ? line + 1 : buffer;
+        return skip_prefix(line ? line + 1 : buffer);
 }
 
 int control_start_daemon(struct wn_error *err)
 {
         _cleanup_close_ int messages = -1;
-        char path[PATH_MAX], buffer[512];
+        char path[PATH_MAX], buffer[LINE_BYTES];
         const char *line;
         pid_t pid;
         int r;

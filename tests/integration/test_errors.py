@@ -3,6 +3,7 @@
 
 import getpass
 import os
+import re
 import signal
 import socket
 import struct
@@ -270,6 +271,7 @@ def assert_does_not_start(wnet, *texts):
     result = wnet.fails(1208, "list")
     assert_one_line(result)
     assert all(text in result.text for text in texts), repr(result)
+    assert re.match(r"cannot start the daemon: [a-z]", result.text), "not as the log has it, with a date"
     assert "another wnetd" not in result.text and wnet.daemons() == [], repr(result)
 
 

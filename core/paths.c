@@ -155,6 +155,13 @@ static int make_dirs(char *path)
         }
 }
 
+int paths_make_dir(const char *path)
+{
+        _cleanup_free_ char *copy = join(path, NULL);
+
+        return copy ? make_dirs(copy) : -ENOMEM;
+}
+
 int paths_make_private_dir(const char *path)
 {
         _cleanup_free_ char *clean = NULL;

@@ -27,6 +27,9 @@ struct paths {
 int paths_init(struct paths *ret_paths);
 void paths_done(struct paths *paths);
 
+/* Makes a directory and its parents, where they are missing (0700). 0 or a negative errno. */
+int paths_make_dir(const char *path);
+
 /* Makes a directory of ours and its parents (0700 for what it makes), or checks that it is one: a directory, not a symbolic
  * link, owned by the caller, nobody else may write. 0 or a negative errno (-EPERM: somebody else's or open to others). */
 int paths_make_private_dir(const char *path);

@@ -157,9 +157,10 @@ static int make_private(const char *path)
 static int resolve_drives_dir(struct daemon *d)
 {
         char *resolved;
+        int r = paths_make_dir(d->drives_dir);
 
-        if (mkdir(d->drives_dir, 0700) < 0 && errno != EEXIST) {
-                log_error("the folder of the drives, %s, cannot be made: %s", d->drives_dir, strerror(errno));
+        if (r < 0) {
+                log_error("the folder of the drives, %s, cannot be made: %s", d->drives_dir, strerror(-r));
                 return REPORTED;
         }
         resolved = realpath(d->drives_dir, NULL);

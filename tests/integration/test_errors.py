@@ -248,10 +248,11 @@ def test_drives_that_cannot_be_made(wnet, server):
     wnet.add("Z:", server.url())
 
 
-def test_drives_elsewhere_by_configuration(wnet, server):
-    wnet.configure(drives="~/Network")
+@pytest.mark.parametrize("folder", ["Network", "My Network Drives/ä"])
+def test_drives_elsewhere_by_configuration(wnet, server, folder):
+    wnet.configure(drives=f"~/{folder}")
     wnet.add("Z:", server.url())
-    (wnet.home / "Network" / "Z" / "f").write_text("x")
+    (wnet.home / folder / "Z" / "f").write_text("x")
     assert (server.data / "f").read_text() == "x"
     wnet.ok("cancel", "Z:")
     assert mounts_below(wnet.home) == []

@@ -117,6 +117,24 @@ static unsigned mode_of(const char *path)
         return st.st_mode & 07777;
 }
 
+static void dirs(void **state)
+{
+        mode_t old = umask(0);
+
+        assert_int_equal(paths_make_dir(in_folder(state, "a/b//c/")), 0);
+        umask(old);
+        assert_int_equal(mode_of(in_folder(state, "a")), 0700);
+        assert_int_equal(mode_of(in_folder(state, "a/b/c")), 0700);
+        assert_int_equal(chmod(in_folder(state, "a/b"), 0777), 0); /* others' business */
+        assert_int_equal(paths_make_dir(in_folder(state, "a/b/d")), 0);
+        assert_int_equal(symlink("b", in_folder(state, "a/link")), 0);
+        assert_int_equal(paths_make_dir(in_folder(state, "a/link")), 0);
+        write_text(in_folder(state, "file"), "");
+        assert_int_equal(paths_make_dir(in_folder(state, "file")), -ENOTDIR);
+        assert_int_equal(paths_make_dir(in_folder(state, "file/below")), -ENOTDIR);
+        assert_int_equal(paths_make_dir("/"), 0);
+}
+
 static void private_dirs(void **state)
 {
         mode_t old = umask(0);
@@ -174,6 +192,7 @@ int main(void)
                 cmocka_unit_test_setup(environment, clear_environment),
                 cmocka_unit_test_setup(home_from_passwd, clear_environment),
                 cmocka_unit_test_setup(long_socket, clear_environment),
+                cmocka_unit_test_setup_teardown(dirs, make_folder, remove_folder),
                 cmocka_unit_test_setup_teardown(private_dirs, make_folder, remove_folder),
                 cmocka_unit_test_setup_teardown(somebody_elses, make_folder, remove_folder),
         };

@@ -43,6 +43,7 @@ struct attempt {
         enum attempt_password password;
         bool saved;     /* to be undone when it fails */
         bool cancelled; /* to be undone as soon as the mount is there */
+        bool session_came; /* with a password, to its server, since it began */
         bool given_up;  /* by whoever asked: that says nothing of what is remembered, which stays as it was */
         uint64_t profile_deadline_usec;
         int status; /* what the last step ended with */
@@ -112,7 +113,7 @@ static void attempt_failed(struct attempt *a, int status)
         struct wn_error err = { 0 };
         struct wn_error reason = a->err;
         bool others_tried = a->kept.others_tried && status != ERROR_CANCELLED;
-        bool unchanged = a->given_up;
+        bool unchanged = a->given_up, session_came = a->session_came;
 
         if (status == ERROR_CANCELLED)
                 err = reason;
@@ -131,6 +132,8 @@ static void attempt_failed(struct attempt *a, int status)
                 c->retry_wanted = c->retry_wanted && (may_pass(status) || others_tried || unchanged);
                 connection_set_state(c, CONNECTION_UNAVAILABLE, reason.text);
                 manager_plan_retry(c);
+                if (c->wants_session && session_came)
+                        manager_session_wanted(c);
         } else
                 connection_set_state(c, CONNECTION_GONE, reason.text);
         manager_release_later(c);
@@ -475,6 +478,11 @@ void attempt_abandon(struct manager *m, const void *owner, bool give_up)
                 if (give_up)
                         (void) cancel(c->attempt, true);
         }
+}
+
+void attempt_session_began(struct connection *c)
+{
+        c->attempt->session_came = true;
 }
 
 void attempt_end(struct connection *c)

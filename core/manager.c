@@ -149,13 +149,21 @@ void manager_session_began(const struct connection *c)
         struct manager *m = c->manager;
         struct connection *other;
 
-        TAILQ_FOREACH(other, &m->connections, entry)
-                if (other->wants_session && other->state == CONNECTION_UNAVAILABLE &&
-                    remote_name_same_server(&other->remote, &c->remote)) {
-                        other->retry_wanted = true;
-                        plan_after(other, 0);
-                }
-        arm_retry(m);
+        TAILQ_FOREACH(other, &m->connections, entry) {
+                if (!remote_name_same_server(&other->remote, &c->remote))
+                        continue;
+                if (other->attempt)
+                        attempt_session_began(other);
+                else if (other->wants_session && other->state == CONNECTION_UNAVAILABLE)
+                        manager_session_wanted(other);
+        }
+}
+
+void manager_session_wanted(struct connection *c)
+{
+        c->retry_wanted = true;
+        plan_after(c, 0);
+        arm_retry(c->manager);
 }
 
 void manager_plan_retry(struct connection *c)

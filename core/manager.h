@@ -82,6 +82,9 @@ void manager_retry_now(struct connection *c);
 /* c has a session with its server: drives that were refused there for lack of a password are tried again. */
 void manager_session_began(const struct connection *c);
 
+/* Tries c, which wants a session, and could have it, again at once. */
+void manager_session_wanted(struct connection *c);
+
 /* Plans the next attempt for c, or none (retry_wanted false). */
 void manager_plan_retry(struct connection *c);
 
@@ -127,6 +130,9 @@ bool attempt_cancel(struct connection *c);
 
 /* The same at the daemon's end: at once. */
 void attempt_end(struct connection *c);
+
+/* A session with its server has begun that has a password: should the attempt fail for want of one, there will be another one. */
+void attempt_session_began(struct connection *c);
 
 /* Whoever asked for the attempts listens no longer. give_up: they end as by attempt_cancel(), but a remembered device is what it was
  * before, and is tried again if it would have been. */

@@ -612,6 +612,41 @@ static void session_comes_later(void **state)
         assert_string_equal(state_of(d, "Y:"), "unavailable");
 }
 
+/* The same, while it is still being refused: nothing would try it again otherwise. */
+static void session_comes_meanwhile(void **state)
+{
+        struct driver *d = *state;
+
+        put_row(d, "Y:", OTHER);
+        fake_plan("Y:")->start_stops = true;
+        manager_restore(&d->manager);
+        LOOP_UNTIL(d->event, fake_plan("Y:")->n_starts == 1);
+        assert_int_equal(add_as(d, "Z:", SHARE, "alice", "one")->status, NO_ERROR);
+        fake_plan("Y:")->start_stops = false;
+        fake_go_on(find(d, "Y:"), ERROR_LOGON_FAILURE);
+        LOOP_UNTIL(d->event, find(d, "Y:")->state == CONNECTION_OK);
+        assert_int_equal(fake_plan("Y:")->n_starts, 2);
+        assert_string_equal(find(d, "Y:")->credentials.user, "alice");
+}
+
+/* It is tried once for each session, not for ever: this one is somebody else's. */
+static void session_comes_meanwhile_in_vain(void **state)
+{
+        struct driver *d = *state;
+
+        put_row(d, "Y:", OTHER);
+        fake_plan("Y:")->start_stops = true;
+        manager_restore(&d->manager);
+        LOOP_UNTIL(d->event, fake_plan("Y:")->n_starts == 1);
+        assert_int_equal(add_as(d, "Z:", SHARE, "alice", "one")->status, NO_ERROR);
+        fake_plan("Y:")->start_stops = false;
+        fake_plan("Y:")->start_result = ERROR_LOGON_FAILURE;
+        fake_go_on(find(d, "Y:"), ERROR_LOGON_FAILURE);
+        loop_for(d->event, 200000);
+        assert_int_equal(fake_plan("Y:")->n_starts, 2);
+        assert_string_equal(state_of(d, "Y:"), "unavailable");
+}
+
 static uint64_t realtime(void)
 {
         struct timespec now;
@@ -904,6 +939,8 @@ int main(void)
                 TEST(joined_credentials_are_dropped),
                 TEST(failed_credentials_are_dropped),
                 TEST(session_comes_later),
+                TEST(session_comes_meanwhile),
+                TEST(session_comes_meanwhile_in_vain),
                 TEST(retries),
                 TEST(unmounted_meanwhile),
                 TEST(unmounted_while_cancelled),

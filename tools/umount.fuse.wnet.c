@@ -132,10 +132,11 @@ int main(int argc, char **argv)
         if (!parse_options(argc, argv, &force) || !is_drive_of_ours(argv[optind]))
                 return umount_itself(argc, argv);
         path = argv[optind];
+        (void) close_range(STDERR_FILENO + 1, ~0U, 0); /* what was inherited must not keep the drive busy, */
         if (control_open(0, CONTROL_TIMEOUT_USEC, &client, &err) != 0 || control_list(client, &list, &err) != 0)
                 return umount_itself(argc, argv);
         name = name_at(&list, path);
-        if (!name || chdir("/") < 0) /* it must not be this process that keeps the drive busy */
+        if (!name || chdir("/") < 0) /* nor where this process was started */
                 return umount_itself(argc, argv);
         if (control_cancel(client, name, 0, force, 0, &outcome, &err) != 0) {
                 output_line(stderr, "%s", err.text[0] ? err.text : status_message(err.status));

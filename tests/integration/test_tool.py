@@ -220,6 +220,14 @@ def test_a_cancel_waits_for_a_working_directory(wnet, z):
     assert wnet.mount("Z:") is None
 
 
+def test_the_tool_itself_holds_nothing(wnet, server):
+    """Neither where it was started, nor by descriptors that it has inherited."""
+    for args in (["cancel", "Z:"], ["use", "Z:", "/delete"], ["use", "*", "/delete", "/y"], ["shutdown"]):
+        wnet.add("Z:", server.url())
+        result = wnet.program("bash", "-c", 'cd "$0" && exec 5> f && exec wnet "$@"', wnet.folder(), *args)
+        assert result.code == 0 and "lost" not in result.err and wnet.mount("Z:") is None, repr(result)
+
+
 def test_nothing_to_wait_for(wnet, z):
     assert wnet.ok("cancel", "Z:", "--wait").err == ""
     wnet.fails(2250, "cancel", "Z:", "--wait")

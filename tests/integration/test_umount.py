@@ -62,6 +62,12 @@ def test_the_helper_disconnects(wnet, z, helper):
     assert wnet.ok("history", "--json").json[0]["event"] == "disconnected"
 
 
+def test_the_helper_itself_holds_nothing(wnet, letter):
+    result = wnet.program("bash", "-c", 'exec 5< "$1" && exec "$0" "${1%/*}"', wnet.build / "umount.fuse.wnet", letter)
+    assert result.code == 0, repr(result)
+    assert_gone(wnet)
+
+
 def test_the_helper_is_refused_while_a_file_is_open(wnet, server, z, letter, helper):
     with held(wnet, letter) as tail:
         assert_refused(helper(z, "-v", "-n"), tail)

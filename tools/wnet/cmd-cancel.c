@@ -77,7 +77,7 @@ static int cancel_run(const struct cancel *cancel)
             asprintf(&wait_line, "wnet cancel %s%s%s --wait%s", quote, cancel->name, quote, forget) < 0 ||
             asprintf(&force_line, "wnet cancel %s%s%s --force%s", quote, cancel->name, quote, forget) < 0)
                 return 1;
-        command_leave_folder();
+        command_let_go();
         r = disconnect(cancel, &outcome, &err);
         help.wait_line = cancel->wait || cancel->force ? NULL : wait_line;
         help.force_line = cancel->force ? NULL : force_line;

@@ -30,7 +30,7 @@ static int run(int argc, char **argv)
         code = command_check_arguments(&command_shutdown, argc, argv, 0, 0);
         if (code != 0)
                 return code;
-        command_leave_folder();
+        command_let_go();
         r = control_open(CONTROL_ANY_PROTOCOL, CONTROL_TIMEOUT_USEC, &client, &err);
         if (r == 0)
                 r = control_shutdown(client, force, &outcome, &err);

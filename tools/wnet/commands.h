@@ -57,7 +57,8 @@ struct control_client *command_open(struct wn_error *err);
  * copied. The caller frees; never NULL. */
 char *command_name(const char *name);
 
-/* Goes to the root directory: a tool that was started inside a drive must not itself be what keeps it busy. */
-void command_leave_folder(void);
+/* A tool that was started inside a drive, or with descriptors of its files, must not itself be what keeps it busy: goes to the root
+ * directory, and closes all descriptors but the standard streams. To be called before any is opened. */
+void command_let_go(void);
 
 #endif

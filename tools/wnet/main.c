@@ -128,9 +128,9 @@ char *command_name(const char *name)
         return text;
 }
 
-void command_leave_folder(void)
+void command_let_go(void)
 {
-        if (chdir("/") < 0)
+        if (chdir("/") < 0 || close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
                 return; /* then this process is one of the holders that will be named */
 }
 

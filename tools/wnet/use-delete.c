@@ -83,7 +83,7 @@ int use_delete(const struct use_request *request)
         struct wn_error err = { 0 };
         int r;
 
-        command_leave_folder();
+        command_let_go();
         r = disconnect(name, request->yes, &err);
         if (r < 0)
                 return EXIT_REFUSED;
@@ -108,6 +108,7 @@ int use_delete_all(const struct use_request *request)
         struct wn_error err = { 0 };
         int code = 0;
 
+        command_let_go();
         client = command_open(&err);
         if (!client || control_list(client, &list, &err) != 0)
                 return use_print_error(&err);
@@ -118,7 +119,6 @@ int use_delete_all(const struct use_request *request)
         print_connections(&list);
         if (!request->yes && !answered_yes(USE_TEXT_ASK_ALL))
                 return EXIT_REFUSED;
-        command_leave_folder();
         for (int deviceless = 0; deviceless <= 1; deviceless++) /* those last: a remote name means all connections to it */
                 for (size_t i = 0; i < list.n_items; i++) {
                         const struct control_connection *c = &list.items[i];

@@ -27,6 +27,15 @@ static inline uint64_t clock_real_usec(void)
         return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
 }
 
+/* CLOCK_BOOTTIME, by which the kernel tells when a process began. */
+static inline uint64_t clock_boot_usec(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
+
 /* CPU time that a process has used; 0 of one that is gone. */
 static inline uint64_t clock_process_usec(pid_t pid)
 {

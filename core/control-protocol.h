@@ -34,8 +34,8 @@
  *  CheckProfile()                            → nothing; ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE: it could not be read since the
  *        daemon's start, nor just now, so List() has none that are only remembered
  *  Files(s name)                             → a(…); a device's, those of all connections to a remote name, or with "" of every one
- *        s device or remote name, s kind ("file" "directory" "job"), s path, u pid, u uid, s program, s mode ("r" "w" "rw"),
- *        t since (CLOCK_REALTIME µs), t bytes read, t bytes written
+ *        s device or remote name, s kind ("file" "directory" "job"), s path, u pid (0: its opener has ended), u uid, s program,
+ *        s mode ("r" "w" "rw"), t since (CLOCK_REALTIME µs), t bytes read, t bytes written
  *  Get(s local)                              → s remote, s state
  *  Shares(s server, a{sv} options)           → a(…): s name, u type (RESOURCETYPE_DISK, RESOURCETYPE_PRINT, RESOURCETYPE_ANY:
  *        neither), s comment

@@ -17,7 +17,6 @@
 #include "core/log.h"
 #include "core/mountinfo.h"
 #include "core/session.h"
-#include "core/utf8.h"
 
 /* As whom c is, or is to be, connected: "DOMAIN\\user", "user"; "" where nobody has said it and no server has accepted it yet.
  * NULL: out of memory. */
@@ -90,20 +89,19 @@ static const char *handle_kind(const struct handle *handle)
 
 static int append_files(sd_bus_message *reply, const struct connection *c)
 {
+        struct openers openers = { 0 };
         const struct handle *handle;
 
         LIST_FOREACH(handle, &c->handles.list, entry) {
-                char program[sizeof(handle->program)];
+                const char *program = handle_program(handle, &openers);
                 _cleanup_free_ char *path = NULL;
                 int r;
 
                 if (asprintf(&path, "/%s", handle->path) < 0)
                         return -ENOMEM;
-                memcpy(program, handle->program, sizeof(program));
-                utf8_make_printable(program);
                 r = sd_bus_message_append(reply, "(" CONTROL_FILE ")", c->name, handle_kind(handle), path,
-                                          (uint32_t) handle->pid, (uint32_t) getuid(), program, handle_mode(handle),
-                                          handle->since_usec, handle->read_bytes, handle->written_bytes);
+                                          program ? (uint32_t) handle->pid : 0, (uint32_t) getuid(), program ? program : "",
+                                          handle_mode(handle), handle->since_usec, handle->read_bytes, handle->written_bytes);
                 if (r < 0)
                         return r;
         }

@@ -29,6 +29,7 @@ void handle_note_opener(struct handle *handle, pid_t tid)
         handle->tid = handle->pid = tid;
         (void) holders_read_thread("/proc", tid, &handle->pid, handle->program);
         handle->session = getsid(handle->pid);
+        handle->noted_usec = clock_boot_usec();
 }
 
 int handle_table_add(struct handle_table *table, struct handle *handle, const char *path, bool directory, int flags, pid_t tid)
@@ -73,26 +74,34 @@ static bool process_exists(pid_t pid)
         return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
 }
 
-/* Whether the handle's opener can be believed to have it; a print job on its way is nobody else's than its writer's. */
-static bool is_held(const struct handle *handle)
+const char *handle_program(const struct handle *handle, struct openers *openers)
 {
-        return handle->job || process_exists(handle->pid);
+        struct opener *opener = &openers->seen[(unsigned) handle->pid % (sizeof(openers->seen) / sizeof(openers->seen[0]))];
+
+        if (handle->job)
+                return handle->program;
+        if (opener->pid != handle->pid) {
+                *opener = (struct opener){ .pid = handle->pid, .exists = process_exists(handle->pid) };
+                (void) holders_read_process("/proc", handle->pid, &opener->began_usec, opener->program);
+        }
+        if (!opener->exists || opener->began_usec > handle->noted_usec)
+                return NULL;
+        return opener->began_usec > 0 ? opener->program : handle->program;
 }
 
-/* pid: 0, or the handle's opener. */
-static int add_handle(struct holders *holders, const struct handle *handle, pid_t pid)
+/* program: the opener's; NULL: nobody is known. */
+static int add_handle(struct holders *holders, const struct handle *handle, const char *program)
 {
         _cleanup_free_ char *path = NULL;
         struct holder item = {
-                .kind = handle->job ? HOLDER_JOB : HOLDER_OPEN, .pid = pid, .uid = getuid(), .since_usec = handle->since_usec,
-                .unsent_bytes = handle->unsent_bytes,
+                .kind = handle->job ? HOLDER_JOB : HOLDER_OPEN, .pid = program ? handle->pid : 0, .uid = getuid(),
+                .since_usec = handle->since_usec, .unsent_bytes = handle->unsent_bytes,
         };
 
         if (asprintf(&path, "/%s", handle->path) < 0)
                 return -ENOMEM;
         item.path = path;
-        if (pid != 0)
-                snprintf(item.program, sizeof(item.program), "%s", handle->program);
+        snprintf(item.program, sizeof(item.program), "%s", program ? program : "");
         if (!handle->job)
                 snprintf(item.mode, sizeof(item.mode), "%s", handle_mode(handle));
         return holders_add(holders, &item);
@@ -117,7 +126,8 @@ static bool has_path(const struct holders *holders, const struct handle *handle)
 
 /* Adds the processes with descriptors below mountpoint that are not listed yet; then those of the table's first handles whose
  * opener is gone (session: of the newest one) and that nobody was found for, with no process. */
-static int add_inherited(struct holders *holders, const struct handle_table *table, const char *mountpoint, pid_t session)
+static int add_inherited(struct holders *holders, const struct handle_table *table, const char *mountpoint, pid_t session,
+                         struct openers *openers)
 {
         struct holders found = { 0 };
         uint64_t limit_usec = table->n > HOLDERS_MAX ? MANY_SCAN_USEC : HOLDERS_SCAN_USEC;
@@ -131,8 +141,8 @@ static int add_inherited(struct holders *holders, const struct handle_table *tab
         LIST_FOREACH(handle, &table->list, entry) {
                 if (shown++ == HOLDERS_MAX || holders->n_items == HOLDERS_MAX || r < 0)
                         break;
-                if (!is_held(handle) && !has_path(&found, handle))
-                        r = add_handle(holders, handle, 0);
+                if (!handle_program(handle, openers) && !has_path(&found, handle))
+                        r = add_handle(holders, handle, NULL);
         }
         holders_done(&found);
         return r;
@@ -142,18 +152,21 @@ int handle_table_holders(const struct handle_table *table, const char *mountpoin
 {
         const struct handle *handle, *gone = NULL;
         size_t before = holders->total, shown = 0;
+        struct openers openers = { 0 };
         int r = 0;
 
         LIST_FOREACH(handle, &table->list, entry) {
+                const char *program = handle_program(handle, &openers);
+
                 if (shown++ == HOLDERS_MAX || r < 0)
                         break;
-                if (is_held(handle))
-                        r = add_handle(holders, handle, handle->pid);
+                if (program)
+                        r = add_handle(holders, handle, program);
                 else if (!gone)
                         gone = handle;
         }
         if (r == 0 && gone)
-                r = add_inherited(holders, table, mountpoint, gone->session);
+                r = add_inherited(holders, table, mountpoint, gone->session, &openers);
         if (holders->total < before + table->n)
                 holders->total = before + table->n;
         return r;

@@ -22,7 +22,8 @@ struct handle {
         pid_t tid;           /* the opener, a thread; 0: not noted yet */
         pid_t pid;           /* its process */
         pid_t session;       /* of that process; -1: not known */
-        char program[64];
+        char program[64];    /* that it was then */
+        uint64_t noted_usec; /* CLOCK_BOOTTIME; a process of this number that began later is another one */
         uint64_t since_usec; /* CLOCK_REALTIME */
         uint64_t read_bytes, written_bytes;
         bool job;            /* a print job that was closed and is still to be sent: no descriptor stands for it any more */
@@ -50,6 +51,20 @@ void handle_table_remove(struct handle_table *table, struct handle *handle);
 
 /* "r", "w", "rw". */
 const char *handle_mode(const struct handle *handle);
+
+/* What is known of processes while a table is looked through, zero at first: most handles are a few processes'. */
+struct openers {
+        struct opener {
+                pid_t pid;
+                bool exists;
+                uint64_t began_usec; /* 0: it cannot be seen */
+                char program[64];
+        } seen[64];
+};
+
+/* The program that handle's opener is now, which may be another one than at its open(); "" where that is not known. NULL: it has ended.
+ * A print job that is on its way stays its writer's. The text is valid until the next call. */
+const char *handle_program(const struct handle *handle, struct openers *openers);
 
 /* Adds the table's handles to holders, at most HOLDERS_MAX of them; the newest, whose openers are believed; the total
  * counts all. Where an opener is gone, /proc is searched for those who have its descriptor now, for a bounded time; a handle for

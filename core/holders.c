@@ -415,3 +415,23 @@ int holders_read_thread(const char *proc, pid_t tid, pid_t *ret_pid, char ret_pr
         *ret_pid = (pid_t) tgid;
         return 0;
 }
+
+#define STAT_BEGAN 22 /* the field of /proc/PID/stat, in ticks; that behind the name in brackets is the third */
+
+int holders_read_process(const char *proc, pid_t pid, uint64_t *ret_began_usec, char ret_program[64])
+{
+        _cleanup_close_ int process_fd = open_process(proc, pid);
+        const char *field;
+        char text[1024];
+
+        if (process_fd < 0 || read_small(process_fd, "stat", text, sizeof text) <= 0)
+                return -ESRCH;
+        field = strrchr(text, ')');
+        for (int i = 2; field && i < STAT_BEGAN; i++)
+                field = strchr(field + 1, ' ');
+        if (!field)
+                return -ESRCH;
+        *ret_began_usec = strtoull(field + 1, NULL, 10) * (1000000 / (uint64_t) sysconf(_SC_CLK_TCK));
+        read_program(process_fd, ret_program);
+        return 0;
+}

@@ -58,4 +58,8 @@ int holders_scan(struct holders *holders, const char *proc, const char *mountpoi
  * 0, or -ESRCH when it is gone (ret_program is then ""). */
 int holders_read_thread(const char *proc, pid_t tid, pid_t *ret_pid, char ret_program[64]);
 
+/* Reads when a process began (CLOCK_BOOTTIME, cut to a tick) and the name of the program that it is now.
+ * 0, or -ESRCH when it is gone or cannot be seen. */
+int holders_read_process(const char *proc, pid_t pid, uint64_t *ret_began_usec, char ret_program[64]);
+
 #endif

@@ -225,12 +225,15 @@ static void port_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t
         fuse_reply_write(fuse, (size_t) n);
 }
 
-/* A close() of one of perhaps several descriptors: nothing ends here, but the program hears that its job will not be printed. */
+/* A close() of one of perhaps several descriptors: nothing ends here, but the program hears that its job will not be printed. Its name
+ * is read once more: a shell opens the port and becomes the program that prints, and has ended when the job is on its way. */
 static void port_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-        const struct print_job *job = job_of(fi);
+        struct print_job *job = job_of(fi);
 
         (void) ino;
+        if (job->state == JOB_OPEN && fuse_req_ctx(fuse)->pid == job->handle.tid)
+                handle_note_opener(&job->handle, job->handle.tid);
         fuse_reply_err(fuse, job->state != JOB_OPEN ? EIO : -job->error);
 }
 

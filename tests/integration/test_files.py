@@ -2,6 +2,7 @@
 """`wnet files`: who has what open on a drive."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -58,6 +59,31 @@ def test_every_open_file_with_its_program(z, wnet, server):
         holder.stdin.close()
         holder.wait(LONG)
     wait_until(lambda: wnet.ok("files", "--json").json == [], "closed files are no longer listed")
+
+
+def test_a_redirection_is_its_programs(z, wnet):
+    """A shell opens the file, and becomes the program that has it."""
+    sleeper = wnet.popen(["bash", "-c", f"exec sleep 1000 > {z}/log"])
+    wait_until(lambda: [f["program"] for f in wnet.files("Z:")] == ["sleep"], "the shell has become sleep")
+    (entry,) = wnet.files("Z:")
+    assert entry["pid"] == sleeper.pid
+    (holder,) = wnet.run("cancel", "Z:", "--json").json["holders"]
+    assert (holder["pid"], holder["program"]) == (sleeper.pid, "sleep")
+    sleeper.kill()
+    sleeper.wait()
+
+
+def test_an_opener_that_has_ended_is_not_named(z, wnet):
+    opener = wnet.popen(["bash", "-c", f"exec 5> {z}/f; sleep 1000 & echo $!"], stdout=subprocess.PIPE)
+    heir = int(opener.stdout.readline())
+    opener.wait(LONG)
+    (entry,) = wnet.files("Z:")
+    assert (entry["pid"], entry["program"], entry["path"]) == (None, "", "/f")
+    device, pid, program = wnet.ok("files", "Z:").out.splitlines()[1].split()[:3]
+    assert (device, pid, program) == ("Z:", "-", "-")
+    (holder,) = wnet.run("cancel", "Z:", "--json").json["holders"]
+    assert holder["pid"] == heir
+    os.kill(heir, signal.SIGKILL)
 
 
 def test_folders_are_listed(z, wnet):

@@ -282,6 +282,18 @@ def test_a_job_being_sent_refuses(port, wnet, server):
     cancel(wnet)
 
 
+def test_a_job_is_the_programs_that_a_shell_has_become(port, wnet, server):
+    (wnet.home / "page").write_text("a page")
+    server.freeze()
+    printing = wnet.popen(["bash", "-c", f"exec cat page > {port}"])
+    printing.wait(LONG)
+    wait_until(lambda: [f["kind"] for f in wnet.files()] == ["job"], "the job is on its way")
+    assert [(f["pid"], f["program"]) for f in wnet.files()] == [(printing.pid, "cat")]
+    server.thaw()
+    wait_jobs(server, b"a page")
+    cancel(wnet)
+
+
 def test_forced_an_open_job_is_dropped_and_told(port, wnet, server):
     with opened(port, "wb") as f:
         f.write(b"x" * 12345)

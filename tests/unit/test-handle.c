@@ -87,6 +87,43 @@ static void openers(void **state)
         holders_done(&holders);
 }
 
+/* Whoever has opened a file for a program that it then becomes, as a shell does, is named as that program; another process with the
+ * opener's number is not. */
+static void opener_now(void **state)
+{
+        struct handle_table table;
+        struct handle handle = { 0 };
+        struct holders holders = { 0 };
+        struct openers openers = { 0 };
+        char before[16];
+
+        (void) state;
+        assert_int_equal(prctl(PR_GET_NAME, before), 0);
+        handle_table_init(&table);
+        assert_int_equal(handle_table_add(&table, &handle, "f", false, O_WRONLY, getpid()), 0);
+        assert_string_equal(handle_program(&handle, &openers), before);
+        assert_int_equal(prctl(PR_SET_NAME, "another-one"), 0);
+        assert_string_equal(handle_program(&handle, &openers), before); /* asked for once in a table */
+        openers = (struct openers){ 0 };
+        assert_string_equal(handle_program(&handle, &openers), "another-one");
+        assert_int_equal(handle_table_holders(&table, "/no/such/mount", &holders), 0);
+        assert_int_equal(holders.items[0].pid, getpid());
+        assert_string_equal(holders.items[0].program, "another-one");
+        holders_done(&holders);
+
+        handle.job = true; /* that stays its writer's */
+        assert_string_equal(handle_program(&handle, &openers), before);
+        handle.job = false;
+        handle.noted_usec = 1; /* this process began later */
+        assert_null(handle_program(&handle, &openers));
+        assert_int_equal(handle_table_holders(&table, "/no/such/mount", &holders), 0);
+        assert_int_equal(holders.items[0].pid, 0);
+        assert_string_equal(holders.items[0].program, "");
+        holders_done(&holders);
+        handle_table_remove(&table, &handle);
+        assert_int_equal(prctl(PR_SET_NAME, before), 0);
+}
+
 /* On its way to the server a job is its writer's, even when that has ended. */
 static void print_job(void **state)
 {
@@ -205,6 +242,7 @@ int main(void)
                 cmocka_unit_test(counts),
                 cmocka_unit_test(modes),
                 cmocka_unit_test(openers),
+                cmocka_unit_test(opener_now),
                 cmocka_unit_test(print_job),
                 cmocka_unit_test(very_many),
                 cmocka_unit_test_setup_teardown(opener_is_gone, make_folder, remove_folder),

@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include "core/clock.h"
 #include "core/holders.h"
 
 #define EVERYTHING (HOLDERS_PLACES | HOLDERS_FILES)
@@ -282,6 +283,31 @@ static void threads(void **state)
         assert_string_equal(program, "test-holders");
 }
 
+static void processes(void **state)
+{
+        uint64_t began_usec = 0, tick_usec = 1000000 / (uint64_t) sysconf(_SC_CLK_TCK);
+        char program[64];
+
+        make_process(state, 50, "a) b (c\n");
+        make_text(state, 50, "stat", "50 (a) b (c) S 1 50 50 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 9 10 18446744073709551615 1");
+        make_process(state, 51, "short\n");
+        make_text(state, 51, "stat", "51 (short) S 1 51");
+        make_process(state, 52, "odd\n");
+        make_text(state, 52, "stat", "nonsense");
+        make_process(state, 53, "hidden\n");
+
+        assert_int_equal(holders_read_process(*state, 50, &began_usec, program), 0);
+        assert_string_equal(program, "a) b (c");
+        assert_int_equal(began_usec, 4711 * tick_usec);
+        for (pid_t pid = 51; pid < 55; pid++)
+                assert_int_equal(holders_read_process(*state, pid, &began_usec, program), -ESRCH);
+        assert_int_equal(began_usec, 4711 * tick_usec);
+
+        assert_int_equal(holders_read_process("/proc", getpid(), &began_usec, program), 0);
+        assert_string_equal(program, "test-holders");
+        assert_true(began_usec > 0 && began_usec <= clock_boot_usec());
+}
+
 /* A child holds the folder, the parent finds it in the real /proc; the parent itself is not counted. */
 static void real_proc(void **state)
 {
@@ -342,6 +368,7 @@ int main(void)
                 cmocka_unit_test(at_most),
                 cmocka_unit_test(names),
                 cmocka_unit_test_setup_teardown(threads, make_folder, remove_folder),
+                cmocka_unit_test_setup_teardown(processes, make_folder, remove_folder),
                 cmocka_unit_test_setup_teardown(real_proc, make_folder, remove_folder),
         };
 

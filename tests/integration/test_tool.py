@@ -52,6 +52,22 @@ def test_wrong_usage(wnet, args):
     assert wnet.daemons() == []
 
 
+EATEN = "a shell takes backslashes away: put the name in quotation marks, or write //server/share"
+USER = "the user is given with --user"
+
+
+@pytest.mark.parametrize("remote, hint", [("\\server\\share", EATEN), ("\\servershare", EATEN), ("server/share", EATEN), ("smb:server/share", EATEN),
+                                          ("smb://alice@server/share", USER), ("smb://alice:word@server:445/share", USER),
+                                          ("\\\\alice@server\\share", USER), ("//server/sha@re/..", None), ("//server", None)])
+def test_what_may_be_wrong_with_a_remote_name(wnet, remote, hint):
+    hints = [line for line in wnet.fails(67, "add", "Z:", remote).err.splitlines() if line.startswith("hint: ")]
+    assert hints == ([f"hint: {hint}"] if hint else [])
+
+
+def test_a_remote_name_whose_backslashes_are_eaten_is_not_connected(wnet):
+    assert f"hint: {EATEN}\n" in wnet.fails(2250, "cancel", "\\server\\share").err
+
+
 def test_nothing_to_list(wnet):
     result = wnet.ok("list")
     assert result.out.strip() and "Z:" not in result.out

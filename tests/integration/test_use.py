@@ -19,6 +19,7 @@ HEAD = "\nStatus       Local     Remote                    Network\n\n" + "-" * 
 FORCE = "Is it OK to continue disconnecting and force them closed? (Y/N) [N]: "
 ALL = "Continuing will cancel the connections.\n\nDo you want to continue this operation? (Y/N) [N]: "
 SYNTAX = "The syntax of this command is:\n\nwnet use\n[devicename | *] [\\\\computername\\sharename[\\volume] [password | *]]\n"
+EATEN = "(a shell takes backslashes away: put the name in quotation marks, or write //server/share)\n"
 BAD_LOGON = "System error 1326 has occurred.\n\nThe user name or password is incorrect.\n\n"
 
 
@@ -190,8 +191,11 @@ def test_a_broken_profile(use, wnet, unc):
 @pytest.mark.parametrize("args, error", [
     (["Z", "//s/x"], "System error 1200 has occurred.\n\nThe specified device name is invalid.\n\n"),
     (["LPT0"], "System error 1200 has occurred.\n\nThe specified device name is invalid.\n\n"),
-    (["Z:", "\\s\\x"], "System error 67 has occurred.\n\nThe network name cannot be found.\n\n"),
-    (["Z:", "*"], "System error 67 has occurred.\n\nThe network name cannot be found.\n\n"),
+    (["Z:", "\\s\\x"], f"System error 67 has occurred.\n\nThe network name cannot be found.\n{EATEN}\n"),
+    (["\\sx", "/user:a"], f"System error 67 has occurred.\n\nThe network name cannot be found.\n{EATEN}\n"),
+    (["Z:", "*"], f"System error 67 has occurred.\n\nThe network name cannot be found.\n{EATEN}\n"),
+    (["Z:", "smb://a@s/x"], "System error 67 has occurred.\n\nThe network name cannot be found.\n(the user is given with /user)\n\n"),
+    (["\\s\\x", "/delete"], f"The network connection could not be found.\n{EATEN}\nMore help is available by typing NET HELPMSG 2250.\n\n"),
     (["//s"], "System error 67 has occurred.\n\nThe network name cannot be found.\n\n"),
     (["Z:", "//s/x", "*"], "System error 87 has occurred.\n\nThe parameter is incorrect.\n(there is no terminal to ask for the password on)\n\n"),
     (["Z:", "//s/x", "/user:a\\b\\c", "word"], "The specified username is invalid.\n\nMore help is available by typing NET HELPMSG 2202.\n\n"),

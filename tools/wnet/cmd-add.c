@@ -32,9 +32,11 @@ static void add_done(struct add *add)
         free(add->unc);
 }
 
-static const char *hint_for(const struct add *add, int status)
+static const char *hint_for(const struct add *add, const char *remote, int status)
 {
         switch (status) {
+        case ERROR_BAD_NET_NAME:
+                return command_remote_hint(remote, "the user is given with --user");
         case ERROR_INVALID_PARAMETER:
                 return add->save_password && !add->logon.password.bytes ? "--password-stdin gives a password" : NULL;
         case ERROR_BAD_DEVICE:
@@ -103,7 +105,7 @@ static int add_run(struct add *add, const char *remote)
                         r = try(add, &added, &err);
         }
         if (r != 0)
-                return output_error(&err, hint_for(add, r));
+                return output_error(&err, hint_for(add, remote, r));
         if (added.device[0] != '\0')
                 output_line(stdout, "%s is now connected to %s, at %s", added.device, add->unc, added.mountpoint);
         else

@@ -33,6 +33,8 @@ static const char *hint_for(const char *name, int status)
 
         switch (status) {
         case ERROR_NOT_CONNECTED:
+                if (name[0] == '\\' && name[1] != '\\')
+                        return command_remote_hint(name, NULL);
                 return letter ? "the colon is part of a drive's name, as in Z:" : "wnet list shows the connections";
         case ERROR_CANNOT_OPEN_PROFILE:
         case ERROR_BAD_PROFILE:

@@ -57,6 +57,10 @@ struct control_client *command_open(struct wn_error *err);
  * copied. The caller frees; never NULL. */
 char *command_name(const char *name);
 
+/* What may be wrong with text, which is no remote name: a shell has eaten its backslashes; or it names the user, for which the hint is
+ * user_hint. NULL: neither, as for every remote name. */
+const char *command_remote_hint(const char *text, const char *user_hint);
+
 /* A tool that was started inside a drive, or with descriptors of its files, must not itself be what keeps it busy: goes to the root
  * directory, and closes all descriptors but the standard streams. To be called before any is opened. */
 void command_let_go(void);

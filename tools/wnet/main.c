@@ -128,6 +128,15 @@ char *command_name(const char *name)
         return text;
 }
 
+const char *command_remote_hint(const char *text, const char *user_hint)
+{
+        const char *begin = strncasecmp(text, "smb:", 4) == 0 ? text + 4 : text, *server = begin + strspn(begin, "/\\");
+
+        if (server - begin < 2)
+                return "a shell takes backslashes away: put the name in quotation marks, or write //server/share";
+        return memchr(server, '@', strcspn(server, "/\\")) ? user_hint : NULL;
+}
+
 void command_let_go(void)
 {
         if (chdir("/") < 0 || close_range(STDERR_FILENO + 1, ~0U, 0) < 0)

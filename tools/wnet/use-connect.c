@@ -220,7 +220,7 @@ int use_connect(struct use_request *request)
         if (r == 0)
                 r = connect_resource(&connect, &added, &err);
         if (r != 0)
-                return use_print_error(&err);
+                return use_print_error_with(&err, r == ERROR_BAD_NET_NAME ? use_remote_hint(request->remote) : NULL);
         keep_default(request->persistence);
         if (connect.persistent && connect.password.bytes && !request->save_password)
                 output_line(stderr, "note: unless its password is stored already, %s will need one at the next logon; /savecred stores it",

@@ -88,7 +88,7 @@ int use_delete(const struct use_request *request)
         if (r < 0)
                 return EXIT_REFUSED;
         if (r > 0)
-                return use_print_error(&err);
+                return use_print_error_with(&err, r == ERROR_NOT_CONNECTED && request->remote ? use_remote_hint(request->remote) : NULL);
         use_paragraph(stdout, USE_TEXT_DELETED, name);
         return 0;
 }

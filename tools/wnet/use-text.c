@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "tools/wnet/commands.h"
 #include "tools/wnet/output.h"
 
 #define EXIT_FAILED 2
@@ -80,13 +81,20 @@ void use_paragraph(FILE *f, const char *format, ...)
 
 int use_print_error(const struct wn_error *err)
 {
-        const char *message = status_message(err->status), *detail = err->text;
+        return use_print_error_with(err, NULL);
+}
+
+int use_print_error_with(const struct wn_error *err, const char *detail)
+{
+        const char *message = status_message(err->status), *text = err->text;
 
         for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++)
                 if (messages[i].status == err->status) {
                         message = messages[i].message;
-                        detail = messages[i].with_detail ? err->text : "";
+                        text = messages[i].with_detail ? err->text : "";
                 }
+        if (!detail)
+                detail = text;
         fflush(stdout); /* what was printed before is read before */
         if (err->status >= NERR_FIRST && err->status <= NERR_LAST)
                 output_line(stderr, "%s", message);
@@ -98,6 +106,11 @@ int use_print_error(const struct wn_error *err)
                 fprintf(stderr, "\nMore help is available by typing NET HELPMSG %d.\n", err->status);
         fputc('\n', stderr);
         return EXIT_FAILED;
+}
+
+const char *use_remote_hint(const char *text)
+{
+        return command_remote_hint(text, "the user is given with /user");
 }
 
 int use_print_done(void)

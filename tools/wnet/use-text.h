@@ -51,6 +51,12 @@ void use_paragraph(FILE *f, const char *format, ...) __attribute__((format(print
 /* Says on standard error what failed. Returns exit code 2. */
 int use_print_error(const struct wn_error *err);
 
+/* The same, with detail (NULL: none of the caller's) in brackets below the message. */
+int use_print_error_with(const struct wn_error *err, const char *detail);
+
+/* command_remote_hint() in these words: NULL also for what is a remote name. */
+const char *use_remote_hint(const char *text);
+
 /* USE_TEXT_DONE. Returns exit code 0. */
 int use_print_done(void);
 

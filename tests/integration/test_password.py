@@ -24,6 +24,17 @@ def test_it_is_asked_for_without_echo(wnet, server, terminal):
     assert wnet.entry()["state"] == "ok"
 
 
+def test_standard_input_that_is_a_terminal_does_not_show_it_either(wnet, server, terminal):
+    on = terminal("add", "Z:", server.url(), "--user", "alice", "--password-stdin")
+    on.answer(PASSWORD + "\n")
+    assert on.end() == 0, on.shown
+    assert on.shown.startswith("Password for alice on //127.0.0.1: \n") and PASSWORD not in on.shown and on.echoes()
+    on = terminal("shares", f"//127.0.0.1:{server.port}", "--password-stdin")
+    on.answer("not-it\n")
+    assert on.end() == 1
+    assert on.shown.startswith("Password for //127.0.0.1: \n") and "not-it" not in on.shown, "whose, the daemon knows"
+
+
 def test_a_wrong_one_is_told(wnet, server, terminal):
     on = terminal("add", "Z:", server.url(), "--user", "alice")
     on.answer("not-it\n")

@@ -73,15 +73,23 @@ static int check_credentials(struct logon *logon, struct wn_error *err)
                      : r;
 }
 
-/* Asks for the password of user. 0, -ENXIO (nobody can be asked) or a status. */
+/* Asks for the password of user (NULL: that is for the daemon to know). 0, -ENXIO (nobody can be asked) or a status. */
 static int ask_password(struct logon *logon, const char *user, const char *server, struct wn_error *err)
 {
         _cleanup_free_ char *prompt = NULL, *escaped = NULL;
 
-        if (asprintf(&prompt, "Password for %s on //%s: ", user, server) < 0)
+        if (asprintf(&prompt, "Password for %s%s//%s: ", user ? user : "", user ? " on " : "", server) < 0)
                 return error_set(err, ERROR_EXTENDED_ERROR, ENOMEM, "password", "%s", strerror(ENOMEM));
         escaped = output_escape(prompt);
         return password_ask(escaped, &logon->password, err);
+}
+
+/* --password-stdin; what is typed on a terminal must not be seen. */
+static int read_password(struct logon *logon, const char *server, struct wn_error *err)
+{
+        int r = isatty(STDIN_FILENO) ? ask_password(logon, logon->user, server, err) : -ENXIO;
+
+        return r == -ENXIO ? password_from_stdin(&logon->password, err) : r;
 }
 
 /* NULL: there is none, or no memory. */
@@ -97,7 +105,7 @@ int logon_prepare(struct logon *logon, const char *server, struct wn_error *err)
         int r = 0;
 
         if (logon->password_stdin)
-                return password_from_stdin(&logon->password, err);
+                return read_password(logon, server, err);
         if (logon->credentials)
                 return check_credentials(logon, err);
         if (logon->wanted && !logon->user)

@@ -44,7 +44,8 @@ def test_every_command_has_help(wnet, command):
                                   ["history", "Z:", "Y:"], ["history", "--lines"], ["history", "--lines=0"],
                                   ["shares"], ["shares", "//s", "//t"],
                                   ["shares", "//s", "--password-stdin", "--credentials", "/x"], ["history", "--lines=all"], ["history", "--lines=10001"], ["add", "Z:", "//s/s", "--password", "x"],
-                                  ["add", "Z:", "//s/s", "--password-stdin", "--credentials", "/x"]], ids=" ".join)
+                                  ["add", "Z:", "//s/s", "--password-stdin", "--credentials", "/x"],
+                                  ["add", "Z:", "//s/s", "--user", "u", "--credentials", "/x"], ["shares", "//s", "--user", "u", "--credentials", "/x"]], ids=" ".join)
 def test_wrong_usage(wnet, args):
     result = wnet.run(*args)
     assert result.code == 2, repr(result)

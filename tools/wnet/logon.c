@@ -32,8 +32,10 @@ void logon_take_option(struct logon *logon, int option)
 
 int logon_check_options(const struct logon *logon, const char *command)
 {
-        return logon->password_stdin && logon->credentials
-                       ? output_usage(command, "--password-stdin and --credentials exclude each other") : 0;
+        if (logon->credentials && (logon->user || logon->password_stdin))
+                return output_usage(command, "--%s and --credentials exclude each other",
+                                    logon->user ? "user" : "password-stdin");
+        return 0;
 }
 
 static bool is_credentials_error(int status)

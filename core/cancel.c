@@ -74,6 +74,8 @@ void cancel_finish(struct cancel *x)
         assert(!x->change && x->n_waiting == 0);
         if (x->outcome.status == NO_ERROR && x->phase != CANCEL_FORGET_PASSWORD)
                 x->outcome.err = (struct wn_error){ 0 };
+        if (x->outcome.status == NO_ERROR && x->outcome.note)
+                error_set(&x->outcome.err, NO_ERROR, 0, "", "%s", x->outcome.note);
         if (x->outcome.status != NO_ERROR && !x->outcome.err.text[0])
                 error_set(&x->outcome.err, x->outcome.status, 0, "cancel", "%s", status_message(x->outcome.status));
         TAILQ_REMOVE(&m->cancels, x, entry);
@@ -173,6 +175,8 @@ static void commit(struct cancel *x)
         }
         for (size_t i = 0; i < x->n_targets; i++)
                 cancel_outcome_add_lost(&x->outcome, x->targets[i]);
+        for (size_t i = 0; i < x->n_targets && !x->name; i++)
+                cancel_outcome_add_kept(&x->outcome, x->targets[i]);
         if (x->n_targets == 1 && cancel_forget_password(x, x->targets[0])) {
                 cancel_let_go(x, x->targets[0], false);
                 x->targets[0]->cancel = x;

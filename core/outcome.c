@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cleanup.h"
 #include "core/manager.h"
 #include "core/mountinfo.h"
 
@@ -25,6 +26,7 @@ void cancel_outcome_done(struct cancel_outcome *outcome)
         }
         free(outcome->in_use);
         free(outcome->lost);
+        free(outcome->note);
         *outcome = (struct cancel_outcome){ 0 };
 }
 
@@ -119,4 +121,22 @@ void cancel_outcome_add_lost(struct cancel_outcome *outcome, const struct connec
                 grown[outcome->n_lost++] = (struct cancel_lost){
                         .name = strdup(c->name), .path = strdup(files[i].path), .bytes = files[i].bytes,
                 };
+}
+
+void cancel_outcome_add_kept(struct cancel_outcome *outcome, const struct connection *c)
+{
+        _cleanup_free_ char *printer = remote_name_to_unc(&c->remote);
+        const char *before = outcome->note ? outcome->note : "";
+        const struct handle *handle;
+        size_t n = 0;
+        char *note;
+
+        LIST_FOREACH(handle, &c->handles.list, entry)
+                n += handle->job;
+        if (n == 0 || !printer ||
+            asprintf(&note, "%s%s%zu print job%s for %s; %s sent when a port is connected to it again", before, before[0] ? ". " : "", n,
+                     n == 1 ? " waits" : "s wait", printer, n == 1 ? "it is" : "they are") < 0)
+                return;
+        free(outcome->note);
+        outcome->note = note;
 }

@@ -32,6 +32,7 @@ struct cancel_outcome {
         size_t n_in_use;
         struct cancel_lost *lost;
         size_t n_lost;
+        char *note; /* what is to be said of a success; NULL: nothing */
 };
 
 void cancel_outcome_done(struct cancel_outcome *outcome);
@@ -48,5 +49,8 @@ void cancel_outcome_add_busy(struct cancel_outcome *outcome, const struct connec
 
 /* What a revocation of c could not send. */
 void cancel_outcome_add_lost(struct cancel_outcome *outcome, const struct connection *c);
+
+/* At wnetd's end: how many of c's print jobs are kept. */
+void cancel_outcome_add_kept(struct cancel_outcome *outcome, const struct connection *c);
 
 #endif

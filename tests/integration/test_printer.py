@@ -273,7 +273,9 @@ def test_a_job_being_sent_refuses(port, wnet, server):
     writer = wnet.popen(["sh", "-c", f"printf 'a page' > {port}; sleep 1000"])
     wait_until(lambda: [f["kind"] for f in wnet.files()] == ["job"], "the job is on its way")
 
-    assert wnet.fails(2401, "cancel", "LPT1").text.startswith("LPT1 ")
+    refused = wnet.fails(2401, "cancel", "LPT1")
+    assert refused.text.startswith("LPT1 ")
+    assert "wnet cancel LPT1 --force  does not wait: print jobs are dropped" in refused.err and "open files" not in refused.err
     (told,) = wnet.run("cancel", "LPT1", "--json").json["holders"]
     assert told["kind"] == "job" and told["pid"] == writer.pid and told["unsent_bytes"] == 6 and told["path"] == "/"
 
@@ -422,14 +424,39 @@ def test_the_daemons_orderly_end_keeps_what_is_complete(wnet, server):
     port = wnet.folder("LPT1")
     server.stop()
     port.write_bytes(b"complete")
-    wnet.fails(2401, "shutdown")
+    refused = wnet.fails(2401, "shutdown").err
+    assert "hint: wnet shutdown --force  does not wait: print jobs that are still written to are dropped, the others are kept" in refused
     result = wnet.run("shutdown", "--force", "--json")
     assert result.code == 0 and result.json["lost"] == [], result
+    waits = f"1 print job waits for {server.unc('printer')}; it is sent when a port is connected to it again"
+    assert result.json["text"] == waits and result.err == f"note: {waits}\n", result
     wait_until(lambda: not wnet.daemons(), "the daemon is gone")
     assert len(spooled(wnet)) == 1
     server.start()
     wnet.add("LPT1", server.url("printer"))
     wait_jobs(server, b"complete")
+    cancel(wnet)
+
+
+def test_what_the_daemons_end_does_to_jobs_is_told(wnet, server):
+    for device, share in (("LPT1", "printer"), ("LPT2", "hidden")):
+        wnet.add(device, server.url(share))
+    wnet.add("Z:", server.url())
+    server.freeze()
+    for device in ("LPT1", "LPT1", "LPT2"):
+        wnet.folder(device).write_bytes(b"whole")
+    with opened(wnet.folder("LPT2"), "wb") as f:
+        f.write(b"not whole")
+        result = wnet.run("shutdown", "--force")
+    assert result.code == 0 and result.err == (
+        "lost: a print job on LPT2 (its 9 bytes will not be printed)\n"
+        f"note: 2 print jobs wait for {server.unc('printer')}; they are sent when a port is connected to it again. "
+        f"1 print job waits for {server.unc('hidden')}; it is sent when a port is connected to it again\n"), repr(result)
+    wait_until(lambda: not wnet.daemons(), "the daemon is gone")
+    assert len(spooled(wnet)) == 3
+    server.thaw()
+    wnet.add("LPT1", server.url("printer"))
+    wait_jobs(server, b"whole", b"whole")
     cancel(wnet)
 
 

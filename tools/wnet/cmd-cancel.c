@@ -72,7 +72,7 @@ static int cancel_run(const struct cancel *cancel)
         const char *forget = cancel->flags & CONNECT_UPDATE_PROFILE ? " --forget" : "";
         const char *quote = strpbrk(cancel->name, " \\'\"$&;|<>()*?#`!") && !strchr(cancel->name, '\'') ? "'" : "";
         struct wn_error err = { 0 };
-        struct outcome_help help;
+        struct outcome_help help = { 0 };
         int r;
 
         if (asprintf(&done, "%s has been disconnected.", canonical) < 0 ||

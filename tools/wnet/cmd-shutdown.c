@@ -39,7 +39,7 @@ static int run(int argc, char **argv)
                 done = "wnetd is not running.";
         }
         if (!force)
-                help.force_line = "wnet shutdown --force";
+                help = (struct outcome_help) { .force_line = "wnet shutdown --force", .keeps_jobs = true };
         return outcome_print(r, &err, &outcome, json, done, &help);
 }
 

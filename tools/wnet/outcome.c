@@ -98,6 +98,24 @@ static void print_open_hints(const struct control_outcome *outcome)
                 fputs("hint: print jobs are on their way to the server; the port is free when they have arrived\n", stderr);
 }
 
+/* What it costs to force it. */
+static void print_force_hint(const struct control_outcome *outcome, const struct outcome_help *help)
+{
+        bool jobs = false, files = outcome->n_holders == 0;
+
+        for (size_t i = 0; i < outcome->n_holders; i++)
+                if (is_port(outcome->holders[i].device))
+                        jobs = true;
+                else
+                        files = true;
+        output_line(stderr, "hint: %s  does not wait: %s%s%s", help->force_line,
+                    files ? "open files give errors, and what the server does not take in time is lost" : "", files && jobs ? "; " : "",
+                    !jobs              ? ""
+                    : help->keeps_jobs ? "print jobs that are still written to are dropped, the others are kept if the server does not take "
+                                         "them"
+                                       : "print jobs are dropped; what the server has of them already, it may print");
+}
+
 static void print_hints(const struct control_outcome *outcome, const struct outcome_help *help)
 {
         if (outcome->status == ERROR_DEVICE_IN_USE)
@@ -107,9 +125,7 @@ static void print_hints(const struct control_outcome *outcome, const struct outc
         if (help->wait_line)
                 output_line(stderr, "hint: %s  waits for that, then disconnects", help->wait_line);
         if (help->force_line)
-                output_line(stderr,
-                            "hint: %s  does not wait: open files give errors, and what the server does not take in time is lost",
-                            help->force_line);
+                print_force_hint(outcome, help);
 }
 
 bool outcome_in_use(const struct control_outcome *outcome)

@@ -15,6 +15,7 @@
 struct outcome_help {
         const char *wait_line;  /* command that waits until nothing is in use */
         const char *force_line; /* command that forces it */
+        bool keeps_jobs;        /* which print jobs that are whole outlive */
         const char *hint;       /* what to do about an error that is no such refusal */
 };
 

@@ -398,7 +398,7 @@ def test_cancelled_a_remembered_drive_stays_remembered(wnet, server):
 
 def test_a_remembered_drive_is_forgotten_on_request(wnet, server):
     remembered(wnet, server)
-    wnet.ok("cancel", "Z:", "--forget")
+    assert wnet.ok("cancel", "z:", "--forget").out == "Z: has been disconnected, and is forgotten.\n"
     assert_gone(wnet)
     assert wnet.rows() == {} and wnet.list() == []
     assert not wnet.folder().exists()
@@ -408,13 +408,13 @@ def test_a_row_alone_is_forgotten_without_the_server(wnet, server):
     remembered(wnet, server)
     wnet.ok("cancel", "Z:")
     server.freeze()
-    wnet.ok("cancel", "Z:", "--forget")
+    assert wnet.ok("cancel", "Z:", "--forget").out == "Z: is forgotten.\n"
     assert wnet.rows() == {} and wnet.list() == []
     assert not wnet.folder().exists()
 
 
 def test_forgetting_a_drive_that_is_not_remembered_is_no_error(z, wnet):
-    wnet.ok("cancel", "Z:", "--forget")
+    assert wnet.ok("cancel", "Z:", "--forget").out == "Z: has been disconnected.\n"
     assert_gone(wnet)
     assert wnet.rows() == {}
 

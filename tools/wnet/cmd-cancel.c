@@ -12,6 +12,7 @@
 #include "tools/wnet/outcome.h"
 #include "tools/wnet/output.h"
 
+#define DISCONNECTED "has been disconnected"
 #define USEC_PER_SEC 1000000ULL
 #define WAIT_MAX_SECONDS 1000000000ULL /* some 30 years */
 
@@ -25,6 +26,7 @@ struct cancel {
         bool json;
         bool wait;
         uint64_t wait_usec;
+        const char *done; /* what a success has come to, behind the name; set by disconnect() */
 };
 
 static const char *hint_for(const char *name, int status)
@@ -44,8 +46,23 @@ static const char *hint_for(const char *name, int status)
         }
 }
 
+/* What --forget will come to. That a remote name's drives stay remembered is no news. */
+static const char *say_forgotten(struct control_client *client, const char *name)
+{
+        _cleanup_(control_list_done) struct control_list list = { 0 };
+        struct wn_error err = { 0 };
+        const char *done = DISCONNECTED;
+
+        if (control_list(client, &list, &err) != 0)
+                return done;
+        for (size_t i = 0; i < list.n_items; i++)
+                if (list.items[i].persistent && strcmp(list.items[i].device, name) == 0)
+                        done = control_state_connected(list.items[i].state) ? "has been disconnected, and is forgotten" : "is forgotten";
+        return done;
+}
+
 /* At once, and where that is refused and was asked for, as soon as nothing is in use any more. */
-static int disconnect(const struct cancel *cancel, struct control_outcome *ret_outcome, struct wn_error *err)
+static int disconnect(struct cancel *cancel, const char *canonical, struct control_outcome *ret_outcome, struct wn_error *err)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
         int r;
@@ -56,6 +73,8 @@ static int disconnect(const struct cancel *cancel, struct control_outcome *ret_o
         client = command_open(err);
         if (!client)
                 return err->status;
+        if (cancel->flags & CONNECT_UPDATE_PROFILE)
+                cancel->done = say_forgotten(client, canonical);
         r = control_cancel(client, cancel->name, cancel->flags, cancel->force, 0, ret_outcome, err);
         if (r != 0 || cancel->wait_usec == 0 || !outcome_in_use(ret_outcome))
                 return r;
@@ -65,7 +84,7 @@ static int disconnect(const struct cancel *cancel, struct control_outcome *ret_o
         return control_cancel(client, cancel->name, cancel->flags, false, cancel->wait_usec, ret_outcome, err);
 }
 
-static int cancel_run(const struct cancel *cancel)
+static int cancel_run(struct cancel *cancel)
 {
         _cleanup_(control_outcome_done) struct control_outcome outcome = { 0 };
         _cleanup_free_ char *canonical = command_name(cancel->name), *done = NULL, *wait_line = NULL, *force_line = NULL;
@@ -75,12 +94,13 @@ static int cancel_run(const struct cancel *cancel)
         struct outcome_help help = { 0 };
         int r;
 
-        if (asprintf(&done, "%s has been disconnected.", canonical) < 0 ||
-            asprintf(&wait_line, "wnet cancel %s%s%s --wait%s", quote, cancel->name, quote, forget) < 0 ||
+        if (asprintf(&wait_line, "wnet cancel %s%s%s --wait%s", quote, cancel->name, quote, forget) < 0 ||
             asprintf(&force_line, "wnet cancel %s%s%s --force%s", quote, cancel->name, quote, forget) < 0)
                 return 1;
         command_let_go();
-        r = disconnect(cancel, &outcome, &err);
+        r = disconnect(cancel, canonical, &outcome, &err);
+        if (asprintf(&done, "%s %s.", canonical, cancel->done) < 0)
+                return 1;
         help.wait_line = cancel->wait || cancel->force ? NULL : wait_line;
         help.force_line = cancel->force ? NULL : force_line;
         help.hint = hint_for(cancel->name, r != 0 ? r : outcome.status);
@@ -115,7 +135,7 @@ static int run(int argc, char **argv)
                 { "wait", optional_argument, NULL, OPTION_WAIT },
                 { 0 },
         };
-        struct cancel cancel = { 0 };
+        struct cancel cancel = { .done = DISCONNECTED };
         int c, code;
 
         while ((c = command_next_option(&command_cancel, argc, argv, options, &code)) > 0) {

@@ -189,15 +189,16 @@ static bool remove_file(const char *path)
         return fd >= 0 && is_empty(fd, MOUNT_FILE) && unlink(path) == 0;
 }
 
-void mount_point_remove(const char *path, enum mount_kind kind, bool with_parent)
+void mount_point_remove(const char *path, enum mount_kind kind, bool with_parents)
 {
-        _cleanup_free_ char *parent = NULL;
+        _cleanup_free_ char *server = NULL, *unc = NULL;
 
         if (kind == MOUNT_FILE ? !remove_file(path) : rmdir(path) < 0)
                 return;
-        parent = with_parent ? parent_of(path) : NULL;
-        if (parent)
-                (void) rmdir(parent);
+        server = with_parents ? parent_of(path) : NULL;
+        unc = server && rmdir(server) == 0 ? parent_of(server) : NULL;
+        if (unc)
+                (void) rmdir(unc);
 }
 
 /* Whether a table of identifiers of our user namespace (lines of: first here, first outside, how many) has the 0. */

@@ -32,8 +32,9 @@ void mount_point_protect(int fd, enum mount_kind kind);
  * effort. */
 void mount_point_keep(const char *path, enum mount_kind kind);
 
-/* Removes the mount point (and, for a deviceless connection, the empty folder of its server) when it is empty. Best effort. */
-void mount_point_remove(const char *path, enum mount_kind kind, bool with_parent);
+/* Removes the mount point when it is empty, and for a deviceless connection the folder of its server and UNC when these are empty then.
+ * Best effort. */
+void mount_point_remove(const char *path, enum mount_kind kind, bool with_parents);
 
 /* "fsname=…,subtype=wnet,…": the mount's options, source escaped. kernel_permits: by the modes, the kernel says who may do what. NULL:
  * out of memory; the caller frees. */

@@ -34,9 +34,8 @@ static int explain(const struct password_call *call, enum keyring_result result,
         const char *device = call->connection->device.text;
 
         if (call->action == KEYRING_STORE)
-                return error_set(err, ERROR_EXTENDED_ERROR, 0, "secret", "the password cannot be saved: %s; %s", text,
-                                 result == KEYRING_LOCKED ? "unlock it, or connect without --save-password"
-                                                          : "connect without --save-password");
+                return error_set(err, ERROR_EXTENDED_ERROR, 0, "secret", "the password cannot be saved: %s%s", text,
+                                 result == KEYRING_LOCKED ? "; unlock it first" : "");
         if (call->action == KEYRING_CLEAR)
                 return password_say_left(call->connection, text, err);
         if (result == KEYRING_NOT_FOUND)

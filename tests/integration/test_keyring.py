@@ -257,7 +257,9 @@ def test_wnet_forget_says_when_it_cannot_be_removed(wnet, server, keyring):
 def test_locked_it_cannot_be_saved(wnet, server, keyring):
     keyring.lock()
     result = wnet.add_fails(1208, "Z:", server.url(), "--save-password")
-    assert "locked" in result.text and "--save-password" in result.text
+    assert "locked" in result.text and "hint: without --save-password it can be connected all the same\n" in result.err
+    result = wnet.program(wnet.build / "wnet", "use", "Z:", server.unc(), PASSWORD, f"/user:{ALICE}", "/savecred")
+    assert result.code == 2 and "locked; unlock it first; without /savecred it can be connected all the same)\n" in result.err, repr(result)
     assert_nothing_left(wnet)
     wnet.add("Z:", server.url())
     keyring.unlock()
@@ -293,7 +295,7 @@ def test_no_service_nothing_can_be_saved(wnet, server, there):
     elif there == "no service":
         Bus(wnet)
     result = wnet.add_fails(1208, "Z:", server.url(), "--save-password")
-    assert "Secret Service" in result.text and "--save-password" in result.text
+    assert "Secret Service" in result.text and "hint: without --save-password " in result.err
     assert_nothing_left(wnet)
     wnet.add("Z:", server.url(), "--persistent")
 

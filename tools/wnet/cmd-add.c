@@ -32,9 +32,12 @@ static void add_done(struct add *add)
         free(add->unc);
 }
 
-static const char *hint_for(const struct add *add, const char *remote, int status)
+static const char *hint_for(const struct add *add, const char *remote, const struct wn_error *err)
 {
-        switch (status) {
+        switch (err->status) {
+        case ERROR_EXTENDED_ERROR:
+                return add->save_password && strcmp(err->phase, "secret") == 0 ? "without --save-password it can be connected all the same"
+                                                                               : NULL;
         case ERROR_BAD_NET_NAME:
                 return command_remote_hint(remote, "the user is given with --user");
         case ERROR_INVALID_PARAMETER:
@@ -49,7 +52,7 @@ static const char *hint_for(const struct add *add, const char *remote, int statu
         case ERROR_BAD_PROFILE:
                 return "without --persistent it can be connected all the same";
         default:
-                return logon_hint(&add->logon, status);
+                return logon_hint(&add->logon, err->status);
         }
 }
 
@@ -105,7 +108,7 @@ static int add_run(struct add *add, const char *remote)
                         r = try(add, &added, &err);
         }
         if (r != 0)
-                return output_error(&err, hint_for(add, remote, r));
+                return output_error(&err, hint_for(add, remote, &err));
         if (added.device[0] != '\0')
                 output_line(stdout, "%s is now connected to %s, at %s", added.device, add->unc, added.mountpoint);
         else

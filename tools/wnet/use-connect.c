@@ -219,6 +219,11 @@ int use_connect(struct use_request *request)
 
         if (r == 0)
                 r = connect_resource(&connect, &added, &err);
+        if (r == ERROR_EXTENDED_ERROR && request->save_password && strcmp(err.phase, "secret") == 0) {
+                struct wn_error refusal = err;
+
+                error_set(&err, r, refusal.cause, refusal.phase, "%.400s; without /savecred it can be connected all the same", refusal.text);
+        }
         if (r != 0)
                 return use_print_error_with(&err, r == ERROR_BAD_NET_NAME ? use_remote_hint(request->remote) : NULL);
         keep_default(request->persistence);

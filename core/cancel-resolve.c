@@ -47,13 +47,13 @@ void cancel_say_not_connected(struct cancel *x, bool remembered)
 {
         if (x->forget_only)
                 error_set(&x->outcome.err, ERROR_NOT_CONNECTED, 0, "resolve",
-                          "%s is not remembered: there is nothing to forget; wnet list shows what is", x->name);
+                          "%s is not remembered: there is nothing to forget", x->name);
         else if (remembered)
                 error_set(&x->outcome.err, ERROR_NOT_CONNECTED, 0, "resolve",
                           "%s is remembered, but not connected now; to forget it: wnet cancel %s --forget", x->name, x->name);
         else
                 error_set(&x->outcome.err, ERROR_NOT_CONNECTED, 0, "resolve",
-                          "%.80s is not connected; wnet list shows what is", *x->name ? x->name : "\"\"");
+                          "%.80s is not connected", *x->name ? x->name : "\"\"");
 }
 
 static void not_connected(struct cancel *x, bool remembered)

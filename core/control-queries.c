@@ -123,7 +123,7 @@ static int reply_not_connected(sd_bus_message *call, const char *name)
         struct wn_error err = { 0 };
 
         return control_reply_error(call, &err, error_set(&err, ERROR_NOT_CONNECTED, 0, "resolve",
-                                                         "%.80s is not connected; wnet list shows what is", name));
+                                                         "%.80s is not connected", name));
 }
 
 int control_on_files(sd_bus_message *call, void *userdata, sd_bus_error *error)

@@ -75,8 +75,9 @@ def test_nothing_to_list(wnet):
     assert wnet.list() == []
     assert wnet.ok("files", "--json").json == []
     wnet.ok("files")
-    wnet.fails(2250, "files", "Z:")
-    wnet.fails(2250, "get", "Z:")
+    for command in ("files", "get", "cancel"):
+        result = wnet.fails(2250, command, "Z:")
+        assert result.text == "Z: is not connected" and result.err.endswith("\nhint: wnet list shows the connections\n"), repr(result)
     wnet.fails(1200, "get", "nonsense")
 
 

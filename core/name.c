@@ -78,6 +78,13 @@ int device_parse(const char *text, struct device_name *ret_device)
         return ERROR_BAD_DEVICE;
 }
 
+bool device_is_port(const char *text)
+{
+        struct device_name device;
+
+        return device_parse(text, &device) == 0 && device.kind == DEVICE_PRINTER;
+}
+
 void device_folder(const struct device_name *device, char ret_folder[8])
 {
         size_t n = strcspn(device->text, ":");

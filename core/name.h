@@ -28,6 +28,9 @@ struct device_name {
  * Returns 0 or ERROR_BAD_DEVICE (also for NULL and ""). */
 int device_parse(const char *text, struct device_name *ret_device);
 
+/* Whether text is a printer port's name. */
+bool device_is_port(const char *text);
+
 /* The folder's name of a device: "Z" or "LPT1". */
 void device_folder(const struct device_name *device, char ret_folder[8]);
 

@@ -261,6 +261,7 @@ def test_an_open_job_refuses_and_its_holder_is_named(port, wnet, server):
     assert told["unsent_bytes"] == 11
     (file,) = wnet.files("LPT1")
     assert file["pid"] == holder.pid and file["kind"] == "file" and file["written_bytes"] == 11
+    assert wnet.ok("files", "LPT1").out.splitlines()[1].split()[-1] == "-", "there is no path on a port"
     assert wnet.entry("LPT1")["state"] == "ok" and wnet.mount("LPT1")
 
     assert end(holder) == 0

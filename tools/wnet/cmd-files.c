@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/name.h"
 #include "tools/wnet/commands.h"
 #include "tools/wnet/output.h"
 
@@ -49,7 +50,8 @@ static void print_table(const struct control_files *files)
                 table_add(&table, (const char *const[]) {
                                           f->device, pid, f->program, output_user(f->uid, user), f->mode,
                                           output_time(f->since_usec, since), output_size(f->read_bytes, bytes_read),
-                                          output_size(f->written_bytes, written), f->path });
+                                          output_size(f->written_bytes, written),
+                                          device_is_port(f->device) ? "" : f->path });
         }
         table_print(&table, stdout);
 }

@@ -68,9 +68,7 @@ static bool is_named(const struct control_connection *c, const struct device_nam
 static int print_connection(struct control_client *client, const struct control_connection *c, const struct control_list *list)
 {
         _cleanup_(control_files_done) struct control_files files = { 0 };
-        struct device_name device;
         struct wn_error err = { 0 };
-        bool printer = device_parse(c->device, &device) == 0 && device.kind == DEVICE_PRINTER;
         const char *name = c->device[0] ? c->device : c->remote;
         size_t n = 0, n_open = 0;
 
@@ -82,7 +80,7 @@ static int print_connection(struct control_client *client, const struct control_
                 n += control_state_connected(list->items[i].state) && name_equal_nocase(list->items[i].remote, c->remote);
         output_line(stdout, "Local name        %s", c->device);
         output_line(stdout, "Remote name       %s", c->remote);
-        printf("Resource type     %s\n", printer ? "Print" : "Disk");
+        printf("Resource type     %s\n", device_is_port(c->device) ? "Print" : "Disk");
         printf("Status            %s\n", use_status_word(c->state));
         printf("# Opens           %zu\n", n_open);
         printf("# Connections     %zu\n", n);

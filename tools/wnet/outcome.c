@@ -13,13 +13,6 @@
 #include "core/name.h"
 #include "tools/wnet/output.h"
 
-static bool is_port(const char *device)
-{
-        struct device_name name;
-
-        return device_parse(device, &name) == 0 && name.kind == DEVICE_PRINTER;
-}
-
 /* As print jobs have; what is written to a drive is sent before it is acknowledged. */
 static bool any_unsent(const struct control_outcome *outcome)
 {
@@ -48,7 +41,7 @@ static void print_holders(const struct control_outcome *outcome)
                         snprintf(pid, sizeof pid, "%" PRIu32, h->pid);
                         output_user(h->uid, user);
                 }
-                if (asprintf(&file, "%s%s", h->device, is_port(h->device) ? "" : h->path) < 0)
+                if (asprintf(&file, "%s%s", h->device, device_is_port(h->device) ? "" : h->path) < 0)
                         return;
                 snprintf(unsent, sizeof unsent, "%" PRIu64 " bytes", h->unsent_bytes);
                 table_add(&table, (const char *const[]) { pid, h->program, user, file, h->mode[0] ? h->mode : h->kind,
@@ -104,7 +97,7 @@ static void print_force_hint(const struct control_outcome *outcome, const struct
         bool jobs = false, files = outcome->n_holders == 0;
 
         for (size_t i = 0; i < outcome->n_holders; i++)
-                if (is_port(outcome->holders[i].device))
+                if (device_is_port(outcome->holders[i].device))
                         jobs = true;
                 else
                         files = true;
@@ -146,7 +139,7 @@ void outcome_print_lost(const struct control_outcome *outcome)
         for (size_t i = 0; i < outcome->n_lost; i++) {
                 const struct control_lost *lost = &outcome->lost[i];
 
-                if (is_port(lost->device))
+                if (device_is_port(lost->device))
                         output_line(stderr, "lost: a print job on %s (its %" PRIu64 " bytes will not be printed)", lost->device,
                                     lost->size_bytes);
                 else

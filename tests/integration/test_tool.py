@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import unicodedata
 
 import pytest
 
@@ -101,6 +102,21 @@ def test_the_daemon_holds_nothing_of_its_starter(wnet):
     with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
         session = int(f.read().rpartition(")")[2].split()[3])
     assert session != os.getsid(0), "it would go with the terminal"
+
+
+def test_columns_stay_in_line_beside_wide_characters(wnet, server):
+    def width(text):
+        return sum(2 if unicodedata.east_asian_width(c) == "W" else 0 if unicodedata.combining(c) else 1 for c in text)
+
+    for folder in ("日", "u\u0308"):
+        (server.data / folder).mkdir()
+        wnet.ok("add", f"{server.url()}/{folder}", "--credentials", wnet.credentials())
+    wnet.add("Z:", server.url())
+    heading, *lines = wnet.ok("list").out.splitlines()
+    assert {width(line[: line.index("  ok  ")]) for line in lines if "  ok  " in line} == {width(heading[: heading.index("  STATE")])}
+    shown = wnet.program(wnet.build / "wnet", "use").out
+    for remote in (server.unc(), f"{server.unc()}\\日", f"{server.unc()}\\u\u0308"):
+        assert f" {remote}{' ' * (25 - width(remote))} wnet\n" in shown
 
 
 def test_json_is_json(wnet, server):

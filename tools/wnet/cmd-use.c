@@ -15,13 +15,17 @@
 
 #define EXIT_FAILED 2
 #define NETWORK "wnet"
+#define REMOTE_WIDTH 25
 
 /* ---- asking ---- */
 
 static void print_row(const char *status, const char *local, const char *remote)
 {
-        if (strlen(remote) <= 25)
-                output_line(stdout, "%-12s %-9s %-25s %s", status, local, remote, NETWORK);
+        _cleanup_free_ char *escaped = output_escape(remote);
+        int width = output_width(escaped);
+
+        if (width <= REMOTE_WIDTH)
+                output_line(stdout, "%-12s %-9s %s%*s %s", status, local, remote, REMOTE_WIDTH - width, "", NETWORK);
         else { /* a long name pushes the network to a line of its own */
                 output_line(stdout, "%-12s %-9s %s", status, local, remote);
                 printf("%49s%s\n", "", NETWORK);

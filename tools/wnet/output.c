@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
+#include <wchar.h>
 
 #include "core/utf8.h"
 
@@ -80,6 +81,23 @@ static char *escape(const char *text, bool json)
 char *output_escape(const char *text)
 {
         return escape(text, false);
+}
+
+int output_width(const char *escaped)
+{
+        size_t left_bytes = strlen(escaped);
+        int width = 0;
+
+        while (left_bytes > 0) {
+                size_t n = utf8_char_bytes(escaped, left_bytes);
+                int columns = n > 0 ? wcwidth((wchar_t) code_point((const unsigned char *) escaped, n)) : 1;
+
+                width += columns < 0 ? 1 : columns; /* one that the locale does not know */
+                n += n == 0;
+                escaped += n;
+                left_bytes -= n;
+        }
+        return width;
 }
 
 static __attribute__((format(printf, 1, 0))) char *format_text(const char *format, va_list arguments)

@@ -26,6 +26,9 @@ static inline void cleanup_json(struct json_object **json)
 /* Text as it may be shown; the caller frees. Never NULL: when memory is short the program ends, as everywhere here. */
 char *output_escape(const char *text);
 
+/* How many columns of a terminal an escaped text takes. */
+int output_width(const char *escaped);
+
 /* printf() whose result is shown escaped, with a newline added. */
 void output_line(FILE *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -8,7 +8,7 @@
 
 #include "tools/wnet/output.h"
 
-#define COLUMN_GAP_CHARS 2
+#define COLUMN_GAP 2
 
 void table_init(struct table *ret_table, const char *const *headings)
 {
@@ -57,22 +57,12 @@ void table_note(struct table *table, const char *text)
         table->notes[table->n_rows - 1] = output_escape(text);
 }
 
-/* How many characters a text has: good enough for its width, since control characters are gone. */
-static int width_chars(const char *text)
-{
-        int n = 0;
-
-        for (; *text; text++)
-                n += ((unsigned char) *text & 0xc0) != 0x80;
-        return n;
-}
-
 static void print_row(const struct table *table, const int *widths, const char *const *cells, FILE *f)
 {
         for (size_t i = 0; i < table->n_columns; i++) {
                 bool last = i + 1 == table->n_columns;
 
-                fprintf(f, "%s%*s", cells[i], last ? 0 : widths[i] - width_chars(cells[i]) + COLUMN_GAP_CHARS, "");
+                fprintf(f, "%s%*s", cells[i], last ? 0 : widths[i] - output_width(cells[i]) + COLUMN_GAP, "");
         }
         fputc('\n', f);
 }
@@ -84,9 +74,9 @@ void table_print(const struct table *table, FILE *f)
         if (!widths)
                 return;
         for (size_t i = 0; i < table->n_columns; i++) {
-                widths[i] = width_chars(table->headings[i]);
+                widths[i] = output_width(table->headings[i]);
                 for (size_t row = 0; row < table->n_rows; row++) {
-                        int width = width_chars(table->cells[row * table->n_columns + i]);
+                        int width = output_width(table->cells[row * table->n_columns + i]);
 
                         widths[i] = width > widths[i] ? width : widths[i];
                 }
@@ -95,6 +85,6 @@ void table_print(const struct table *table, FILE *f)
         for (size_t row = 0; row < table->n_rows; row++) {
                 print_row(table, widths, (const char *const *) &table->cells[row * table->n_columns], f);
                 if (table->notes[row])
-                        fprintf(f, "%*s%s\n", widths[0] + COLUMN_GAP_CHARS, "", table->notes[row]);
+                        fprintf(f, "%*s%s\n", widths[0] + COLUMN_GAP, "", table->notes[row]);
         }
 }

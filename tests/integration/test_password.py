@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import LONG, PASSWORD, descendants, error_of, mounts_below
+from harness import BOB_PASSWORD, LONG, PASSWORD, descendants, error_of, mounts_below
 
 
 def test_it_is_asked_for_without_echo(wnet, server, terminal):
@@ -50,6 +50,22 @@ def test_without_a_user_it_is_asked_for_when_the_server_wants_it(wnet, server, t
     assert on.end() == 1
     assert "(ERROR_LOGON_FAILURE, 1326)" in on.shown and on.echoes()
     assert wnet.list() == []
+
+
+def test_it_is_not_asked_for_where_it_would_not_help(wnet, server, terminal):
+    """The account that all connections to the server share has no access."""
+    wnet.add("Z:", server.url())
+    hint = "alice, as on Z:, has no access; a server knows one account at a time: wnet cancel Z: first"
+    on = terminal("add", "*", server.url("denied"))
+    assert on.end() == 1 and "assword" not in on.shown
+    assert "(ERROR_ACCESS_DENIED, 5)\nhint: " in on.shown and f"{hint}\n" in on.shown
+    on = terminal("use", "*", server.unc("denied"), "/persistent:no")
+    assert on.end() == 2
+    assert on.shown.startswith("System error 5 has occurred.\n\nAccess is denied.\n(") and f"{hint})\n" in on.shown
+    wnet.ok("cancel", "Z:")
+    on = terminal("add", "*", server.url("denied"), "--user", "bob")
+    on.answer(BOB_PASSWORD + "\n")
+    assert on.end() == 0, on.shown
 
 
 @pytest.mark.parametrize("key, number", [("\x03", signal.SIGINT), ("\x1c", signal.SIGQUIT)], ids=["Ctrl-C", "Ctrl-backslash"])

@@ -104,7 +104,7 @@ static int add_run(struct add *add, const char *remote)
                 r = logon_prepare(&add->logon, add->remote.server, &err);
         if (r == 0) {
                 r = try(add, &added, &err);
-                if (r != 0 && (r = logon_ask_again(&add->logon, add->remote.server, &err)) == 0)
+                if (r != 0 && (r = logon_ask_again(&add->logon, &add->remote, &err)) == 0)
                         r = try(add, &added, &err);
         }
         if (r != 0)

@@ -106,7 +106,7 @@ static int shares_run(struct shares *shares)
                 r = logon_prepare(&shares->logon, server.server, &err);
         if (r == 0) {
                 r = try(shares, &list, &err);
-                if (r != 0 && (r = logon_ask_again(&shares->logon, server.server, &err)) == 0)
+                if (r != 0 && (r = logon_ask_again(&shares->logon, &server, &err)) == 0)
                         r = try(shares, &list, &err);
         }
         if (r != 0)

@@ -10,6 +10,7 @@
 
 #include "core/cleanup.h"
 #include "core/credentials.h"
+#include "tools/wnet/commands.h"
 #include "tools/wnet/output.h"
 #include "tools/wnet/password.h"
 
@@ -17,6 +18,7 @@ void logon_done(struct logon *logon)
 {
         free(logon->credentials_path);
         free(logon->login);
+        free(logon->session_hint);
         secret_done(&logon->password);
 }
 
@@ -117,17 +119,48 @@ int logon_prepare(struct logon *logon, const char *server, struct wn_error *err)
         return r == -ENXIO ? 0 : r;
 }
 
-int logon_ask_again(struct logon *logon, const char *server, struct wn_error *err)
+char *logon_session_hint(const struct remote_name *server)
+{
+        _cleanup_(control_closep) struct control_client *client = NULL;
+        _cleanup_(control_list_done) struct control_list list = { 0 };
+        struct wn_error err = { 0 };
+        char *hint;
+
+        client = command_open(&err);
+        if (!client || control_list(client, &list, &err) != 0)
+                return NULL;
+        for (size_t i = 0; i < list.n_items; i++) {
+                const struct control_connection *c = &list.items[i];
+                _cleanup_(remote_name_done) struct remote_name remote = { 0 };
+                _cleanup_free_ char *source = NULL;
+                const char *name = c->device;
+
+                if (!control_state_connected(c->state) || c->user[0] == '\0' || remote_name_parse(c->remote, &remote) != 0 ||
+                    !remote_name_same_server(&remote, server))
+                        continue;
+                if (name[0] == '\0')
+                        name = source = remote_name_to_source(&remote);
+                return name && asprintf(&hint, "%s, as on %s, has no access; a server knows one account at a time: wnet cancel %s first",
+                                        c->user, name, name) >= 0 ? hint : NULL;
+        }
+        return NULL;
+}
+
+int logon_ask_again(struct logon *logon, const struct remote_name *server, struct wn_error *err)
 {
         struct wn_error refusal = *err;
         int r;
 
-        if (!is_credentials_error(err->status) || logon_user(logon) || logon->password.bytes || logon->credentials || !password_can_ask())
+        if (!is_credentials_error(err->status) || logon_user(logon) || logon->password.bytes || logon->credentials)
+                return err->status;
+        if (err->status == ERROR_ACCESS_DENIED)
+                logon->session_hint = logon_session_hint(server);
+        if (logon->session_hint || !password_can_ask())
                 return err->status;
         logon->login = login_name();
         if (!logon->login)
                 return err->status;
-        r = ask_password(logon, logon->login, server, err);
+        r = ask_password(logon, logon->login, server->server, err);
         if (r >= 0)
                 return r;
         *err = refusal;
@@ -141,6 +174,8 @@ const char *logon_user(const struct logon *logon)
 
 const char *logon_hint(const struct logon *logon, int status)
 {
+        if (logon->session_hint)
+                return logon->session_hint;
         return is_credentials_error(status) && !logon->password.bytes && !logon->password_stdin && !logon->credentials
                        ? "--password-stdin or --credentials FILE give a password"
                        : NULL;

@@ -10,6 +10,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 
+#include "core/name.h"
 #include "core/secret.h"
 #include "core/status.h"
 
@@ -21,6 +22,7 @@ struct logon {
         bool wanted;             /* a password is asked for in any case; without --user, that of the login name */
         char *credentials_path;  /* absolute */
         char *login;             /* user of a password that was asked for without --user */
+        char *session_hint;      /* logon_session_hint(), where that account was refused */
         struct secret password;
 };
 
@@ -43,14 +45,18 @@ void logon_done(struct logon *logon);
  * names it. 0 or a status. */
 int logon_prepare(struct logon *logon, const char *server, struct wn_error *err);
 
-/* After an attempt that was refused with *err: asks for a password where the server wants to know who comes and nothing was
- * given. 0: try again; a status, with err: that is the answer. */
-int logon_ask_again(struct logon *logon, const char *server, struct wn_error *err);
+/* After an attempt that was refused with *err: asks for a password where the server wants to know who comes, nothing was given, and it
+ * is not a session's account that has no access. 0: try again; a status, with err: that is the answer. */
+int logon_ask_again(struct logon *logon, const struct remote_name *server, struct wn_error *err);
 
 /* The user to name; NULL: none. */
 const char *logon_user(const struct logon *logon);
 
-/* How to give a password, where status may come from there being none; else NULL. */
+/* Where there is a live connection to server (name and port), whose account others share: who has no access then, and what would
+ * help. The caller frees; NULL: there is none. */
+char *logon_session_hint(const struct remote_name *server);
+
+/* How to give a password, where status may come from there being none, or why that is of no use; else NULL. */
 const char *logon_hint(const struct logon *logon, int status);
 
 #endif

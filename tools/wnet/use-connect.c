@@ -11,6 +11,7 @@
 
 #include "core/name.h"
 #include "tools/wnet/commands.h"
+#include "tools/wnet/logon.h"
 #include "tools/wnet/output.h"
 #include "tools/wnet/password.h"
 #include "tools/wnet/use-text.h"
@@ -22,6 +23,7 @@ struct connect {
         char *unc;
         char *user; /* that was asked for; else NULL */
         struct secret password;
+        char *hint; /* to what failed; NULL: none */
         bool persistent;
 };
 
@@ -30,6 +32,7 @@ static void connect_done(struct connect *connect)
         remote_name_done(&connect->remote);
         free(connect->unc);
         free(connect->user);
+        free(connect->hint);
         secret_done(&connect->password);
 }
 
@@ -188,8 +191,10 @@ static int connect_resource(struct connect *connect, struct control_added *ret_a
         r = choose_persistence(connect, client, err);
         if (r == 0)
                 r = try(connect, client, ret_added, err);
+        if (r == ERROR_ACCESS_DENIED && !connect->request->user && !connect->password.bytes)
+                connect->hint = logon_session_hint(&connect->remote);
         if ((r == ERROR_LOGON_FAILURE || r == ERROR_INVALID_PASSWORD || r == ERROR_ACCESS_DENIED) && !connect->password.bytes &&
-            password_can_ask()) {
+            !connect->hint && password_can_ask()) {
                 r = ask_again(connect, err);
                 if (r == 0)
                         r = try(connect, client, ret_added, err);
@@ -225,7 +230,7 @@ int use_connect(struct use_request *request)
                 error_set(&err, r, refusal.cause, refusal.phase, "%.400s; without /savecred it can be connected all the same", refusal.text);
         }
         if (r != 0)
-                return use_print_error_with(&err, r == ERROR_BAD_NET_NAME ? use_remote_hint(request->remote) : NULL);
+                return use_print_error_with(&err, r == ERROR_BAD_NET_NAME ? use_remote_hint(request->remote) : connect.hint);
         keep_default(request->persistence);
         if (connect.persistent && connect.password.bytes && !request->save_password)
                 output_line(stderr, "note: unless its password is stored already, %s will need one at the next logon; /savecred stores it",

@@ -464,6 +464,7 @@ static bool cancel(struct attempt *a, bool given_up)
 
 bool attempt_cancel(struct connection *c)
 {
+        c->attempt->given_up = false; /* now it is meant */
         return cancel(c->attempt, false);
 }
 

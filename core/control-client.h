@@ -10,7 +10,8 @@
  *
  * Every function that returns int answers 0 or a positive status, never a negative errno unless its comment lists one;
  * with a status, err (may be NULL) says what failed, with the daemon's own text where the daemon refused. No call waits
- * longer than the time-out given to control_open(), plus CONTROL_START_TIMEOUT_USEC where a daemon has to be started.
+ * longer than the time-out given to control_open(), plus CONTROL_START_TIMEOUT_USEC where a daemon has to be started, and ten seconds
+ * where one runs that cannot be reached: it may be just ending, or about to make its socket again.
  */
 
 #include <stdbool.h>

@@ -31,11 +31,12 @@ static char *connection_user(const struct connection *c)
         return asprintf(&text, "%s\\%s", domain, user) < 0 ? NULL : text;
 }
 
-/* Why c is as it is, or what is odd about it. What was detached while it is in use goes on for those, and nobody else comes to it. */
+/* Why c is as it is, or what is odd about it. What was detached while it is in use, or is elsewhere since a folder above was renamed, goes on
+ * for those, and nobody else comes to it. */
 static const char *connection_reason(const struct connection *c, const struct mountinfo *mounts)
 {
         if (c->state == CONNECTION_OK && mounts->n_entries > 0 && !mountinfo_find(mounts, c->mountpoint))
-                return "it was unmounted by another program, and is still in use; wnet cancel ends it";
+                return "it is not mounted in its place any more, and is still in use; wnet cancel ends it";
         return c->reason;
 }
 

@@ -36,7 +36,7 @@ static bool has_ended(const struct caller *caller)
         if (caller->pid == 0)
                 return true;
         snprintf(path, sizeof(path), "/proc/%d/exe", (int) caller->pid);
-        return readlink(path, program, sizeof(program)) < 0 && (errno == ENOENT || kill(caller->pid, 0) < 0);
+        return readlink(path, program, sizeof(program)) < 0 && (errno == ENOENT || errno == ESRCH);
 }
 
 static void client_free(struct client *client)
@@ -170,14 +170,14 @@ static int serve(struct control *control, int fd)
         return 0;
 }
 
-/* Whether the name is still our socket's, or somebody else listens there now, who is left in peace. */
+/* Whether the name is still our socket's, or another daemon of this user listens there now, which is left in peace. */
 static bool is_in_place(const struct control *control)
 {
         struct stat st;
 
-        if (lstat(control->paths->socket, &st) == 0 && st.st_dev == control->place.st_dev && st.st_ino == control->place.st_ino)
-                return true;
-        return control_socket_answers(control->paths->socket);
+        if (lstat(control->paths->socket, &st) < 0 || st.st_uid != geteuid())
+                return false;
+        return (st.st_dev == control->place.st_dev && st.st_ino == control->place.st_ino) || control_socket_answers(control->paths->socket);
 }
 
 static void listen_again(struct control *control)

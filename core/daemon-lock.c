@@ -25,6 +25,17 @@
 
 #define KILL_TEXT "kill %d, which ends it as wnet shutdown --force does: what has been written is sent first"
 
+/* What a file says that was written by one that is gone, or on another machine, is about anybody. */
+static bool is_wnetd(long pid)
+{
+        char path[64], comm[16] = "";
+        _cleanup_close_ int fd = -1;
+
+        snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        return fd >= 0 && read(fd, comm, sizeof(comm)) == 6 && memcmp(comm, "wnetd\n", 6) == 0 && kill((pid_t) pid, 0) == 0;
+}
+
 static void read_holder(int fd, struct lock_holder *ret_holder)
 {
         char text[sizeof(ret_holder->socket) + 16], *end;
@@ -34,7 +45,7 @@ static void read_holder(int fd, struct lock_holder *ret_holder)
         *ret_holder = (struct lock_holder){ 0 };
         text[n > 0 ? n : 0] = '\0';
         pid = strtol(text, &end, 10);
-        if (pid <= 0 || pid > INT_MAX || *end++ != '\n' || (kill((pid_t) pid, 0) < 0 && errno == ESRCH))
+        if (pid <= 0 || pid > INT_MAX || *end++ != '\n' || !is_wnetd(pid))
                 return;
         end[strcspn(end, "\n")] = '\0';
         if (*end == '\0' || strlen(end) >= sizeof(ret_holder->socket))
@@ -91,8 +102,8 @@ void daemon_lock_explain(const struct lock_holder *holder, const struct paths *p
         int pid = (int) holder->pid;
 
         if (pid == 0)
-                snprintf(ret_text, DAEMON_LOCK_TEXT_BYTES, "another wnetd holds the lock %s, but does not answer at %s; if it hangs, kill it",
-                         paths->lock, paths->socket);
+                snprintf(ret_text, DAEMON_LOCK_TEXT_BYTES, "another wnetd runs, but does not answer at %s; if it hangs, kill it (it holds the lock %s)",
+                         paths->socket, paths->lock);
         else if (is_elsewhere(holder, paths))
                 snprintf(ret_text, DAEMON_LOCK_TEXT_BYTES, "wnetd (process %d) runs with another XDG_RUNTIME_DIR and answers at %s, not at %s; "
                          "set XDG_RUNTIME_DIR as it was there, or " KILL_TEXT, pid, holder->socket, paths->socket, pid);

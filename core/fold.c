@@ -55,8 +55,15 @@ bool fold_equal(locale_t fold, const char *a, const char *b)
 
 bool fold_same(locale_t fold, const char *a, const char *b)
 {
-        while (*a && *b)
-                if (((unsigned char) *a < 0x80) != ((unsigned char) *b < 0x80) || take(fold, &a) != take(fold, &b))
+        while (*a && *b) {
+                const char *a_was = a, *b_was = b;
+                uint32_t c = take(fold, &a);
+
+                if (c != take(fold, &b))
                         return false;
+                if (c < 0x80 && ((unsigned char) *a_was >= 0x80 || (unsigned char) *b_was >= 0x80) &&
+                    (a - a_was != b - b_was || memcmp(a_was, b_was, (size_t) (a - a_was)) != 0))
+                        return false;
+        }
         return *a == *b;
 }

@@ -2,7 +2,7 @@
 
 /*
  * Searches /proc for those who keep a mount busy. Always true: of /proc/PID only links are read and the few files that
- * the kernel answers from its own memory (comm, status, fdinfo); no link is followed, so a mount that hangs holds
+ * the kernel answers from its own memory (comm, stat, status, fdinfo); no link is followed, so a mount that hangs holds
  * nothing up.
  */
 

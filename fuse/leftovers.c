@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <systemd/sd-id128.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,7 +67,7 @@ bool leftovers_is_left(const struct redirector *r, const char *name)
 {
         const char *instance = r->settings->instance;
 
-        return leftovers_is_ours(instance, name) && strncmp(name, instance, strlen(instance)) != 0;
+        return leftovers_is_ours(instance, name) && strncasecmp(name, instance, strlen(instance)) != 0;
 }
 
 static void free_all(struct leftovers *l)

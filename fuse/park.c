@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/cleanup.h"
 #include "core/fault.h"
@@ -281,7 +282,7 @@ static bool is_earlier(const struct redirector *r, const char *base)
         char own[PARK_PREFIX_BYTES];
 
         park_prefix(r, own);
-        return r->connection->has_device && strncmp(base, own, strlen(own)) == 0 &&
+        return r->connection->has_device && strncasecmp(base, own, strlen(own)) == 0 &&
                strtoull(base + strlen(own), NULL, 16) <= r->parked_before;
 }
 
@@ -347,7 +348,7 @@ void park_renamed(struct redirector *r, const char *from, const char *to)
         TAILQ_FOREACH(file, &r->files, entry)
                 if (file->node)
                         path_follow(&file->node->parked, from, to);
-        TAILQ_FOREACH(op, &r->closes, entry) /* the last one of a file may be among them */
+        TAILQ_FOREACH(op, &r->closes, wait) /* the last one of a file may be among them */
                 if (op->node)
                         path_follow(&op->node->parked, from, to);
         TAILQ_FOREACH(u, &r->unremoved, entry)

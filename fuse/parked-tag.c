@@ -87,7 +87,9 @@ int parked_tag(const struct parked_key *key, const char *source, const char *bas
                 return -EINVAL;
         }
         snprintf(number, sizeof(number), "%llx", (unsigned long long) file_id);
-        gcry_md_write(md, source, strlen(source) + 1); /* with the NUL, so that nothing runs into what is next */
+        for (const char *p = source; *p; p++)
+                gcry_md_putc(md, *p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p); /* servers and shares fold */
+        gcry_md_putc(md, '\0'); /* so that nothing runs into what is next */
         gcry_md_write(md, base, strlen(base) + 1);
         gcry_md_write(md, original, strlen(original) + 1);
         gcry_md_write(md, number, strlen(number));

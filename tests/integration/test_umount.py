@@ -212,7 +212,7 @@ def test_behind_its_back_lazily_while_in_use(wnet, z, letter):
     with held(wnet, letter) as tail:
         assert wnet.entry()["reason"] == ""
         assert wnet.program("fusermount3", "-u", "-z", z).code == 0
-        assert wnet.entry()["reason"] == "it was unmounted by another program, and is still in use; wnet cancel ends it"
+        assert wnet.entry()["reason"] == "it is not mounted in its place any more, and is still in use; wnet cancel ends it"
         assert str(tail.pid) in wnet.fails(2401, "cancel", "Z:").err
         wnet.ok("cancel", "Z:", "--force")
     assert_gone(wnet)

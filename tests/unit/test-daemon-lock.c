@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 
 #include "core/control-socket.h"
 #include "core/daemon-lock.h"
@@ -94,23 +95,19 @@ static void ending(void **state)
         }
 }
 
-/* It leaves its name behind, and somebody else has the lock. */
-static void told_by_a_dead_one(void **state)
+/* The lock's file names pid, which does not have it: nobody is known who has, and so is waited for. */
+static void assert_not_believed(struct paths paths, pid_t pid)
 {
-        struct paths paths = paths_in(state);
         struct lock_holder holder;
-        pid_t dead = fork(), child;
         int ready[2], fd;
+        pid_t child;
         char byte;
 
-        if (dead == 0)
-                _exit(0);
-        assert_int_equal(waitpid(dead, NULL, 0), dead);
         assert_int_equal(pipe(ready), 0);
         child = fork();
         if (child == 0) {
                 fd = daemon_lock_take(&paths, true, &holder);
-                daemon_lock_tell(fd, dead, "/elsewhere/control");
+                daemon_lock_tell(fd, pid, "/elsewhere/control");
                 if (write(ready[1], "", 1) < 0)
                         _exit(1);
                 usleep(100000);
@@ -125,6 +122,24 @@ static void told_by_a_dead_one(void **state)
         assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
+/* It leaves its name behind, and somebody else has the lock. */
+static void told_by_a_dead_one(void **state)
+{
+        pid_t dead = fork();
+
+        if (dead == 0)
+                _exit(0);
+        assert_int_equal(waitpid(dead, NULL, 0), dead);
+        assert_not_believed(paths_in(state), dead);
+}
+
+/* Its number is another program's by now, or here, where the home directory is another machine's as well. */
+static void told_by_a_stranger(void **state)
+{
+        assert_not_believed(paths_in(state), getppid());
+        assert_not_believed(paths_in(state), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(void)
@@ -134,7 +149,10 @@ int main(void)
                 TEST(answered),
                 TEST(ending),
                 TEST(told_by_a_dead_one),
+                TEST(told_by_a_stranger),
         };
 
+        if (prctl(PR_SET_NAME, "wnetd") < 0) /* what is looked for */
+                return 1;
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -292,6 +292,8 @@ static void comparing(void **state)
                 { "//srv/stra\u00dfe", "//srv/strasse", false, true },
                 { "//srv/\u00e4\u017f", "//srv/\u00e4s", false, true }, /* letters of ASCII are nobody else's */
                 { "//srv/\u0131", "//srv/i", false, true },
+                { "//srv/\u0131z", "//srv/\u0130z", false, true },
+                { "//srv/\u0130z", "//srv/\u0130Z", true, true },
                 { "//srv/a{", "//srv/a[", false, true },
         };
 

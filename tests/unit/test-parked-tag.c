@@ -70,6 +70,8 @@ static void test_what_it_depends_on(void **state)
         assert_int_equal(strlen(tag), PARKED_TAG_CHARS);
         assert_int_equal(parked_tag(&key, "s", "b", "d/f", 7, different), 0);
         assert_string_equal(tag, different);
+        assert_int_equal(parked_tag(&key, "S", "b", "d/f", 7, different), 0); /* as somebody else spells it */
+        assert_string_equal(tag, different);
         for (size_t i = 0; i < N_ELEMENTS(others); i++) {
                 assert_int_equal(parked_tag(&key, others[i].source, others[i].base, others[i].original, others[i].file_id, different), 0);
                 assert_string_not_equal(tag, different);

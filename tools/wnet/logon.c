@@ -153,7 +153,7 @@ int logon_ask_again(struct logon *logon, const struct remote_name *server, struc
 
         if (!is_credentials_error(err->status) || logon_user(logon) || logon->password.bytes || logon->credentials)
                 return err->status;
-        if (err->status == ERROR_ACCESS_DENIED)
+        if (err->status == ERROR_ACCESS_DENIED && strcmp(err->phase, "connect") == 0) /* by the server */
                 logon->session_hint = logon_session_hint(server);
         if (logon->session_hint || !password_can_ask())
                 return err->status;

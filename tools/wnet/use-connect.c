@@ -191,7 +191,7 @@ static int connect_resource(struct connect *connect, struct control_added *ret_a
         r = choose_persistence(connect, client, err);
         if (r == 0)
                 r = try(connect, client, ret_added, err);
-        if (r == ERROR_ACCESS_DENIED && !connect->request->user && !connect->password.bytes)
+        if (r == ERROR_ACCESS_DENIED && strcmp(err->phase, "connect") == 0 && !connect->request->user && !connect->password.bytes)
                 connect->hint = logon_session_hint(&connect->remote);
         if ((r == ERROR_LOGON_FAILURE || r == ERROR_INVALID_PASSWORD || r == ERROR_ACCESS_DENIED) && !connect->password.bytes &&
             !connect->hint && password_can_ask()) {

@@ -76,7 +76,7 @@ bool cancel_forget_password(struct cancel *x, struct connection *c)
 {
         int r;
 
-        if (!x->device || !(x->flags & CONNECT_UPDATE_PROFILE) || !(c->saved_user || c->other_row_saved || c->manager->restore_pending))
+        if (!x->device || !(x->flags & CONNECT_UPDATE_PROFILE) || !(c->saved_user || c->other_row_saved || manager_expects_rows(c->manager)))
                 return false;
         x->phase = CANCEL_FORGET_PASSWORD;
         r = password_forget(c, cancel_completion(x));

@@ -196,9 +196,14 @@ bool manager_profile_again(const struct manager *m, int result, uint64_t *deadli
 
 /* ---- restoring ---- */
 
+bool manager_expects_rows(const struct manager *m)
+{
+        return m->restore_pending && m->restore_result == -EBUSY;
+}
+
 bool manager_may_have_row(const struct connection *c)
 {
-        return c->remembered || c->has_other_row || c->manager->restore_pending;
+        return c->remembered || c->has_other_row || manager_expects_rows(c->manager);
 }
 
 /* The user of a row whose password is in the Secret Service; NULL: it is not, or without memory. */

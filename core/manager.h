@@ -62,6 +62,10 @@ void manager_restore(struct manager *m);
  * err->status is ERROR_CANNOT_OPEN_PROFILE), ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE, ERROR_EXTENDED_ERROR (no memory). */
 int manager_restore_again(struct manager *m, struct wn_error *err);
 
+/* Whether the profile was locked at the start and still is: any device may have a row. (In a broken one there is none, as far as anybody
+ * can tell.) */
+bool manager_expects_rows(const struct manager *m);
+
 /* Whether the profile has a row of c's device, or may have one. */
 bool manager_may_have_row(const struct connection *c);
 

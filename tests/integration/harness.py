@@ -321,6 +321,15 @@ class Wnet:
         daemons = self.daemons()
         return sorted(pid for pid, (name, parent) in descendants().items() if name == "wnet-smb" and parent in daemons)
 
+    def kill_workers(self):
+        """Kills them all; returns how many. One may end, and its successor begin, meanwhile."""
+        killed = 0
+        for worker in self.workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+                killed += 1
+        return killed
+
     def end_daemon(self, number=signal.SIGKILL):
         """Ends the daemon by a signal and waits until it is gone, and its workers with it."""
         pid, workers = self.daemon(), self.workers()

@@ -186,10 +186,7 @@ print(digest.hexdigest(), flush=True)
         last = line.strip()
         if len(last) < 20 and int(last) > next_kill:
             next_kill += 6_000_000
-            for worker in quick.workers():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(worker, signal.SIGKILL)
-                    killed += 1
+            killed += quick.kill_workers()
     assert reader.wait(LONG) == 0, "the read has failed"
     assert killed >= 4
     assert last == hashlib.sha256(data).hexdigest()
@@ -199,8 +196,7 @@ print(digest.hexdigest(), flush=True)
 def test_all_workers_are_killed_at_once(quick, server):
     (server.data / "f").write_text("x")
     quick.add("Z:", server.url())
-    for worker in quick.workers():
-        os.kill(worker, signal.SIGKILL)
+    quick.kill_workers()
     works(quick.folder(), server)
     assert (quick.folder() / "f").read_text() == "x"
     quick.wait_state("Z:", "ok")
@@ -228,8 +224,7 @@ def test_workers_are_killed_while_they_are_at_work(quick, server):
     thread.start()
     for _ in range(5):
         time.sleep(0.5)
-        for worker in quick.workers():
-            os.kill(worker, signal.SIGKILL)
+        quick.kill_workers()
     time.sleep(0.5)
     stop.set()
     thread.join(LONG)

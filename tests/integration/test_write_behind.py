@@ -472,8 +472,7 @@ def test_workers_are_killed_with_unsent_data(wnet, server, z):
         for at in range(0, len(data), BLOCK):
             f.write(data[at : at + BLOCK])
             if at % (50 * BLOCK) == 40 * BLOCK:
-                for worker in wnet.workers():
-                    os.kill(worker, signal.SIGKILL)
+                wnet.kill_workers()
     assert (server.data / "f").read_bytes() == data
 
 

@@ -128,8 +128,7 @@ def test_like_a_local_file(wnet, server, line, request, kills):
             assert (server.data / "f").read_bytes() == model, seed
             fd = os.open(wnet.folder() / "f", os.O_RDWR)
         else:
-            for worker in wnet.workers():
-                os.kill(worker, signal.SIGKILL)
+            wnet.kill_workers()
     os.close(fd)
     assert (server.data / "f").read_bytes() == model, seed
 
@@ -190,8 +189,7 @@ def test_workers_are_killed(wnet, server, line):
         for at in range(0, len(data), MIB):
             write_in_calls(f.fileno(), data[at : at + MIB])
             if at in (10 * MIB, 24 * MIB, 39 * MIB):
-                for worker in wnet.workers():
-                    os.kill(worker, signal.SIGKILL)
+                wnet.kill_workers()
     assert (server.data / "f").read_bytes() == data
 
 

@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 
@@ -588,7 +589,6 @@ static void test_not_running(void **state)
 {
         struct control_client *client = NULL;
         struct wn_error err = { 0 };
-
         char text[32];
         int fd;
 
@@ -601,6 +601,7 @@ static void test_not_running(void **state)
         assert_int_equal(mkdir(in_folder(state, "wnet"), 0700), 0);
         fd = open(in_folder(state, "wnet/wnetd.lock"), O_RDWR | O_CREAT, 0600);
         assert_int_equal(flock(fd, LOCK_EX), 0);
+        assert_int_equal(prctl(PR_SET_NAME, "wnetd"), 0); /* what is looked for */
         daemon_lock_tell(fd, getpid(), "/elsewhere/control");
         assert_int_equal(control_open(0, PATIENT_USEC, &client, &err), ERROR_EXTENDED_ERROR);
         snprintf(text, sizeof text, "wnetd (process %d) runs", (int) getpid());

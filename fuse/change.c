@@ -117,7 +117,8 @@ static bool is_forbidden(const struct smb_request *request)
 }
 
 /* Nothing can be put into PARK_FOLDER: between the name and that is a DFS link, and behind it another server; or it is somebody else's, or
- * the root is; or a server wants no names with a dot (Samba's word for those is ENOENT). Then it is put beside, where a killed daemon's is found when the folder is listed. */
+ * the root is; or a server wants no names with a dot (Samba's word for those is ENOENT). Then it is put beside, where a killed daemon's is
+ * found when the folder is listed. */
 static void park_beside(struct change *c)
 {
         c->beside = true;

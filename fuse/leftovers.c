@@ -265,7 +265,7 @@ static void next_entry(struct leftovers *l)
 static bool is_leftover(const struct leftovers *l, const char *name)
 {
         return leftovers_is_left(l->redirector, name) ||
-               (l->redirector->connection->has_device && strncmp(name, l->own, strlen(l->own)) == 0);
+               (l->redirector->connection->has_device && strncasecmp(name, l->own, strlen(l->own)) == 0);
 }
 
 /* Copies name to the end of the list. */

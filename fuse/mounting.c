@@ -95,8 +95,8 @@ static void unmount_done(struct redirector *r)
         redirector_complete(r, 0, NULL);
 }
 
-/* The mount is gone, the device is not: another mount namespace has a copy of it. Nothing is open there either, so closing the
- * device ends that one too. */
+/* The mount is gone, the device is not: another mount namespace has a copy of it. No file is open there either (what is but a working
+ * directory, nobody has told us of), so closing the device ends that one too. */
 static int on_device_stays(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct redirector *r = userdata;

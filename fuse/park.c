@@ -19,10 +19,10 @@
 #include "fuse/parked-name.h"
 #include "fuse/parked-tag.h"
 
-static unsigned long long parked_count; /* of all connections, so that no name comes again */
-
 #define TIDY_USEC (2 * 1000000ULL)
-#define TRIES_MAX 5u /* what cannot be removed then is left to the next connection */
+#define TRIES_MAX 5u /* what cannot be removed then is left to the next connection; what is beside, to the next listing */
+
+static unsigned long long parked_count; /* of all connections, so that no name comes again */
 
 static void remove_entry(struct redirector *r, enum smb_op what, char *path, unsigned tries);
 

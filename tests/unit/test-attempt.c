@@ -612,18 +612,25 @@ static void session_comes_later(void **state)
         assert_string_equal(state_of(d, "Y:"), "unavailable");
 }
 
-/* The same, while it is still being refused: nothing would try it again otherwise. */
-static void session_comes_meanwhile(void **state)
+/* Y: is refused for want of a password when Z: has just begun a session with the server; the next attempt ends with result. */
+static void refuse_behind_session(struct driver *d, int result)
 {
-        struct driver *d = *state;
-
         put_row(d, "Y:", OTHER);
         fake_plan("Y:")->start_stops = true;
         manager_restore(&d->manager);
         LOOP_UNTIL(d->event, fake_plan("Y:")->n_starts == 1);
         assert_int_equal(add_as(d, "Z:", SHARE, "alice", "one")->status, NO_ERROR);
         fake_plan("Y:")->start_stops = false;
+        fake_plan("Y:")->start_result = result;
         fake_go_on(find(d, "Y:"), ERROR_LOGON_FAILURE);
+}
+
+/* Nothing would try it again otherwise. */
+static void session_comes_meanwhile(void **state)
+{
+        struct driver *d = *state;
+
+        refuse_behind_session(d, 0);
         LOOP_UNTIL(d->event, find(d, "Y:")->state == CONNECTION_OK);
         assert_int_equal(fake_plan("Y:")->n_starts, 2);
         assert_string_equal(find(d, "Y:")->credentials.user, "alice");
@@ -634,14 +641,7 @@ static void session_comes_meanwhile_in_vain(void **state)
 {
         struct driver *d = *state;
 
-        put_row(d, "Y:", OTHER);
-        fake_plan("Y:")->start_stops = true;
-        manager_restore(&d->manager);
-        LOOP_UNTIL(d->event, fake_plan("Y:")->n_starts == 1);
-        assert_int_equal(add_as(d, "Z:", SHARE, "alice", "one")->status, NO_ERROR);
-        fake_plan("Y:")->start_stops = false;
-        fake_plan("Y:")->start_result = ERROR_LOGON_FAILURE;
-        fake_go_on(find(d, "Y:"), ERROR_LOGON_FAILURE);
+        refuse_behind_session(d, ERROR_LOGON_FAILURE);
         loop_for(d->event, 200000);
         assert_int_equal(fake_plan("Y:")->n_starts, 2);
         assert_string_equal(state_of(d, "Y:"), "unavailable");

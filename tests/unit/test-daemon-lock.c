@@ -63,40 +63,8 @@ static void answered(void **state)
         close(fd);
 }
 
-/* One that does not say where it answers may be just ending: it is waited for. */
-static void ending(void **state)
-{
-        static const char *const texts[] = { "", "x\n/elsewhere\n", "0\n/elsewhere\n", "-1\n/elsewhere\n", "2147483648\n/elsewhere\n", "1", "1\n",
-                                             "1\n\n/elsewhere\n" };
-        struct paths paths = paths_in(state);
-        struct lock_holder holder;
-
-        for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
-                int ready[2], fd;
-                pid_t child;
-                char byte;
-
-                assert_int_equal(pipe(ready), 0);
-                child = fork();
-                if (child == 0) {
-                        fd = daemon_lock_take(&paths, true, &holder);
-                        if (fd < 0 || ftruncate(fd, 0) < 0 || write(fd, texts[i], strlen(texts[i])) < 0 || write(ready[1], "", 1) < 0)
-                                _exit(1);
-                        usleep(100000);
-                        _exit(0);
-                }
-                assert_int_equal(read(ready[0], &byte, 1), 1);
-                close(ready[0]);
-                close(ready[1]);
-                fd = daemon_lock_take(&paths, i % 2, &holder);
-                assert_true(fd >= 0);
-                close(fd);
-                assert_int_equal(waitpid(child, NULL, 0), child);
-        }
-}
-
-/* The lock's file names pid, which does not have it: nobody is known who has, and so is waited for. */
-static void assert_not_believed(struct paths paths, pid_t pid)
+/* Somebody has the lock for a moment, and text stands in its file, which says nothing of who that is: he is waited for. */
+static void assert_waited_for(struct paths paths, const char *text, bool start)
 {
         struct lock_holder holder;
         int ready[2], fd;
@@ -107,22 +75,39 @@ static void assert_not_believed(struct paths paths, pid_t pid)
         child = fork();
         if (child == 0) {
                 fd = daemon_lock_take(&paths, true, &holder);
-                daemon_lock_tell(fd, pid, "/elsewhere/control");
-                if (write(ready[1], "", 1) < 0)
+                if (fd < 0 || ftruncate(fd, 0) < 0 || write(fd, text, strlen(text)) < 0 || write(ready[1], "", 1) < 0)
                         _exit(1);
                 usleep(100000);
                 _exit(0);
         }
         assert_int_equal(read(ready[0], &byte, 1), 1);
-        fd = daemon_lock_take(&paths, true, &holder);
-        assert_true(fd >= 0);
-        close(fd);
         close(ready[0]);
         close(ready[1]);
+        fd = daemon_lock_take(&paths, start, &holder);
+        assert_true(fd >= 0);
+        close(fd);
         assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
-/* It leaves its name behind, and somebody else has the lock. */
+/* One that does not say where it answers may be just ending. */
+static void ending(void **state)
+{
+        static const char *const texts[] = { "", "x\n/elsewhere\n", "0\n/elsewhere\n", "-1\n/elsewhere\n", "2147483648\n/elsewhere\n", "1", "1\n",
+                                             "1\n\n/elsewhere\n" };
+
+        for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+                assert_waited_for(paths_in(state), texts[i], i % 2);
+}
+
+static void assert_not_believed(void **state, pid_t pid)
+{
+        char text[64];
+
+        snprintf(text, sizeof text, "%d\n/elsewhere/control\n", (int) pid);
+        assert_waited_for(paths_in(state), text, true);
+}
+
+/* It leaves its number behind, and somebody else has the lock. */
 static void told_by_a_dead_one(void **state)
 {
         pid_t dead = fork();
@@ -130,14 +115,14 @@ static void told_by_a_dead_one(void **state)
         if (dead == 0)
                 _exit(0);
         assert_int_equal(waitpid(dead, NULL, 0), dead);
-        assert_not_believed(paths_in(state), dead);
+        assert_not_believed(state, dead);
 }
 
 /* Its number is another program's by now, or here, where the home directory is another machine's as well. */
 static void told_by_a_stranger(void **state)
 {
-        assert_not_believed(paths_in(state), getppid());
-        assert_not_believed(paths_in(state), 1);
+        assert_not_believed(state, getppid());
+        assert_not_believed(state, 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)

@@ -299,9 +299,9 @@ class Wnet:
         try:
             environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         except OSError:
-            return True  # it keeps itself from being looked at; only one user to a test does that
+            return False  # its memory is gone, and with it the right to look at that, though it may not be a zombie yet
         if environment == [b""]:
-            return False  # it has ended but for its process
+            return False  # the same, between open() and read()
         settings = [e for e in environment if e.startswith(b"XDG_RUNTIME_DIR=")]
         return not settings or settings[0] == b"XDG_RUNTIME_DIR=" + os.fsencode(self.runtime)
 

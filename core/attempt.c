@@ -571,6 +571,20 @@ static int begin_again(struct connection *c, const struct caller *caller, add_do
         return r;
 }
 
+/* An attempt of the daemon's own that is under way becomes the caller's, who has asked for just that. */
+static bool adopt(struct connection *c, const struct caller *caller, add_done_fn done, void *userdata)
+{
+        struct attempt *a = c->attempt;
+
+        if (!a || a->done || a->cancelled || a->persistent || a->phase >= ATTEMPT_UNDO)
+                return false;
+        if (caller)
+                a->caller = *caller;
+        a->done = done;
+        a->userdata = userdata;
+        return true;
+}
+
 void manager_reconnect(struct connection *c)
 {
         struct wn_error err = { 0 };
@@ -604,6 +618,8 @@ int manager_restore_device(struct manager *m, const char *local, const struct ca
                 return error_set(err, unread.status, unread.cause, unread.phase, "%s", unread.text);
         if (!c)
                 return error_set(err, ERROR_NOT_CONNECTED, 0, "resolve", "%s is not remembered", device.text);
+        if (adopt(c, caller, done, userdata))
+                return 0;
         if (connection_is_live(c))
                 return attempt_refuse_second(c, err);
         if (c->cancel)

@@ -14,8 +14,8 @@
  *        "read-only" b, "save-password" b, "type" u (RESOURCETYPE_*); another key answers ERROR_INVALID_PARAMETER
  *        a client whose process ends gives up what is not connected yet; so with Restore
  *  Restore(s local)                          → s device, s mountpoint
- *        connects a remembered device again, with what is remembered; errors as Add's, ERROR_NOT_CONNECTED for a device that is
- *        neither connected nor remembered
+ *        connects a remembered device again, with what is remembered, or waits for the daemon's own attempt at that; errors as
+ *        Add's, ERROR_NOT_CONNECTED for a device that is neither connected nor remembered
  *  Cancel(s name, u flags, b force, t wait)  → CONTROL_OUTCOME
  *        wait: for so many µs (UINT64_MAX: without end) the disconnection is tried again as often as the last holder has let go;
  *        a client that goes away gives up

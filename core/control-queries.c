@@ -176,8 +176,10 @@ int control_on_get(sd_bus_message *call, void *userdata, sd_bus_error *error)
                 return r;
         if (device_parse(name, &device) != 0)
                 return control_reply_error(call, &err, error_set(&err, ERROR_BAD_DEVICE, 0, "resolve", NOT_A_DEVICE, name));
-        (void) manager_restore_again(client->control->manager, NULL);
+        r = manager_restore_again(client->control->manager, &err);
         c = manager_find_device(client->control->manager, &device);
+        if (!c && r != 0) /* it may be remembered */
+                return control_reply_error(call, &err, err.status);
         if (!c)
                 return control_reply_error(call, &err, error_set(&err, ERROR_NOT_CONNECTED, 0, "resolve", "%s is not connected", device.text));
         remote = remote_name_to_unc(&c->remote);

@@ -19,18 +19,34 @@
 
 #define DEVICES_MAX (DEVICE_LETTERS + DEVICE_PRINTERS)
 
+/* The device was connected between the list and this: that is as good. Gives its mount point. */
+static bool is_connected(struct control_client *client, const struct control_restored *item, char **ret_mountpoint)
+{
+        _cleanup_(control_list_done) struct control_list list = { 0 };
+        struct wn_error err;
+
+        if (control_list(client, &list, &err) != 0)
+                return false;
+        for (size_t i = 0; i < list.n_items; i++)
+                if (strcmp(list.items[i].device, item->device) == 0 && strcmp(list.items[i].state, "ok") == 0)
+                        return (*ret_mountpoint = strdup(list.items[i].mountpoint)) != NULL;
+        return false;
+}
+
 static void *restore_one(void *userdata)
 {
         _cleanup_(control_closep) struct control_client *client = NULL;
         _cleanup_(control_added_done) struct control_added added = { 0 };
         struct control_restored *item = userdata;
+        int r;
 
-        if (control_open(CONTROL_START, CONTROL_TIMEOUT_USEC, &client, &item->err) != 0 ||
-            control_restore(client, item->device, &added, &item->err) != 0)
+        if (control_open(CONTROL_START, CONTROL_TIMEOUT_USEC, &client, &item->err) != 0)
                 return NULL;
-        item->mountpoint = strdup(added.mountpoint);
-        if (!item->mountpoint)
+        r = control_restore(client, item->device, &added, &item->err);
+        if (r == 0 && !(item->mountpoint = strdup(added.mountpoint)))
                 control_no_answer(&item->err, -ENOMEM, "Restore", 0);
+        if (r == ERROR_ALREADY_ASSIGNED && is_connected(client, item, &item->mountpoint))
+                item->err = (struct wn_error){ 0 };
         return NULL;
 }
 
@@ -55,10 +71,11 @@ static void restore_items(struct control_restored_list *list)
                         pthread_join(threads[i], NULL);
 }
 
-/* Whether the daemon says that this one is remembered, and is neither connected nor on its way. */
-static bool is_unavailable(const struct control_connection *c, struct device_name *ret_device)
+/* Whether the daemon says that this one is remembered and not connected yet. */
+static bool is_to_be_restored(const struct control_connection *c, struct device_name *ret_device)
 {
-        return strcmp(c->state, "unavailable") == 0 && device_parse(c->device, ret_device) == 0;
+        return c->persistent && (strcmp(c->state, "unavailable") == 0 || strcmp(c->state, "connecting") == 0) &&
+               device_parse(c->device, ret_device) == 0;
 }
 
 static int collect(const struct control_list *list, struct control_restored_list *ret_list)
@@ -73,7 +90,7 @@ static int collect(const struct control_list *list, struct control_restored_list
         for (size_t i = 0; i < list->n_items; i++) {
                 struct control_restored *item;
 
-                if (!is_unavailable(&list->items[i], &device))
+                if (!is_to_be_restored(&list->items[i], &device))
                         continue;
                 if (found.n_items == DEVICES_MAX) /* no device is there twice */
                         return -EBADMSG;

@@ -20,8 +20,8 @@ struct control_restored_list {
         size_t n_items;
 };
 
-/* Restores every device that is unavailable now, all at once, each over a connection of its own: a dead server delays
- * no other one. Devices that are connected, or on their way, are left alone. Starts the daemon where it does not run.
+/* Restores every remembered device that is not connected, all at once, each over a connection of its own: a dead server delays
+ * no other one. Those that the daemon itself is connecting just now are waited for. Starts the daemon where it does not run.
  * 0 means that every device has its result in the list, which may be empty; a status means that nothing was tried:
  * ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE where the daemon could not read what is remembered. */
 int control_restore_all(struct control_restored_list *ret_list, struct wn_error *err);

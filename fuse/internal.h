@@ -257,6 +257,8 @@ struct redirector {
         struct completion done;     /* and whom its end is told */
         uint64_t step_deadline_usec, progress_usec;
         size_t progress_count;
+        uint64_t n_writes_taken;    /* by the server; */
+        uint64_t write_usec;        /* what a whole slot takes there, as the last one of a fair size shows */
         struct notify_job *notify_job;
 };
 
@@ -618,5 +620,8 @@ void revoke_begin(struct redirector *r);
 
 /* Answers every harmless request (all: every request) with EIO. */
 void revoke_answer(struct redirector *r, bool all);
+
+/* The server has taken a WRITE: how long that took says how long to wait for others. */
+void revoke_note_write(struct redirector *r, const struct smb_request *request);
 
 #endif

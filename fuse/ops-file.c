@@ -77,6 +77,7 @@ static void wrote(struct smb_request *request)
                 op_fail(op, request->error);
                 return;
         }
+        revoke_note_write(op->redirector, request);
         file_reply_written(op, node);
 }
 

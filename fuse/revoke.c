@@ -23,10 +23,33 @@
 #define DRAIN_MAX_USEC (30 * 1000000ULL)
 #define NO_PROGRESS_USEC (500 * 1000ULL)
 #define NO_PROGRESS_LONG_USEC (2 * 1000000ULL) /* while a large request is on its way, twice as long as one should take (burst.c) */
+#define UNKNOWN_WRITE_USEC (1 * 1000000ULL) /* of a slot, before one has been written */
 #define INVALIDATE_NO_PROGRESS_USEC (300 * 1000ULL)
 #define INVALIDATE_MAX_USEC (2 * 1000000ULL) /* without progress: the kernel is made to let go */
 #define STEP_USEC (2 * 1000ULL)
 #define DETACH_TIMEOUT_USEC (5 * 1000000ULL)
+
+/* ---- what is known of the line ---- */
+
+void revoke_note_write(struct redirector *r, const struct smb_request *request)
+{
+        uint64_t bytes = request->reply_length;
+
+        r->n_writes_taken++;
+        if (bytes >= SMB_SLOT_DATA_BYTES / 8) /* of less, most is not the line's */
+                r->write_usec = request->took_usec * (uint64_t) SMB_SLOT_DATA_BYTES / bytes;
+}
+
+/* How long to wait for a sign of progress while so much is to be written: on a slow line the first one comes when a whole request is there. */
+static uint64_t patience(const struct redirector *r, uint64_t shortest_usec, uint64_t bytes)
+{
+        uint64_t one = bytes < SMB_SLOT_DATA_BYTES ? bytes : SMB_SLOT_DATA_BYTES;
+        uint64_t usec = 2 * (r->write_usec > 0 ? r->write_usec : UNKNOWN_WRITE_USEC) * one / SMB_SLOT_DATA_BYTES;
+
+        return usec > shortest_usec ? usec : shortest_usec;
+}
+
+/* ---- requests ---- */
 
 void revoke_answer(struct redirector *r, bool all)
 {
@@ -54,6 +77,17 @@ static size_t n_changes_under_way(const struct redirector *r)
         TAILQ_FOREACH(op, &r->ops, entry)
                 n += op->fuse != NULL;
         return n;
+}
+
+static uint64_t dirty_bytes_under_way(const struct redirector *r)
+{
+        const struct op *op;
+        uint64_t bytes = 0;
+
+        TAILQ_FOREACH(op, &r->ops, entry)
+                if (op->fuse && op->dirty)
+                        bytes += op->request.length;
+        return bytes;
 }
 
 /* ---- 3 ---- */
@@ -103,8 +137,8 @@ static int on_invalidating(sd_event_source *source, uint64_t usec, void *userdat
 
         (void) source;
         (void) usec;
-        if (!progressed(r, notify_progress(r->notify_job)) &&
-            (now - r->progress_usec > INVALIDATE_NO_PROGRESS_USEC || now > r->step_deadline_usec)) {
+        if (!progressed(r, notify_progress(r->notify_job) + r->n_writes_taken) &&
+            (now - r->progress_usec > patience(r, INVALIDATE_NO_PROGRESS_USEC, dirty_bytes_under_way(r)) || now > r->step_deadline_usec)) {
                 r->gave_up = true; /* the notification waits for dirty pages: these end with EIO too, and it goes on */
                 revoke_answer(r, true);
                 if (now - r->progress_usec > INVALIDATE_MAX_USEC)
@@ -146,11 +180,13 @@ static int on_draining(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct redirector *r = userdata;
         uint64_t now = redirector_now(r);
+        uint64_t unsent_bytes = behind_unsent_bytes(r) + dirty_bytes_under_way(r);
         size_t n = n_changes_under_way(r) + behind_unsent_bytes(r) + (r->printer ? printer_unsent_bytes(r->printer) : 0);
+        uint64_t wait_usec = patience(r, behind_sends_long(r) ? NO_PROGRESS_LONG_USEC : NO_PROGRESS_USEC, unsent_bytes);
 
         (void) source;
         (void) usec;
-        if (n > 0 && (progressed(r, n) || now - r->progress_usec < (behind_sends_long(r) ? NO_PROGRESS_LONG_USEC : NO_PROGRESS_USEC)) && now < r->step_deadline_usec) {
+        if (n > 0 && (progressed(r, n) || now - r->progress_usec < wait_usec) && now < r->step_deadline_usec) {
                 (void) redirector_step_after(r, STEP_USEC, on_draining);
                 return 0;
         }

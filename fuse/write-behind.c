@@ -240,6 +240,8 @@ static void batch_done(struct smb_request *request)
         struct redirector *r = request->userdata;
         struct behind *b = batch->behind;
 
+        if (request->error == 0)
+                revoke_note_write(r, request);
         if (b && send_rest(batch))
                 return;
         if (b) {

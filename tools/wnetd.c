@@ -240,6 +240,19 @@ static int into_background(const struct daemon *d)
         return 0;
 }
 
+/* What is opened next takes the place of a standard descriptor that is closed, and is replaced where these are set up. */
+static bool have_standard_descriptors(void)
+{
+        int fd;
+
+        do
+                fd = open("/dev/null", O_RDWR);
+        while (fd >= 0 && fd <= STDERR_FILENO);
+        if (fd >= 0)
+                close(fd);
+        return fd >= 0;
+}
+
 static void set_limits(void)
 {
         const struct rlimit no_core = { 0, 0 }; /* it would hold passwords */
@@ -447,6 +460,8 @@ int main(int argc, char **argv)
         if (optind < argc)
                 return usage(stderr);
         close_range(3, ~0U, 0); /* whatever we were started with */
+        if (!have_standard_descriptors())
+                return EXIT_FAILURE;
         r = run(&d, background);
         daemon_done(&d);
         return r;

@@ -80,6 +80,8 @@ int snapshot_connections(DWORD scope, DWORD type, struct enumeration **ret_e, st
         int r;
 
         r = call_open(&client, err);
+        if (r == 0 && scope == RESOURCE_REMEMBERED)
+                r = control_check_profile(client, err);
         if (r == 0)
                 r = control_list(client, &list, err);
         return r == 0 ? take_connections(&list, scope, type, ret_e) : r;

@@ -93,6 +93,7 @@ ROWS = {
 ARGUMENTS = "unit/test-libwnet-arguments.c"
 ELSEWHERE = {
     ("WNetAddConnection2", 86): "test_libwnet.py: test_a_failed_add_leaves_nothing",
+    ("WNetAddConnection2", 170): "unit/test-cancel-several.c: added_while_forgotten",
     ("WNetAddConnection2", 487): f"{ARGUMENTS}: test_add_bad_arguments",
     ("WNetAddConnection2", 1208): "test_keyring.py: test_locked_it_cannot_be_saved",
     ("WNetAddConnection2", 2202): "test_libwnet.py: test_a_failed_add_leaves_nothing",
@@ -107,8 +108,14 @@ ELSEWHERE = {
     ("WNetEnumResource", 87): "test_libwnet_ask.py: test_enumeration_piece_by_piece",
     ("WNetGetUniversalName", 1200): "test_libwnet_ask.py: test_universal_name",
     ("WNetRestoreConnection", 1200): "test_libwnet_ask.py: test_restore",
-    ("WNetRestoreConnection", 1205): "test_libwnet_ask.py: test_restore_without_a_profile",
-    ("WNetRestoreConnection", 1206): "test_libwnet_ask.py: test_restore_without_a_profile",
+    ("WNetGetConnection", 1205): "test_libwnet_ask.py: test_without_a_profile",
+    ("WNetGetConnection", 1206): "test_libwnet_ask.py: test_without_a_profile",
+    ("WNetGetUniversalName", 1205): "test_libwnet_ask.py: test_without_a_profile",
+    ("WNetGetUniversalName", 1206): "test_libwnet_ask.py: test_without_a_profile",
+    ("WNetOpenEnum", 1205): "test_libwnet_ask.py: test_without_a_profile",
+    ("WNetOpenEnum", 1206): "test_libwnet_ask.py: test_without_a_profile",
+    ("WNetRestoreConnection", 1205): "test_libwnet_ask.py: test_without_a_profile",
+    ("WNetRestoreConnection", 1206): "test_libwnet_ask.py: test_without_a_profile",
 }
 # Codes that no test brings about, and why.
 NOT_SHOWN = {
@@ -116,7 +123,6 @@ NOT_SHOWN = {
     ("WNetOpenEnum", 5): "smbd lists its shares to everybody whom it lets in",
     ("WNetOpenEnum", 86): "an alternative to 1326, which wnet answers to a wrong password",
     ("WNetOpenEnum", 1203): "an alternative to 53, which wnet answers",
-    ("WNetOpenEnum", 1222): "needs a machine without a network",
 }
 
 CASES = []

@@ -192,7 +192,15 @@ def test_restore(lib, wnet, server):
     assert set(wnet.rows()) == {"Y:", "Z:"}
 
 
-def test_restore_without_a_profile(lib, wnet, server):
+def assert_not_known(lib, code):
+    """Whether a device is remembered. What is connected is known all the same."""
+    assert lib.code("get", "Z:", 100) == code
+    assert lib.code("universal", "Z:\\a", UNIVERSAL, 1000) == code
+    assert lib.code("open", REMEMBERED, ANY) == code
+    assert lib.code("open", CONNECTED, ANY) == 0
+
+
+def test_without_a_profile(lib, wnet, server):
     """It was no profile, or could not be opened, when the daemon started."""
     wnet.expect_log("profile")
     wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
@@ -202,10 +210,12 @@ def test_restore_without_a_profile(lib, wnet, server):
     for device in (None, "Z:"):
         result = lib("restore", device)
         assert result["code"] == 1206 and str(wnet.profile) in result["text"]
+    assert_not_known(lib, 1206)
     wnet.profile.unlink()
     wnet.profile.mkdir()
     for device in (None, "Z:"):
         assert lib.code("restore", device) == 1205
+    assert_not_known(lib, 1205)
     wnet.profile.rmdir()
     kept.rename(wnet.profile)
     assert lib.code("restore", None) == 0

@@ -2,6 +2,7 @@
 """A drive that was disconnected for now is wanted back before the next logon."""
 
 import signal
+import subprocess
 import time
 
 import pytest
@@ -90,6 +91,21 @@ def test_without_a_password_it_stays_unavailable_and_remembered(wnet, server):
     wnet.wait_state("Z:", "unavailable")
     wnet.fails((5, 86, 1326), "restore", "Z:")
     assert set(wnet.rows()) == {"Z:"} and wnet.entry()["state"] == "unavailable"
+
+
+@pytest.mark.parametrize("device", ((), ("Z:",)), ids=("all", "one"))
+def test_what_the_daemon_is_connecting_is_waited_for(wnet, server, device):
+    """As at a logon, whose script goes on when its drives are there."""
+    wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
+    wnet.ok("shutdown")
+    server.freeze()
+    restoring = wnet.popen([wnet.build / "wnet", "restore", *device], stdout=subprocess.PIPE)
+    wnet.wait_state("Z:", "connecting")
+    time.sleep(1)
+    assert restoring.poll() is None
+    server.thaw()
+    out = restoring.communicate(timeout=LONG)[0]
+    assert restoring.returncode == 0 and wnet.entry()["state"] == "ok", out
 
 
 def test_what_cannot_be_restored(wnet, server):

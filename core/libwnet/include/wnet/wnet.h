@@ -245,12 +245,13 @@ typedef struct _NETCONNECTINFOSTRUCT {
  * ERROR_BAD_DEV_TYPE               a printer on a drive, or a disk on a printer port
  * ERROR_BAD_NET_NAME               lpRemoteName is NULL, empty or malformed, or the server has no such share
  * ERROR_ALREADY_ASSIGNED           the device is connected already, be it to the same resource; without a device: the
- *                                  resource is
+ *                                  resource is; somebody is connecting it just now
  * ERROR_INVALID_PASSWORD, ERROR_LOGON_FAILURE  wrong password, unknown user; the former also for a password that is too
  *                                  long or malformed
  * ERROR_INVALID_PARAMETER          unknown dwType or flags; CONNECT_CMD_SAVECRED without a device or without a password
  * ERROR_INVALID_ADDRESS            lpNetResource is NULL
  * ERROR_BAD_DEVICE                 lpLocalName is malformed
+ * ERROR_BUSY                       the device is just being forgotten
  * ERROR_DEVICE_ALREADY_REMEMBERED  the device is remembered for another resource
  * ERROR_BAD_PROVIDER               another provider was asked for
  * ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE  with CONNECT_UPDATE_PROFILE: it could not be remembered, and is not
@@ -305,7 +306,7 @@ DWORD WINAPI WNetUseConnectionW(HWND hwndOwner, LPNETRESOURCEW lpNetResource, LP
  *   lpDevice    the device; NULL: every remembered one that is not connected
  *
  * NO_ERROR                connected; or, without a device, everything that had to be connected is
- * ERROR_ALREADY_ASSIGNED  the device is connected already, or on its way
+ * ERROR_ALREADY_ASSIGNED  the device is connected already, or somebody else has asked for just that
  * ERROR_BAD_DEVICE        lpDevice is malformed
  * ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE  what is remembered could not be read since the daemon started, nor now
  * ERROR_NOT_CONNECTED     the device is not remembered
@@ -362,6 +363,8 @@ DWORD WINAPI WNetCancelConnectionW(LPCWSTR lpName, BOOL fForce);
  * ERROR_INVALID_ADDRESS     lpLocalName or lpnLength is NULL, or lpRemoteName is NULL with a length that is not 0
  * ERROR_BAD_DEVICE          lpLocalName is malformed
  * ERROR_NOT_CONNECTED       the device is neither connected nor remembered
+ * ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE  the device is not connected; what is remembered could not be read since the daemon
+ *                           started, nor now
  */
 DWORD WINAPI WNetGetConnectionA(LPCSTR lpLocalName, LPSTR lpRemoteName, LPDWORD lpnLength);
 DWORD WINAPI WNetGetConnectionW(LPCWSTR lpLocalName, LPWSTR lpRemoteName, LPDWORD lpnLength);
@@ -403,6 +406,8 @@ DWORD WINAPI WNetGetUserW(LPCWSTR lpName, LPWSTR lpUserName, LPDWORD lpnLength);
  * ERROR_BAD_DEVICE          lpLocalPath does not begin with a drive's name, or is malformed
  * ERROR_CONNECTION_UNAVAIL  the drive is remembered, or still connecting, and not connected now
  * ERROR_NOT_CONNECTED       the drive is neither connected nor remembered
+ * ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE  the drive is not connected; what is remembered could not be read since the daemon
+ *                           started, nor now
  */
 DWORD WINAPI WNetGetUniversalNameA(LPCSTR lpLocalPath, DWORD dwInfoLevel, LPVOID lpBuffer, LPDWORD lpBufferSize);
 DWORD WINAPI WNetGetUniversalNameW(LPCWSTR lpLocalPath, DWORD dwInfoLevel, LPVOID lpBuffer, LPDWORD lpBufferSize);
@@ -427,8 +432,9 @@ DWORD WINAPI WNetGetUniversalNameW(LPCWSTR lpLocalPath, DWORD dwInfoLevel, LPVOI
  * ERROR_INVALID_ADDRESS    lphEnum is NULL
  * ERROR_BAD_NET_NAME       lpRemoteName is not a server's name
  * ERROR_BAD_PROVIDER       another provider was asked for
- * ERROR_BAD_NETPATH, ERROR_NO_NET_OR_BAD_PATH, ERROR_NO_NETWORK  the server cannot be reached
+ * ERROR_BAD_NETPATH, ERROR_NO_NET_OR_BAD_PATH  the server cannot be reached
  * ERROR_ACCESS_DENIED, ERROR_LOGON_FAILURE, ERROR_INVALID_PASSWORD  the server refuses to tell
+ * ERROR_CANNOT_OPEN_PROFILE, ERROR_BAD_PROFILE  of RESOURCE_REMEMBERED: that could not be read since the daemon started, nor now
  * ERROR_EXTENDED_ERROR     also: 65535 handles are open
  */
 DWORD WINAPI WNetOpenEnumA(DWORD dwScope, DWORD dwType, DWORD dwUsage, LPNETRESOURCEA lpNetResource, LPHANDLE lphEnum);

@@ -82,6 +82,13 @@ int session_check(const struct connection *c, struct wn_error *err)
         return 0;
 }
 
+/* Whether c, with no password of its own, may be connected with other's: it asks for that user, or for none in particular. */
+static bool may_join(const struct connection *c, const struct connection *other)
+{
+        return !c->credentials.user ||
+               (user_of(other) && !differ(c->credentials.user, user_of(other)) && !differ(c->credentials.domain, domain_of(other)));
+}
+
 int session_join(struct connection *c)
 {
         struct connection *other;
@@ -92,8 +99,7 @@ int session_join(struct connection *c)
         if (c->credentials.password.bytes || c->credentials_file)
                 return 0;
         TAILQ_FOREACH(other, &c->manager->connections, entry)
-                if (shares_session(c, other) &&
-                    (!c->credentials.user || (user_of(other) && !differ(c->credentials.user, user_of(other)))))
+                if (shares_session(c, other) && may_join(c, other))
                         break;
         if (!other)
                 return 0;

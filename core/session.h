@@ -15,7 +15,7 @@
 int session_check(const struct connection *c, struct wn_error *err);
 
 /* Gives c, for which no password is known, those of a live connection to the same server; nothing where there is none, or where
- * c's user is another one. 0 or -ENOMEM. */
+ * c's user is another one, or of another domain. 0 or -ENOMEM. */
 int session_join(struct connection *c);
 
 /* A live connection to the server; NULL: there is none. */

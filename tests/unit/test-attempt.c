@@ -313,17 +313,23 @@ static void profile_stays_locked(void **state)
         assert_false(has_row(d, "Z:"));
 }
 
-static struct answer *begin_as(struct driver *d, const char *local, const char *remote, const char *user,
-                             const char *password)
+static struct answer *begin_of_domain(struct driver *d, const char *local, const char *remote, const char *domain, const char *user,
+                                      const char *password)
 {
         struct add_request request = { .local = local, .remote = remote, .type = RESOURCETYPE_DISK };
         struct answer *answer;
 
+        request.credentials.domain = (char *) domain;
         request.credentials.user = (char *) user;
         assert_int_equal(secret_set(&request.credentials.password, password), 0);
         answer = begin_request(d, &request);
         secret_done(&request.credentials.password);
         return answer;
+}
+
+static struct answer *begin_as(struct driver *d, const char *local, const char *remote, const char *user, const char *password)
+{
+        return begin_of_domain(d, local, remote, NULL, user, password);
 }
 
 static struct answer *add_as(struct driver *d, const char *local, const char *remote, const char *user, const char *password)
@@ -378,6 +384,24 @@ static void credential_conflict(void **state)
         assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR);
 }
 
+/* One name in two domains is two users, whether a password is given or not. */
+static void credential_conflict_of_domains(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+
+        assert_int_equal(wait_for(begin_of_domain(d, "Z:", SHARE, "CORP", "alice", "one")), NO_ERROR);
+        assert_int_equal(wait_for(begin_of_domain(d, "Y:", OTHER, "OTHER", "alice", "one")), ERROR_SESSION_CREDENTIAL_CONFLICT);
+        answer = begin_of_domain(d, "Y:", OTHER, "OTHER", "alice", NULL);
+        assert_int_equal(wait_for(answer), ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_non_null(strstr(answer->err.text, "Z:"));
+        assert_int_equal(wait_for(begin_of_domain(d, "Y:", OTHER, "corp", "Alice", NULL)), NO_ERROR);
+        assert_string_equal(find(d, "Y:")->credentials.password.bytes, "one");
+        assert_int_equal(add_as(d, "X:", OTHER, "alice", NULL)->status, NO_ERROR); /* of no domain in particular */
+        assert_string_equal(find(d, "X:")->credentials.domain, "CORP");
+        assert_string_equal(find(d, "X:")->credentials.password.bytes, "one");
+}
+
 /* What is to be disconnected first is named as a shell takes it. */
 static void conflict_without_a_device(void **state)
 {
@@ -406,12 +430,12 @@ static int add_remembered(struct driver *d, const char *user, const char *passwo
         return wait_for(answer);
 }
 
-static void restore_and_wait(struct driver *d)
+static void restore_and_wait(struct driver *d, const char *device)
 {
         struct wn_error err = { 0 };
 
-        assert_int_equal(manager_restore_device(&d->manager, "Z:", &(struct caller){ 0 }, NULL, NULL, &err), 0);
-        LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "ok") == 0);
+        assert_int_equal(manager_restore_device(&d->manager, device, &(struct caller){ 0 }, NULL, NULL, &err), 0);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, device), "ok") == 0);
 }
 
 /* As somebody else, or for reading only: what is remembered comes back with the end of that. */
@@ -427,7 +451,7 @@ static void connected_with_something_else_for_once(void **state)
         c = find(d, "Z:");
         assert_string_equal(c->credentials.user, "bob");
         assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
-        restore_and_wait(d);
+        restore_and_wait(d, "Z:");
         assert_string_equal(c->credentials.user, "alice");
         assert_string_equal(c->credentials.password.bytes, "one");
 
@@ -436,13 +460,13 @@ static void connected_with_something_else_for_once(void **state)
         assert_true(c->read_only);
         connection_unmounted(c);
         assert_false(c->read_only);
-        restore_and_wait(d);
+        restore_and_wait(d, "Z:");
         assert_string_equal(c->credentials.password.bytes, "one");
 
         assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
         assert_int_equal(add_as(d, "Z:", SHARE, "alice", "new")->status, NO_ERROR); /* the same user's */
         assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
-        restore_and_wait(d);
+        restore_and_wait(d, "Z:");
         assert_string_equal(c->credentials.password.bytes, "new");
 
         assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
@@ -933,6 +957,7 @@ int main(void)
                 TEST(profile_stays_locked),
                 TEST(spelled_otherwise), TEST(credential_conflict),
                 TEST(conflict_without_a_device),
+                TEST(credential_conflict_of_domains),
                 TEST(credential_conflict_of_files),
                 TEST(attempt_is_no_conflict),
                 TEST(conflict_of_attempts),

@@ -89,18 +89,13 @@ static bool may_pass(int status)
         }
 }
 
-static bool has_password(const struct connection *c)
-{
-        return c->credentials.password.bytes || c->credentials_file;
-}
-
 /* Whether it was refused and has no password of its own. One that was disconnected on purpose wants nothing. */
 static bool wants_session(const struct attempt *a, int status)
 {
         const struct connection *c = a->connection;
 
         return (status == ERROR_LOGON_FAILURE || status == ERROR_INVALID_PASSWORD) && a->password == PASSWORD_AT_HAND &&
-               !has_password(c) && (c->retry_wanted || c->wants_session);
+               !connection_has_password(c) && (c->retry_wanted || c->wants_session);
 }
 
 /* The attempt has failed: the connection is what it was before, and whoever asked is told. */
@@ -178,7 +173,7 @@ static void attempt_succeeded(struct attempt *a)
         c->retries = 0;
         attempt_free(a);
         connection_set_state(c, CONNECTION_OK, "");
-        if (has_password(c))
+        if (connection_has_password(c))
                 manager_session_began(c);
         FAULT_POINT("add.answer");
         if (done)

@@ -155,6 +155,11 @@ bool connection_is_printer(const struct connection *c)
         return c->has_device && c->device.kind == DEVICE_PRINTER;
 }
 
+bool connection_has_password(const struct connection *c)
+{
+        return c->credentials.password.bytes || c->credentials_file;
+}
+
 bool connection_is_live(const struct connection *c)
 {
         return c->state != CONNECTION_UNAVAILABLE && c->state != CONNECTION_GONE;

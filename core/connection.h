@@ -110,6 +110,9 @@ bool connection_is_printer(const struct connection *c);
 /* Whether it has a mount, or is getting one. */
 bool connection_is_live(const struct connection *c);
 
+/* Whether it is, or is to be, connected with a password, be it that of a file. */
+bool connection_has_password(const struct connection *c);
+
 /* Events from the redirector. */
 
 /* The server has accepted user of domain ("": none), before the mount is made. A later attempt forgets it again. */

@@ -39,9 +39,9 @@ static bool passwords_differ(const struct connection *a, const struct connection
                !secret_equal(&a->credentials.password, &b->credentials.password);
 }
 
-static bool shares_session(const struct connection *c, const struct connection *other)
+static bool is_session(const struct connection *c, const struct remote_name *server)
 {
-        return other != c && connection_is_live(other) && remote_name_same_server(&other->remote, &c->remote);
+        return connection_is_live(c) && remote_name_same_server(&c->remote, server);
 }
 
 static bool users_differ(const struct connection *a, const struct connection *b)
@@ -52,7 +52,7 @@ static bool users_differ(const struct connection *a, const struct connection *b)
 /* One that is only being tried may fail yet; else it finds c there when the server has accepted it. */
 static bool conflicts(const struct connection *c, const struct connection *other)
 {
-        return shares_session(c, other) && !attempt_may_fail(other) && (users_differ(c, other) || passwords_differ(c, other));
+        return other != c && is_session(other, &c->remote) && !attempt_may_fail(other) && (users_differ(c, other) || passwords_differ(c, other));
 }
 
 /* What to type is written with slashes: a shell takes backslashes away. */
@@ -89,19 +89,31 @@ static bool may_join(const struct connection *c, const struct connection *other)
                (user_of(other) && !differ(c->credentials.user, user_of(other)) && !differ(c->credentials.domain, domain_of(other)));
 }
 
+/* A live connection to the server, one that has a password if there is one: a guest's has nothing to give. c: which may join it; NULL: nobody
+ * in particular. */
+static struct connection *find_session(struct manager *m, const struct remote_name *server, const struct connection *c)
+{
+        struct connection *other, *found = NULL;
+
+        TAILQ_FOREACH(other, &m->connections, entry) {
+                if (other == c || !is_session(other, server) || (c && !may_join(c, other)))
+                        continue;
+                if (connection_has_password(other))
+                        return other;
+                if (!found)
+                        found = other;
+        }
+        return found;
+}
+
 int session_join(struct connection *c)
 {
-        struct connection *other;
+        const struct connection *other;
         struct credentials copy = { 0 };
         char *file = NULL;
         int r;
 
-        if (c->credentials.password.bytes || c->credentials_file)
-                return 0;
-        TAILQ_FOREACH(other, &c->manager->connections, entry)
-                if (shares_session(c, other) && may_join(c, other))
-                        break;
-        if (!other)
+        if (connection_has_password(c) || !(other = find_session(c->manager, &c->remote, c)))
                 return 0;
         r = credentials_copy(&other->credentials, &copy);
         if (r == 0 && other->credentials_file && !(file = strdup(other->credentials_file)))
@@ -118,10 +130,5 @@ int session_join(struct connection *c)
 
 struct connection *session_find(struct manager *m, const struct remote_name *server)
 {
-        struct connection *c;
-
-        TAILQ_FOREACH(c, &m->connections, entry)
-                if (connection_is_live(c) && remote_name_same_server(&c->remote, server))
-                        return c;
-        return NULL;
+        return find_session(m, server, NULL);
 }

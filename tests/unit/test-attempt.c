@@ -7,6 +7,8 @@
 
 #include "manager-driver.h"
 
+#include "core/session.h"
+
 #define SHARE "\\\\srv\\share"
 #define OTHER "\\\\srv\\other"
 
@@ -400,6 +402,32 @@ static void credential_conflict_of_domains(void **state)
         assert_int_equal(add_as(d, "X:", OTHER, "alice", NULL)->status, NO_ERROR); /* of no domain in particular */
         assert_string_equal(find(d, "X:")->credentials.domain, "CORP");
         assert_string_equal(find(d, "X:")->credentials.password.bytes, "one");
+}
+
+static struct connection *find_session(struct driver *d)
+{
+        struct remote_name server = { 0 };
+        struct connection *session;
+
+        assert_int_equal(remote_name_parse(SHARE, &server), 0);
+        session = session_find(&d->manager, &server);
+        remote_name_done(&server);
+        return session;
+}
+
+/* A guest's connection is no conflict for one of the same name; it has nothing to give. */
+static void password_of_the_session(void **state)
+{
+        struct driver *d = *state;
+
+        d->manager.login = "me";
+        fake_plan("X:")->user = "me";
+        assert_int_equal(add_as(d, "X:", SHARE, NULL, NULL)->status, NO_ERROR);
+        assert_ptr_equal(find_session(d), find(d, "X:"));
+        assert_int_equal(add_as(d, "Z:", OTHER, "me", "one")->status, NO_ERROR);
+        assert_ptr_equal(find_session(d), find(d, "Z:"));
+        assert_int_equal(add_as(d, "Y:", OTHER, NULL, NULL)->status, NO_ERROR);
+        assert_string_equal(find(d, "Y:")->credentials.password.bytes, "one");
 }
 
 /* What is to be disconnected first is named as a shell takes it. */
@@ -958,6 +986,7 @@ int main(void)
                 TEST(spelled_otherwise), TEST(credential_conflict),
                 TEST(conflict_without_a_device),
                 TEST(credential_conflict_of_domains),
+                TEST(password_of_the_session),
                 TEST(credential_conflict_of_files),
                 TEST(attempt_is_no_conflict),
                 TEST(conflict_of_attempts),

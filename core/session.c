@@ -39,9 +39,10 @@ static bool passwords_differ(const struct connection *a, const struct connection
                !secret_equal(&a->credentials.password, &b->credentials.password);
 }
 
+/* One that is only being tried is none: it may fail yet. */
 static bool is_session(const struct connection *c, const struct remote_name *server)
 {
-        return connection_is_live(c) && remote_name_same_server(&c->remote, server);
+        return connection_is_live(c) && !attempt_may_fail(c) && remote_name_same_server(&c->remote, server);
 }
 
 static bool users_differ(const struct connection *a, const struct connection *b)
@@ -49,10 +50,10 @@ static bool users_differ(const struct connection *a, const struct connection *b)
         return differ(user_of(a), user_of(b)) || differ(domain_of(a), domain_of(b));
 }
 
-/* One that is only being tried may fail yet; else it finds c there when the server has accepted it. */
+/* One that is only being tried finds c there when the server has accepted it. */
 static bool conflicts(const struct connection *c, const struct connection *other)
 {
-        return other != c && is_session(other, &c->remote) && !attempt_may_fail(other) && (users_differ(c, other) || passwords_differ(c, other));
+        return other != c && is_session(other, &c->remote) && (users_differ(c, other) || passwords_differ(c, other));
 }
 
 /* What to type is written with slashes: a shell takes backslashes away. */

@@ -574,6 +574,33 @@ static void attempt_is_no_conflict(void **state)
         assert_int_equal(wait_for(wrong), ERROR_LOGON_FAILURE);
 }
 
+/* What it is tried with may be wrong, and nobody else's. */
+static void attempt_is_no_session(void **state)
+{
+        struct add_request bob = { .local = "W:", .remote = OTHER, .type = RESOURCETYPE_DISK, .credentials_file = "/bob" };
+        struct driver *d = *state;
+        struct answer *wrong, *file;
+
+        fake_plan("Z:")->start_stops = fake_plan("W:")->start_stops = true;
+        wrong = begin_as(d, "Z:", SHARE, "alice", "wrong");
+        file = begin_request(d, &bob);
+        assert_null(find_session(d));
+        assert_int_equal(add_as(d, "Y:", OTHER, NULL, NULL)->status, NO_ERROR);
+        assert_null(find(d, "Y:")->credentials.user);
+        assert_null(find(d, "Y:")->credentials.password.bytes);
+        assert_ptr_equal(find_session(d), find(d, "Y:"));
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+
+        assert_int_equal(add_as(d, "X:", OTHER, "alice", "right")->status, NO_ERROR);
+        assert_int_equal(add_as(d, "Y:", OTHER, NULL, NULL)->status, NO_ERROR);
+        assert_string_equal(find(d, "Y:")->credentials.password.bytes, "right");
+        assert_null(find(d, "Y:")->credentials_file);
+        fake_go_on(find(d, "Z:"), ERROR_LOGON_FAILURE);
+        fake_go_on(find(d, "W:"), ERROR_LOGON_FAILURE);
+        assert_int_equal(wait_for(wrong), ERROR_LOGON_FAILURE);
+        assert_int_equal(wait_for(file), ERROR_LOGON_FAILURE);
+}
+
 /* Two that the server accepts in the same moment: one of them is connected. */
 static void conflict_of_attempts(void **state)
 {
@@ -989,6 +1016,7 @@ int main(void)
                 TEST(password_of_the_session),
                 TEST(credential_conflict_of_files),
                 TEST(attempt_is_no_conflict),
+                TEST(attempt_is_no_session),
                 TEST(conflict_of_attempts),
                 TEST(joined_credentials_are_dropped),
                 TEST(failed_credentials_are_dropped),

@@ -107,15 +107,18 @@ static struct connection *find_session(struct manager *m, const struct remote_na
         return found;
 }
 
-int session_join(struct connection *c)
+int session_join(struct connection *c, bool *ret_joined)
 {
         const struct connection *other;
         struct credentials copy = { 0 };
         char *file = NULL;
         int r;
 
-        if (connection_has_password(c) || !(other = find_session(c->manager, &c->remote, c)))
+        other = connection_has_password(c) ? NULL : find_session(c->manager, &c->remote, c);
+        if (!other) {
+                *ret_joined = false;
                 return 0;
+        }
         r = credentials_copy(&other->credentials, &copy);
         if (r == 0 && other->credentials_file && !(file = strdup(other->credentials_file)))
                 r = -ENOMEM;
@@ -126,6 +129,7 @@ int session_join(struct connection *c)
         credentials_done(&c->credentials);
         c->credentials = copy;
         c->credentials_file = file;
+        *ret_joined = true;
         return 0;
 }
 

@@ -691,6 +691,93 @@ static void session_comes_later(void **state)
         assert_string_equal(state_of(d, "Y:"), "unavailable");
 }
 
+/* Y:, remembered without a user, is connected with what alice's Z: has. */
+static struct connection *join_alice(struct driver *d)
+{
+        struct connection *c;
+
+        put_row(d, "Y:", OTHER);
+        fake_plan("Y:")->start_result = ERROR_LOGON_FAILURE;
+        manager_restore(&d->manager);
+        c = find(d, "Y:");
+        LOOP_UNTIL(d->event, c->state == CONNECTION_UNAVAILABLE && !c->redirector);
+        fake_plan("Y:")->start_result = 0;
+        assert_int_equal(add_as(d, "Z:", SHARE, "alice", "one")->status, NO_ERROR);
+        LOOP_UNTIL(d->event, c->state == CONNECTION_OK);
+        assert_string_equal(c->credentials.user, "alice");
+        return c;
+}
+
+static char *user_in_row(struct driver *d)
+{
+        struct profile_rows rows = { 0 };
+        char *user;
+
+        assert_int_equal(profile_load(d->profile, &rows, NULL), 0);
+        assert_int_equal(rows.n_items, 1);
+        user = rows.items[0].user ? strdup(rows.items[0].user) : NULL;
+        profile_rows_done(&rows);
+        return user;
+}
+
+/* What comes from a session ends with the connection, whoever began the attempt: the next one is the next session's. */
+static void joined_credentials_are_given_back(void **state)
+{
+        struct driver *d = *state;
+        struct connection *c = join_alice(d);
+
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+        assert_null(c->credentials.user); /* the row has none */
+        assert_null(c->credentials.password.bytes);
+        assert_null(c->session_user);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "W:", SHARE, "bob", "two")->status, NO_ERROR);
+        restore_and_wait(d, "Y:");
+        assert_string_equal(c->credentials.user, "bob");
+        assert_string_equal(c->credentials.password.bytes, "two");
+
+        connection_unmounted(c);
+        assert_null(c->credentials.user);
+        assert_int_equal(cancel(d, "W:", 0, false), NO_ERROR);
+        assert_int_equal(add(d, "Y:", OTHER, true), NO_ERROR);
+        assert_null(user_in_row(d));
+}
+
+/* A row that is written while a session lends its user has that user, and no more. */
+static void joined_user_is_remembered(void **state)
+{
+        struct driver *d = *state;
+        struct connection *c = join_alice(d);
+        char *user;
+
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+        assert_int_equal(add(d, "Y:", OTHER, true), NO_ERROR);
+        user = user_in_row(d);
+        assert_string_equal(user, "alice");
+        free(user);
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_string_equal(c->credentials.user, "alice");
+        assert_null(c->credentials.password.bytes);
+        assert_int_equal(add_as(d, "W:", SHARE, "alice", "two")->status, NO_ERROR); /* she has another password now */
+        restore_and_wait(d, "Y:");
+        assert_string_equal(c->credentials.password.bytes, "two");
+}
+
+/* What it was connected as before says nothing of the next attempt. */
+static void session_is_over(void **state)
+{
+        struct driver *d = *state;
+
+        assert_int_equal(add_remembered(d, "alice", "one"), NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "W:", OTHER, "bob", "two")->status, NO_ERROR);
+        assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_string_equal(find(d, "Z:")->credentials.user, "alice");
+        assert_string_equal(find(d, "Z:")->credentials.password.bytes, "one");
+}
+
 /* Y: is refused for want of a password when Z: has just begun a session with the server; the next attempt ends with result. */
 static void refuse_behind_session(struct driver *d, int result)
 {
@@ -1020,6 +1107,9 @@ int main(void)
                 TEST(conflict_of_attempts),
                 TEST(joined_credentials_are_dropped),
                 TEST(failed_credentials_are_dropped),
+                TEST(joined_credentials_are_given_back),
+                TEST(joined_user_is_remembered),
+                TEST(session_is_over),
                 TEST(session_comes_later),
                 TEST(session_comes_meanwhile),
                 TEST(session_comes_meanwhile_in_vain),

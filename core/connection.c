@@ -132,10 +132,10 @@ void connection_free(struct connection *c)
 
 void connection_set_state(struct connection *c, enum connection_state state, const char *reason)
 {
-        if (state == CONNECTION_UNAVAILABLE) {
+        if (state == CONNECTION_UNAVAILABLE)
                 put_back_remembered(c);
+        if (state == CONNECTION_UNAVAILABLE || state == CONNECTION_CONNECTING)
                 forget_session(c);
-        }
         if (c->state == state && strcmp(c->reason, reason) == 0)
                 return;
         c->state = state;

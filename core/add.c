@@ -97,9 +97,9 @@ static int apply_request(struct connection *c, const struct add_request *request
         int r = 0;
 
         *ret_kept = (struct kept_credentials){
-                .any = true, .read_only = c->read_only, .replaced = has_credentials(request), .others_tried = has_credentials(request),
+                .any = true, .read_only = c->read_only, .others_tried = has_credentials(request),
         };
-        if (ret_kept->replaced) {
+        if (has_credentials(request)) {
                 if (request->credentials_file && !(file = strdup(request->credentials_file)))
                         return -ENOMEM;
                 r = credentials_copy(&request->credentials, &copy);
@@ -110,9 +110,9 @@ static int apply_request(struct connection *c, const struct add_request *request
                 if (r < 0) {
                         credentials_done(&copy);
                         free(file);
-                        ret_kept->replaced = false;
                         return r;
                 }
+                ret_kept->replaced = true;
                 ret_kept->credentials = c->credentials;
                 ret_kept->file = c->credentials_file;
                 c->credentials = copy;

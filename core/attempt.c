@@ -43,6 +43,7 @@ struct attempt {
         enum attempt_password password;
         bool saved;     /* to be undone when it fails */
         bool cancelled; /* to be undone as soon as the mount is there */
+        bool joined;    /* its credentials are another's, whose session it shares */
         bool session_came; /* with a password, to its server, since it began */
         bool given_up;  /* by whoever asked: that says nothing of what is remembered, which stays as it was */
         uint64_t profile_deadline_usec;
@@ -89,18 +90,13 @@ static bool may_pass(int status)
         }
 }
 
-static bool has_password(const struct connection *c)
-{
-        return c->credentials.password.bytes || c->credentials_file;
-}
-
 /* Whether it was refused and has no password of its own. One that was disconnected on purpose wants nothing. */
 static bool wants_session(const struct attempt *a, int status)
 {
         const struct connection *c = a->connection;
 
         return (status == ERROR_LOGON_FAILURE || status == ERROR_INVALID_PASSWORD) && a->password == PASSWORD_AT_HAND &&
-               !has_password(c) && (c->retry_wanted || c->wants_session);
+               !connection_has_password(c) && (c->retry_wanted || c->wants_session);
 }
 
 /* The attempt has failed: the connection is what it was before, and whoever asked is told. */
@@ -142,8 +138,47 @@ static void attempt_failed(struct attempt *a, int status)
         cancel_wake(c->manager);
 }
 
-/* Connected for once as somebody else, or for reading only, with what is not to be remembered: what is comes back at its end. A password
- * for the same user is welcome, though. */
+/* Keeps what c has, unless that was done before something of the request took its place. 0 or -ENOMEM. */
+static int keep_credentials(const struct connection *c, struct kept_credentials *kept)
+{
+        int r;
+
+        if (kept->replaced)
+                return 0;
+        r = credentials_copy(&c->credentials, &kept->credentials);
+        if (r == 0 && c->credentials_file && !(kept->file = strdup(c->credentials_file))) {
+                credentials_done(&kept->credentials);
+                r = -ENOMEM;
+        }
+        kept->replaced = r == 0;
+        return r;
+}
+
+/* kept is taken, or left as it is without memory. */
+static void set_kept(struct connection *c, struct kept_credentials *kept)
+{
+        c->kept = malloc(sizeof(*c->kept));
+        if (!c->kept)
+                return;
+        *c->kept = *kept;
+        *kept = (struct kept_credentials){ 0 };
+}
+
+/* The row that is being written has this user, or this file. A password that came from a session goes with the connection, as it would with
+ * wnetd. */
+static void keep_without_password(struct connection *c)
+{
+        struct kept_credentials kept = { .any = true, .read_only = c->read_only };
+
+        if (c->credentials_file || !c->credentials.password.bytes || keep_credentials(c, &kept) < 0)
+                return;
+        secret_done(&kept.credentials.password);
+        set_kept(c, &kept);
+        kept_credentials_done(&kept);
+}
+
+/* Connected for once as somebody else, with what a session lends, or for reading only, with what is not to be remembered: what is comes back
+ * at its end. A password that was given for the same user is welcome, though. */
 static void keep_remembered(struct attempt *a)
 {
         struct connection *c = a->connection;
@@ -152,16 +187,16 @@ static void keep_remembered(struct attempt *a)
 
         if (a->persistent)
                 connection_drop_kept(c);
-        if (!kept->any || a->persistent || !c->remembered || c->kept)
+        if (a->persistent && a->joined)
+                keep_without_password(c);
+        if (a->persistent || !c->remembered || c->kept || !(kept->any || a->joined))
                 return;
-        if (kept->replaced && before && now && strcmp(before, now) == 0 && !kept->file && !c->credentials_file) {
+        if (!a->joined && kept->replaced && before && now && strcmp(before, now) == 0 && !kept->file && !c->credentials_file) {
                 credentials_done(&kept->credentials);
                 kept->replaced = false;
         }
-        if ((kept->replaced || kept->read_only != c->read_only) && (c->kept = malloc(sizeof(*c->kept)))) {
-                *c->kept = *kept;
-                *kept = (struct kept_credentials){ 0 };
-        }
+        if (kept->replaced || kept->read_only != c->read_only)
+                set_kept(c, kept);
 }
 
 static void attempt_succeeded(struct attempt *a)
@@ -178,7 +213,7 @@ static void attempt_succeeded(struct attempt *a)
         c->retries = 0;
         attempt_free(a);
         connection_set_state(c, CONNECTION_OK, "");
-        if (has_password(c))
+        if (connection_has_password(c))
                 manager_session_began(c);
         FAULT_POINT("add.answer");
         if (done)
@@ -507,32 +542,17 @@ int attempt_refuse_second(const struct connection *c, struct wn_error *err)
         return error_set(err, ERROR_ALREADY_ASSIGNED, 0, "resolve", "%s is already connected to %s", c->name, remote ? remote : "it");
 }
 
-/* Keeps what c has, unless that was done before something of the request took its place. 0 or -ENOMEM. */
-static int keep_credentials(const struct connection *c, struct kept_credentials *kept)
-{
-        int r;
-
-        if (kept->replaced)
-                return 0;
-        r = credentials_copy(&c->credentials, &kept->credentials);
-        if (r == 0 && c->credentials_file && !(kept->file = strdup(c->credentials_file))) {
-                credentials_done(&kept->credentials);
-                r = -ENOMEM;
-        }
-        kept->replaced = r == 0;
-        return r;
-}
-
 int attempt_begin(struct connection *c, bool persistent, enum attempt_password password, struct kept_credentials *kept,
                   const struct caller *caller, add_done_fn done, void *userdata, struct wn_error *err)
 {
         struct attempt *a;
+        bool joined = false;
         int r;
 
         assert(!c->attempt);
         r = keep_credentials(c, kept);
         if (r == 0)
-                r = password == PASSWORD_SAVED ? password_use_saved(c) : session_join(c);
+                r = password == PASSWORD_SAVED ? password_use_saved(c) : session_join(c, &joined);
         if (r == 0)
                 r = session_check(c, err);
         if (r != 0)
@@ -543,6 +563,7 @@ int attempt_begin(struct connection *c, bool persistent, enum attempt_password p
         a->connection = c;
         a->persistent = persistent;
         a->password = password;
+        a->joined = joined;
         a->kept = *kept;
         if (caller)
                 a->caller = *caller;

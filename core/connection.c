@@ -134,6 +134,8 @@ void connection_set_state(struct connection *c, enum connection_state state, con
 {
         if (state == CONNECTION_UNAVAILABLE)
                 put_back_remembered(c);
+        if (state == CONNECTION_UNAVAILABLE || state == CONNECTION_CONNECTING)
+                forget_session(c);
         if (c->state == state && strcmp(c->reason, reason) == 0)
                 return;
         c->state = state;
@@ -143,8 +145,6 @@ void connection_set_state(struct connection *c, enum connection_state state, con
         c->reason[utf8_cut_bytes(c->reason, strlen(c->reason))] = '\0'; /* no half character at its end */
         if (state != CONNECTION_UNAVAILABLE)
                 c->next_retry_usec = 0;
-        if (state == CONNECTION_CONNECTING)
-                forget_session(c);
         log_info("%s is %s%s%s", c->name, connection_state_name(state), *reason ? ": " : "", reason);
         if (c->manager->changed)
                 c->manager->changed(c->manager->userdata, c, connection_state_name(state));
@@ -153,6 +153,11 @@ void connection_set_state(struct connection *c, enum connection_state state, con
 bool connection_is_printer(const struct connection *c)
 {
         return c->has_device && c->device.kind == DEVICE_PRINTER;
+}
+
+bool connection_has_password(const struct connection *c)
+{
+        return c->credentials.password.bytes || c->credentials_file;
 }
 
 bool connection_is_live(const struct connection *c)

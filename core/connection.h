@@ -55,7 +55,7 @@ struct connection {
         struct credentials credentials;
         char *credentials_file;      /* NULL: none; then credentials' password counts */
         char *saved_user;            /* its password is in the Secret Service, under this name ("DOMAIN\user" or ""); NULL: it is not */
-        char *session_user;          /* as whom the server knows us: set when the first worker has been accepted, NULL before */
+        char *session_user;          /* as whom the server knows us: set when the first worker has been accepted, NULL before and while it is unavailable */
         char *session_domain;        /* the same; NULL: none */
         bool read_only;
         struct kept_credentials *kept; /* what is remembered, as long as it is connected with something else for once; NULL: it is not */
@@ -110,9 +110,12 @@ bool connection_is_printer(const struct connection *c);
 /* Whether it has a mount, or is getting one. */
 bool connection_is_live(const struct connection *c);
 
+/* Whether it is, or is to be, connected with a password, be it that of a file. */
+bool connection_has_password(const struct connection *c);
+
 /* Events from the redirector. */
 
-/* The server has accepted user of domain ("": none), before the mount is made. A later attempt forgets it again. */
+/* The server has accepted user of domain ("": none), before the mount is made. Forgotten when c is UNAVAILABLE. */
 void connection_authenticated(struct connection *c, const char *user, const char *domain);
 void connection_health(struct connection *c, bool up, const char *reason);
 void connection_unmounted(struct connection *c); /* by somebody else: fusermount3 -u, umount */

@@ -39,9 +39,10 @@ static bool passwords_differ(const struct connection *a, const struct connection
                !secret_equal(&a->credentials.password, &b->credentials.password);
 }
 
-static bool shares_session(const struct connection *c, const struct connection *other)
+/* One that is only being tried is none: it may fail yet. */
+static bool is_session(const struct connection *c, const struct remote_name *server)
 {
-        return other != c && connection_is_live(other) && remote_name_same_server(&other->remote, &c->remote);
+        return connection_is_live(c) && !attempt_may_fail(c) && remote_name_same_server(&c->remote, server);
 }
 
 static bool users_differ(const struct connection *a, const struct connection *b)
@@ -49,10 +50,10 @@ static bool users_differ(const struct connection *a, const struct connection *b)
         return differ(user_of(a), user_of(b)) || differ(domain_of(a), domain_of(b));
 }
 
-/* One that is only being tried may fail yet; else it finds c there when the server has accepted it. */
+/* One that is only being tried finds c there when the server has accepted it. */
 static bool conflicts(const struct connection *c, const struct connection *other)
 {
-        return shares_session(c, other) && !attempt_may_fail(other) && (users_differ(c, other) || passwords_differ(c, other));
+        return other != c && is_session(other, &c->remote) && (users_differ(c, other) || passwords_differ(c, other));
 }
 
 /* What to type is written with slashes: a shell takes backslashes away. */
@@ -82,21 +83,42 @@ int session_check(const struct connection *c, struct wn_error *err)
         return 0;
 }
 
-int session_join(struct connection *c)
+/* Whether c, with no password of its own, may be connected with other's: it asks for that user, or for none in particular. */
+static bool may_join(const struct connection *c, const struct connection *other)
 {
-        struct connection *other;
+        return !c->credentials.user ||
+               (user_of(other) && !differ(c->credentials.user, user_of(other)) && !differ(c->credentials.domain, domain_of(other)));
+}
+
+/* A live connection to the server, one that has a password if there is one: a guest's has nothing to give. c: which may join it; NULL: nobody
+ * in particular. */
+static struct connection *find_session(struct manager *m, const struct remote_name *server, const struct connection *c)
+{
+        struct connection *other, *found = NULL;
+
+        TAILQ_FOREACH(other, &m->connections, entry) {
+                if (other == c || !is_session(other, server) || (c && !may_join(c, other)))
+                        continue;
+                if (connection_has_password(other))
+                        return other;
+                if (!found)
+                        found = other;
+        }
+        return found;
+}
+
+int session_join(struct connection *c, bool *ret_joined)
+{
+        const struct connection *other;
         struct credentials copy = { 0 };
         char *file = NULL;
         int r;
 
-        if (c->credentials.password.bytes || c->credentials_file)
+        other = connection_has_password(c) ? NULL : find_session(c->manager, &c->remote, c);
+        if (!other) {
+                *ret_joined = false;
                 return 0;
-        TAILQ_FOREACH(other, &c->manager->connections, entry)
-                if (shares_session(c, other) &&
-                    (!c->credentials.user || (user_of(other) && !differ(c->credentials.user, user_of(other)))))
-                        break;
-        if (!other)
-                return 0;
+        }
         r = credentials_copy(&other->credentials, &copy);
         if (r == 0 && other->credentials_file && !(file = strdup(other->credentials_file)))
                 r = -ENOMEM;
@@ -107,15 +129,11 @@ int session_join(struct connection *c)
         credentials_done(&c->credentials);
         c->credentials = copy;
         c->credentials_file = file;
+        *ret_joined = true;
         return 0;
 }
 
 struct connection *session_find(struct manager *m, const struct remote_name *server)
 {
-        struct connection *c;
-
-        TAILQ_FOREACH(c, &m->connections, entry)
-                if (connection_is_live(c) && remote_name_same_server(&c->remote, server))
-                        return c;
-        return NULL;
+        return find_session(m, server, NULL);
 }

@@ -15,10 +15,11 @@
 int session_check(const struct connection *c, struct wn_error *err);
 
 /* Gives c, for which no password is known, those of a live connection to the same server; nothing where there is none, or where
- * c's user is another one. 0 or -ENOMEM. */
-int session_join(struct connection *c);
+ * c's user is another one, or of another domain. One that has a password comes first; one that the server has not accepted yet does
+ * not count. What c had is freed: it is the caller who keeps a copy. 0 or -ENOMEM. */
+int session_join(struct connection *c, bool *ret_joined);
 
-/* A live connection to the server; NULL: there is none. */
+/* A live connection to the server, rather one that has a password, and none that the server has not accepted yet; NULL: there is none. */
 struct connection *session_find(struct manager *m, const struct remote_name *server);
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "manager-driver.h"
 
+#include "core/session.h"
+
 #define SHARE "\\\\srv\\share"
 #define OTHER "\\\\srv\\other"
 
@@ -313,17 +315,23 @@ static void profile_stays_locked(void **state)
         assert_false(has_row(d, "Z:"));
 }
 
-static struct answer *begin_as(struct driver *d, const char *local, const char *remote, const char *user,
-                             const char *password)
+static struct answer *begin_of_domain(struct driver *d, const char *local, const char *remote, const char *domain, const char *user,
+                                      const char *password)
 {
         struct add_request request = { .local = local, .remote = remote, .type = RESOURCETYPE_DISK };
         struct answer *answer;
 
+        request.credentials.domain = (char *) domain;
         request.credentials.user = (char *) user;
         assert_int_equal(secret_set(&request.credentials.password, password), 0);
         answer = begin_request(d, &request);
         secret_done(&request.credentials.password);
         return answer;
+}
+
+static struct answer *begin_as(struct driver *d, const char *local, const char *remote, const char *user, const char *password)
+{
+        return begin_of_domain(d, local, remote, NULL, user, password);
 }
 
 static struct answer *add_as(struct driver *d, const char *local, const char *remote, const char *user, const char *password)
@@ -378,6 +386,50 @@ static void credential_conflict(void **state)
         assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR);
 }
 
+/* One name in two domains is two users, whether a password is given or not. */
+static void credential_conflict_of_domains(void **state)
+{
+        struct driver *d = *state;
+        struct answer *answer;
+
+        assert_int_equal(wait_for(begin_of_domain(d, "Z:", SHARE, "CORP", "alice", "one")), NO_ERROR);
+        assert_int_equal(wait_for(begin_of_domain(d, "Y:", OTHER, "OTHER", "alice", "one")), ERROR_SESSION_CREDENTIAL_CONFLICT);
+        answer = begin_of_domain(d, "Y:", OTHER, "OTHER", "alice", NULL);
+        assert_int_equal(wait_for(answer), ERROR_SESSION_CREDENTIAL_CONFLICT);
+        assert_non_null(strstr(answer->err.text, "Z:"));
+        assert_int_equal(wait_for(begin_of_domain(d, "Y:", OTHER, "corp", "Alice", NULL)), NO_ERROR);
+        assert_string_equal(find(d, "Y:")->credentials.password.bytes, "one");
+        assert_int_equal(add_as(d, "X:", OTHER, "alice", NULL)->status, NO_ERROR); /* of no domain in particular */
+        assert_string_equal(find(d, "X:")->credentials.domain, "CORP");
+        assert_string_equal(find(d, "X:")->credentials.password.bytes, "one");
+}
+
+static struct connection *find_session(struct driver *d)
+{
+        struct remote_name server = { 0 };
+        struct connection *session;
+
+        assert_int_equal(remote_name_parse(SHARE, &server), 0);
+        session = session_find(&d->manager, &server);
+        remote_name_done(&server);
+        return session;
+}
+
+/* A guest's connection is no conflict for one of the same name; it has nothing to give. */
+static void password_of_the_session(void **state)
+{
+        struct driver *d = *state;
+
+        d->manager.login = "me";
+        fake_plan("X:")->user = "me";
+        assert_int_equal(add_as(d, "X:", SHARE, NULL, NULL)->status, NO_ERROR);
+        assert_ptr_equal(find_session(d), find(d, "X:"));
+        assert_int_equal(add_as(d, "Z:", OTHER, "me", "one")->status, NO_ERROR);
+        assert_ptr_equal(find_session(d), find(d, "Z:"));
+        assert_int_equal(add_as(d, "Y:", OTHER, NULL, NULL)->status, NO_ERROR);
+        assert_string_equal(find(d, "Y:")->credentials.password.bytes, "one");
+}
+
 /* What is to be disconnected first is named as a shell takes it. */
 static void conflict_without_a_device(void **state)
 {
@@ -406,12 +458,12 @@ static int add_remembered(struct driver *d, const char *user, const char *passwo
         return wait_for(answer);
 }
 
-static void restore_and_wait(struct driver *d)
+static void restore_and_wait(struct driver *d, const char *device)
 {
         struct wn_error err = { 0 };
 
-        assert_int_equal(manager_restore_device(&d->manager, "Z:", &(struct caller){ 0 }, NULL, NULL, &err), 0);
-        LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "ok") == 0);
+        assert_int_equal(manager_restore_device(&d->manager, device, &(struct caller){ 0 }, NULL, NULL, &err), 0);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, device), "ok") == 0);
 }
 
 /* As somebody else, or for reading only: what is remembered comes back with the end of that. */
@@ -427,7 +479,7 @@ static void connected_with_something_else_for_once(void **state)
         c = find(d, "Z:");
         assert_string_equal(c->credentials.user, "bob");
         assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
-        restore_and_wait(d);
+        restore_and_wait(d, "Z:");
         assert_string_equal(c->credentials.user, "alice");
         assert_string_equal(c->credentials.password.bytes, "one");
 
@@ -436,13 +488,13 @@ static void connected_with_something_else_for_once(void **state)
         assert_true(c->read_only);
         connection_unmounted(c);
         assert_false(c->read_only);
-        restore_and_wait(d);
+        restore_and_wait(d, "Z:");
         assert_string_equal(c->credentials.password.bytes, "one");
 
         assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
         assert_int_equal(add_as(d, "Z:", SHARE, "alice", "new")->status, NO_ERROR); /* the same user's */
         assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
-        restore_and_wait(d);
+        restore_and_wait(d, "Z:");
         assert_string_equal(c->credentials.password.bytes, "new");
 
         assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
@@ -520,6 +572,33 @@ static void attempt_is_no_conflict(void **state)
         assert_int_equal(wait_for(right), NO_ERROR);
         fake_go_on(find(d, "Z:"), ERROR_LOGON_FAILURE);
         assert_int_equal(wait_for(wrong), ERROR_LOGON_FAILURE);
+}
+
+/* What it is tried with may be wrong, and nobody else's. */
+static void attempt_is_no_session(void **state)
+{
+        struct add_request bob = { .local = "W:", .remote = OTHER, .type = RESOURCETYPE_DISK, .credentials_file = "/bob" };
+        struct driver *d = *state;
+        struct answer *wrong, *file;
+
+        fake_plan("Z:")->start_stops = fake_plan("W:")->start_stops = true;
+        wrong = begin_as(d, "Z:", SHARE, "alice", "wrong");
+        file = begin_request(d, &bob);
+        assert_null(find_session(d));
+        assert_int_equal(add_as(d, "Y:", OTHER, NULL, NULL)->status, NO_ERROR);
+        assert_null(find(d, "Y:")->credentials.user);
+        assert_null(find(d, "Y:")->credentials.password.bytes);
+        assert_ptr_equal(find_session(d), find(d, "Y:"));
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+
+        assert_int_equal(add_as(d, "X:", OTHER, "alice", "right")->status, NO_ERROR);
+        assert_int_equal(add_as(d, "Y:", OTHER, NULL, NULL)->status, NO_ERROR);
+        assert_string_equal(find(d, "Y:")->credentials.password.bytes, "right");
+        assert_null(find(d, "Y:")->credentials_file);
+        fake_go_on(find(d, "Z:"), ERROR_LOGON_FAILURE);
+        fake_go_on(find(d, "W:"), ERROR_LOGON_FAILURE);
+        assert_int_equal(wait_for(wrong), ERROR_LOGON_FAILURE);
+        assert_int_equal(wait_for(file), ERROR_LOGON_FAILURE);
 }
 
 /* Two that the server accepts in the same moment: one of them is connected. */
@@ -610,6 +689,93 @@ static void session_comes_later(void **state)
         assert_int_equal(add_as(d, "W:", OTHER, "alice", "one")->status, NO_ERROR);
         loop_for(d->event, 100000);
         assert_string_equal(state_of(d, "Y:"), "unavailable");
+}
+
+/* Y:, remembered without a user, is connected with what alice's Z: has. */
+static struct connection *join_alice(struct driver *d)
+{
+        struct connection *c;
+
+        put_row(d, "Y:", OTHER);
+        fake_plan("Y:")->start_result = ERROR_LOGON_FAILURE;
+        manager_restore(&d->manager);
+        c = find(d, "Y:");
+        LOOP_UNTIL(d->event, c->state == CONNECTION_UNAVAILABLE && !c->redirector);
+        fake_plan("Y:")->start_result = 0;
+        assert_int_equal(add_as(d, "Z:", SHARE, "alice", "one")->status, NO_ERROR);
+        LOOP_UNTIL(d->event, c->state == CONNECTION_OK);
+        assert_string_equal(c->credentials.user, "alice");
+        return c;
+}
+
+static char *user_in_row(struct driver *d)
+{
+        struct profile_rows rows = { 0 };
+        char *user;
+
+        assert_int_equal(profile_load(d->profile, &rows, NULL), 0);
+        assert_int_equal(rows.n_items, 1);
+        user = rows.items[0].user ? strdup(rows.items[0].user) : NULL;
+        profile_rows_done(&rows);
+        return user;
+}
+
+/* What comes from a session ends with the connection, whoever began the attempt: the next one is the next session's. */
+static void joined_credentials_are_given_back(void **state)
+{
+        struct driver *d = *state;
+        struct connection *c = join_alice(d);
+
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+        assert_null(c->credentials.user); /* the row has none */
+        assert_null(c->credentials.password.bytes);
+        assert_null(c->session_user);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "W:", SHARE, "bob", "two")->status, NO_ERROR);
+        restore_and_wait(d, "Y:");
+        assert_string_equal(c->credentials.user, "bob");
+        assert_string_equal(c->credentials.password.bytes, "two");
+
+        connection_unmounted(c);
+        assert_null(c->credentials.user);
+        assert_int_equal(cancel(d, "W:", 0, false), NO_ERROR);
+        assert_int_equal(add(d, "Y:", OTHER, true), NO_ERROR);
+        assert_null(user_in_row(d));
+}
+
+/* A row that is written while a session lends its user has that user, and no more. */
+static void joined_user_is_remembered(void **state)
+{
+        struct driver *d = *state;
+        struct connection *c = join_alice(d);
+        char *user;
+
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+        assert_int_equal(add(d, "Y:", OTHER, true), NO_ERROR);
+        user = user_in_row(d);
+        assert_string_equal(user, "alice");
+        free(user);
+        assert_int_equal(cancel(d, "Y:", 0, false), NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_string_equal(c->credentials.user, "alice");
+        assert_null(c->credentials.password.bytes);
+        assert_int_equal(add_as(d, "W:", SHARE, "alice", "two")->status, NO_ERROR); /* she has another password now */
+        restore_and_wait(d, "Y:");
+        assert_string_equal(c->credentials.password.bytes, "two");
+}
+
+/* What it was connected as before says nothing of the next attempt. */
+static void session_is_over(void **state)
+{
+        struct driver *d = *state;
+
+        assert_int_equal(add_remembered(d, "alice", "one"), NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_int_equal(add_as(d, "W:", OTHER, "bob", "two")->status, NO_ERROR);
+        assert_int_equal(add_as(d, "Z:", SHARE, "bob", "two")->status, NO_ERROR);
+        assert_int_equal(cancel(d, "Z:", 0, false), NO_ERROR);
+        assert_string_equal(find(d, "Z:")->credentials.user, "alice");
+        assert_string_equal(find(d, "Z:")->credentials.password.bytes, "one");
 }
 
 /* Y: is refused for want of a password when Z: has just begun a session with the server; the next attempt ends with result. */
@@ -933,11 +1099,17 @@ int main(void)
                 TEST(profile_stays_locked),
                 TEST(spelled_otherwise), TEST(credential_conflict),
                 TEST(conflict_without_a_device),
+                TEST(credential_conflict_of_domains),
+                TEST(password_of_the_session),
                 TEST(credential_conflict_of_files),
                 TEST(attempt_is_no_conflict),
+                TEST(attempt_is_no_session),
                 TEST(conflict_of_attempts),
                 TEST(joined_credentials_are_dropped),
                 TEST(failed_credentials_are_dropped),
+                TEST(joined_credentials_are_given_back),
+                TEST(joined_user_is_remembered),
+                TEST(session_is_over),
                 TEST(session_comes_later),
                 TEST(session_comes_meanwhile),
                 TEST(session_comes_meanwhile_in_vain),

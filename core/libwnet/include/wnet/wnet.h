@@ -229,9 +229,11 @@ typedef struct _NETCONNECTINFOSTRUCT {
  *   lpNetResource  dwType: RESOURCETYPE_DISK, RESOURCETYPE_PRINT, or RESOURCETYPE_ANY for the device's own kind;
  *                  lpLocalName: the device, NULL or "": deviceless; lpRemoteName: the resource;
  *                  lpProvider: NULL, "" or "wnet"; the other members are ignored
- *   lpPassword     at most 1024 bytes of UTF-8; NULL: the one of a live connection to the same server, a Kerberos
- *                  ticket, or none; "": the empty password
- *   lpUserName     "user" or "DOMAIN\user"; NULL: that of a live connection to the same server, else the login name
+ *   lpPassword     at most 1024 bytes of UTF-8; NULL: the one that is known of a remembered device, or that of a live
+ *                  connection to the same server, each if it is the same user's; else a Kerberos ticket, or none; "": the
+ *                  empty password
+ *   lpUserName     "user" or "DOMAIN\user"; NULL: the one that the device is remembered with; else, where lpPassword is
+ *                  NULL too, that of a live connection to the same server; else the login name
  *   dwFlags        CONNECT_UPDATE_PROFILE: once connected, the device is remembered and restored at the next logon (not
  *                  its password, and nothing for a deviceless connection);
  *                  CONNECT_CMD_SAVECRED: the same, and lpPassword is kept in the user's Secret Service, from where it is

@@ -9,9 +9,11 @@ never becomes them. So the first SMB user stands for that account and further on
 every machine; `username map` gives them their names.
 """
 
+import errno
 import json
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -23,6 +25,8 @@ SMBD = shutil.which("smbd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("
 PDBEDIT = shutil.which("pdbedit") or "/usr/bin/pdbedit"
 SMBCONTROL = shutil.which("smbcontrol") or "/usr/bin/smbcontrol"
 STAND_INS = ("games", "news", "uucp", "backup", "bin")  # accounts behind the second SMB user and on
+
+FIRST_PORT = 15000  # of those that are chosen here
 
 CONFIG = """\
 [global]
@@ -77,10 +81,24 @@ class SmbServerError(Exception):
     pass
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def reserve_port():
+    """(a free port, a socket): while the socket is open nobody else is given the port here, whether a server listens at it or not. It is
+    none of those that the kernel gives to whoever asks for any."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        begin = int(f.read().split()[0])
+    ports = range(FIRST_PORT, begin) or range(FIRST_PORT, 65536)
+    for port in random.SystemRandom().sample(ports, len(ports)):
+        reservation = socket.socket(socket.AF_UNIX)
+        try:
+            reservation.bind(f"\0wnet-test-port-{port}")
+            with socket.socket() as s:
+                s.bind(("", port))
+            return port, reservation
+        except OSError as e:
+            reservation.close()
+            if e.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+    raise SmbServerError("no port is free")
 
 
 def _stat(pid):
@@ -125,6 +143,7 @@ class SmbServer:
         self.options = options or {}
         self.log_level = log_level
         self.account = pwd.getpwnam(account) if account else pwd.getpwuid(os.geteuid())
+        self.reservation = None  # of the port, as long as this object lives
         self.session = None  # pid of smbd's first process, which leads a session of its own
         self.process = None
 
@@ -174,7 +193,7 @@ class SmbServer:
             for user, account in self._accounts.items():
                 f.write(f"!{account} = {user}\n")
         if self.port is None:
-            self.port = free_port()
+            self.port, self.reservation = reserve_port()
         self.write_config()
         if accounts and os.path.isdir(accounts):
             shutil.copytree(accounts, self.path("private"), dirs_exist_ok=True)

@@ -5,6 +5,7 @@ import json
 import mmap
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -66,7 +67,14 @@ def the_flag_is_ignored_without_a_row(u):
 @case("row only (not connected), CONNECT_UPDATE_PROFILE", {CANCEL: 0})
 def a_row_is_deleted_with_no_network_traffic(u):
     proxy = Proxy(u.server.port)
-    u.remember_only("Z:", url=proxy.share())
+    u.remember("Z:", url=proxy.share())
+    workers = u.wnet.workers()
+    u.wnet.ok("cancel", "Z:")
+    wait_until(lambda: not any(map(alive, workers)), "its workers end")
+    proxy.heard = []
+    with socket.create_connection(("127.0.0.1", proxy.port)) as own:  # when this is counted, all that they began has been
+        own.sendall(b"own")
+        wait_until(lambda: b"own" in proxy.heard, "the proxy is at our own connection")
     proxy.hold, before = True, proxy.count
     assert u.cancel("Z:", UPDATE_PROFILE) == 0
     assert u.rows() == [] and u.wnet.list() == [] and proxy.count == before

@@ -492,8 +492,8 @@ class Exercise:
         return True
 
 
-def contents(root):
-    """{name: bytes, or None of a directory} of everything below a folder."""
+def contents(root, without=()):
+    """{name: bytes, or None of a directory} of everything below a folder, without these names in the folder itself."""
     found = {}
     todo = [""]
     while todo:
@@ -501,6 +501,8 @@ def contents(root):
         with os.scandir(os.path.join(root, folder)) as entries:
             for entry in entries:
                 name = os.path.join(folder, entry.name)
+                if name in without:
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     found[name] = None
                     todo.append(name)

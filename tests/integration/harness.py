@@ -452,8 +452,10 @@ PARK = ".wnet-parked"  # the hidden folder for what is deleted and open
 
 
 def parked(server):
-    folder = server.data / PARK
-    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+    try:
+        return sorted(os.listdir(server.data / PARK))
+    except FileNotFoundError:
+        return []  # it goes with the last of them
 
 
 def beside(server, folder):
@@ -475,10 +477,12 @@ def sh(wnet, script, cwd):
     return result.out
 
 
-def tree(folder):
-    """{path below folder: contents}"""
+def tree(folder, without=None):
+    """{path below folder: contents}; without names in the folder itself that begin so."""
     result = {}
     for path, folders, files in os.walk(folder):
+        if without and path == os.fspath(folder):
+            folders[:], files[:] = ([name for name in names if not name.startswith(without)] for names in (folders, files))
         for name in folders:
             result[os.path.relpath(os.path.join(path, name), folder)] = None
         for name in files:

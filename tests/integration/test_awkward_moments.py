@@ -184,7 +184,8 @@ def test_cancel_between_the_mount_and_the_end_of_fusermount3(wnet, server):
     wnet.expect_log(r".")
     slow = wnet.root / "bin" / "fusermount3"
     slow.parent.mkdir()
-    slow.write_text('#!/bin/sh\n/usr/bin/fusermount3 "$@"\nr=$?\ncase "$1" in -u) ;; *) sleep 2;; esac\nexit $r\n')
+    # long enough for the cancel to begin meanwhile, which is not to be seen; wnetd waits 10 seconds for it
+    slow.write_text('#!/bin/sh\n/usr/bin/fusermount3 "$@"\nr=$?\ncase "$1" in -u) ;; *) sleep 7;; esac\nexit $r\n')
     slow.chmod(0o755)
     wnet.env["PATH"] = f"{slow.parent}:{wnet.env['PATH']}"
     adding = start(wnet, "add", "Z:", server.url(), "--credentials", str(wnet.credentials()))
@@ -232,11 +233,9 @@ def test_force_with_a_hung_server_and_many_writers(wnet, proxy):
 def test_the_profile_cannot_be_committed_after_a_force(wnet, server, proxy):
     wnet.expect_log(r".")
     wnet.ok("add", "Z:", proxy.share(), "--credentials", str(wnet.credentials()), "--persistent")
-    (server.data / "f").write_text("x")
-    f = os.open(wnet.folder() / "f", os.O_RDWR)
+    started = writers(wnet, wnet.folder(), 1)  # not the test itself: what it starts would close, and so flush, copies of its descriptors
     proxy.hold = True
-    writer = threading.Thread(target=lambda: error_of(lambda: os.write(f, b"y")))
-    writer.start()
+    go(started)
     time.sleep(0.2)
     cancel = start(wnet, "cancel", "Z:", "--force", "--forget")
     time.sleep(0.25)
@@ -244,8 +243,7 @@ def test_the_profile_cannot_be_committed_after_a_force(wnet, server, proxy):
     cancel.communicate(timeout=60)
     proxy.hold = False
     os.chmod(wnet.config / "wnet", 0o700)
-    writer.join()
-    error_of(lambda: os.close(f))
+    assert started[0].wait(20) == 0
     connected = wnet.entry("Z:") is not None and wnet.entry("Z:")["state"] != "unavailable"
     assert bool(mounts_below(wnet.root)) == connected
     with sqlite3.connect(wnet.profile) as profile:  # whoever may write rolls back what the failed commit has left

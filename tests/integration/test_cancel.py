@@ -3,6 +3,7 @@
 
 import errno
 import os
+import random
 import shutil
 import signal
 import socket
@@ -257,14 +258,20 @@ m[0], m[50_000]
 
 
 def test_forced_what_was_written_is_sent_first(z, wnet, server):
-    data = os.urandom(5_000_000)
-    with opened(z / "f", "wb") as f:
-        view = memoryview(data)
-        while view:
-            view = view[f.write(view) :]
-        result = wnet.run("cancel", "Z:", "--force", "--json")
-        assert result.code == 0 and result.json["code"] == 0 and result.json["lost"] == []
-    assert (server.data / "f").read_bytes() == data
+    """By a program of its own: of what the test itself holds, the commands that it starts have copies, and flush it as they close them."""
+    holder = python(wnet, """
+import random, sys
+f = open(sys.argv[1], 'wb', buffering=0)
+view = memoryview(random.Random(1).randbytes(5_000_000))
+while view:
+    view = view[f.write(view):]
+print('ready', flush=True)
+sys.stdin.readline()
+""", z / "f")
+    result = wnet.run("cancel", "Z:", "--force", "--json")
+    assert result.code == 0 and result.json["code"] == 0 and result.json["lost"] == []
+    assert (server.data / "f").read_bytes() == random.Random(1).randbytes(5_000_000)
+    end(holder)
 
 
 WRITE_THROUGH_A_MAP = """
@@ -337,22 +344,27 @@ def test_forced_while_the_server_hangs(wnet, server):
 def test_forced_while_the_server_hangs_loses_nothing_that_was_acknowledged(wnet, server):
     wnet.expect_log(r"smb|worker|server|connection|time|lost|sent")
     wnet.add("Z:", server.url())
-    with opened(wnet.folder() / "f", "wb") as f:
-        f.write(b"first")
-        os.fsync(f.fileno())
-        server.freeze()
-        writer = wnet.popen([sys.executable, "-c", """
+    writer = python(wnet, """
 import os, sys
-os.write(int(sys.argv[1]), b'x' * 300_000)
-os.close(int(sys.argv[1]))
-""", str(f.fileno())], pass_fds=[f.fileno()], stderr=subprocess.DEVNULL)
-        time.sleep(1)
-        result = wnet.run("cancel", "Z:", "--force", "--json", timeout=2 * LONG)
-        assert result.code == 0, repr(result)
-        writer.wait(LONG)
+f = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
+os.write(f, b'first')
+os.fsync(f)
+print('ready', flush=True)
+sys.stdin.readline()
+os.write(f, b'x' * 300_000)
+print('written', flush=True)
+os.fsync(f)
+""", wnet.folder() / "f")
+    server.freeze()
+    writer.stdin.write("\n")
+    writer.stdin.flush()
+    assert writer.stdout.readline() == "written\n"
+    result = wnet.run("cancel", "Z:", "--force", "--json", timeout=2 * LONG)
+    assert result.code == 0, repr(result)
+    assert end(writer) == 1, "what is lost has not failed"
     assert_gone(wnet)
-    # a write returns when the server has acknowledged it: what was told to be written is there, and nothing of it can be lost
-    assert result.json["lost"] == []
+    # what fsync() has acknowledged is there; what was only taken to be sent is named
+    assert result.json["lost"] == [{"device": "Z:", "path": "/f", "bytes": 300_000}]
     server.thaw()
     wait_until(lambda: (server.data / "f").read_bytes()[:5] == b"first", "what was acknowledged is on the server")
 

@@ -203,7 +203,7 @@ def test_the_server_goes_away_while_a_file_is_replaced(wnet, server, n):
     """Long enough for the program to be told that it failed; when the server is back, the name has its contents again, and what is open
     goes on."""
     way = Proxy(server.port)
-    wnet.configure(operation_timeout=2, connect_timeout=2)
+    wnet.configure(operation_timeout=5, connect_timeout=5)
     wnet.ok("add", "Z:", way.share(), "--credentials", wnet.credentials(), "--persistent")
     z = wnet.folder()
     (z / "f").write_text("old")
@@ -230,7 +230,7 @@ def test_the_server_goes_away_and_the_folder_is_renamed(wnet, server, close_root
     (server.data / "d").mkdir()
     close_root()
     way = Proxy(server.port)
-    wnet.configure(operation_timeout=2, connect_timeout=2)
+    wnet.configure(operation_timeout=5, connect_timeout=5)
     wnet.add("Z:", way.share())
     z = wnet.folder()
     (z / "d" / "e").mkdir()

@@ -4,6 +4,7 @@
 WNET_EXERCISE_OPS is the number of operations (a million for a night), --seed=N repeats a failure.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import fsexercise
 import pytest
-from harness import PARK, wait_until
+from harness import PARK, parked, wait_until
 
 PROGRAM = Path(__file__).with_name("fsexercise.py")
 OPS = int(os.environ.get("WNET_EXERCISE_OPS", "3000"))
@@ -51,14 +52,11 @@ class Exercises:
         print(*outputs)
 
     def compare(self, folder):
-        fsexercise.compare_contents(
-            {name: data for name, data in fsexercise.contents(folder).items() if name.split("/")[0] not in (PARK, "shared")},
-            fsexercise.contents(self.model), f"in {folder}")
+        fsexercise.compare_contents(fsexercise.contents(folder, without=(PARK, "shared")), fsexercise.contents(self.model), f"in {folder}")
 
 
 def nothing_parked(server):
-    park = server.data / PARK
-    wait_until(lambda: not park.exists() or not os.listdir(park), "nothing is parked any more", timeout=20)
+    wait_until(lambda: not parked(server), "nothing is parked any more", timeout=20)
 
 
 @pytest.mark.parametrize("n", [1, 4])
@@ -81,7 +79,8 @@ def test_workers_are_killed_meanwhile(z, wnet, server, root, seed):
         time.sleep(chance.uniform(0.05, 0.6))
         workers = wnet.workers()
         if workers:
-            os.kill(chance.choice(workers), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(chance.choice(workers), signal.SIGKILL)
 
     wnet.expect_log("could not be renamed; what it would have replaced is kept as")
     exercises = Exercises(wnet, root, seed, 1, "--lossy")

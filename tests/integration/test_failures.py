@@ -33,7 +33,7 @@ print('complete', flush=True)
 @pytest.fixture
 def quick(wnet):
     """Time-outs that a test can wait for."""
-    wnet.configure(operation_timeout=2, connect_timeout=5)
+    wnet.configure(operation_timeout=5, connect_timeout=5)
     wnet.expect_log(r"worker|wnet-smb|smb|server|connection|connect|time|Z:|Y:")
     return wnet
 
@@ -51,9 +51,12 @@ def works(folder, server, name="works"):
     wait_until(try_it, "the drive works again without a command", timeout=2 * LONG, interval=0.3)
 
 
-def big_file(server, megabytes=400):
+BIG_BYTES = 100_000 << 20  # nobody reads that to its end
+
+
+def big_file(server):
     with open(server.data / "big", "wb") as f:
-        f.truncate(megabytes << 20)
+        f.truncate(BIG_BYTES)
 
 
 def test_the_server_dies_in_the_middle_of_a_read(quick, server):
@@ -68,7 +71,7 @@ def test_the_server_dies_in_the_middle_of_a_read(quick, server):
     server.start()
     works(quick.folder(), server)
     assert quick.wait_state("Z:", "ok")["reason"] == ""
-    assert (quick.folder() / "big").stat().st_size == 400 << 20
+    assert (quick.folder() / "big").stat().st_size == BIG_BYTES
 
 
 def test_the_server_restarts_while_nobody_looks(quick, server):
@@ -171,22 +174,23 @@ def test_a_read_goes_on_when_its_worker_is_killed(quick, server):
     (server.data / "f").write_bytes(data)
     quick.add("Z:", server.url())
     reader = quick.popen([sys.executable, "-c", """
-import hashlib, sys, time
-digest, done = hashlib.sha256(), 0
+import hashlib, sys
+digest, done, pause = hashlib.sha256(), 0, 2_000_000
 with open(sys.argv[1], 'rb', buffering=0) as f:
     while block := f.read(200_000):
         digest.update(block)
         done += len(block)
-        print(done, flush=True)
-        time.sleep(0.005)
+        if done >= pause:
+            pause += 6_000_000
+            print('waits', flush=True)
+            sys.stdin.readline()
 print(digest.hexdigest(), flush=True)
-""", quick.folder() / "f"], stdout=subprocess.PIPE)
-    killed, last, next_kill = 0, "", 2_000_000
-    for line in reader.stdout:
-        last = line.strip()
-        if len(last) < 20 and int(last) > next_kill:
-            next_kill += 6_000_000
-            killed += quick.kill_workers()
+""", quick.folder() / "f"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    killed = 0
+    while (last := reader.stdout.readline().strip()) == "waits":
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        killed += wait_until(quick.kill_workers, "there is a worker to kill")
     assert reader.wait(LONG) == 0, "the read has failed"
     assert killed >= 4
     assert last == hashlib.sha256(data).hexdigest()

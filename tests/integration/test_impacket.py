@@ -21,7 +21,8 @@ def answers(port):
 @pytest.fixture
 def impacket(root, request):
     """Its folder and the name of its share."""
-    folder, port = root / "impacket", smbserver.free_port()
+    folder = root / "impacket"
+    port, reservation = smbserver.reserve_port()
     folder.mkdir()
     with open(root / "impacket.log", "w", encoding="utf-8") as log:
         process = subprocess.Popen(["/usr/bin/python3", PROGRAM, str(port), folder, *getattr(request, "param", (ALICE, PASSWORD))],
@@ -31,6 +32,7 @@ def impacket(root, request):
     yield folder, f"//127.0.0.1:{port}/data"
     process.kill()
     process.wait()
+    reservation.close()
     print((root / "impacket.log").read_text(errors="replace")[-6000:])
 
 

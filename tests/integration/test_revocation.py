@@ -166,6 +166,7 @@ os.fsync(f)
 print("ready", flush=True)
 sys.stdin.readline()
 os.write(f, b"x" * 1_000_000)
+print("written", flush=True)
 os.fsync(f)
 """
 
@@ -191,6 +192,7 @@ def test_forced_while_many_are_blocked(wnet, server, how):
     for process in blocked:
         process.stdin.write("\n")
         process.stdin.flush()
+    assert blocked[-1].stdout.readline() == "written\n"
     time.sleep(0.5)
     begin = time.monotonic()
     result = wnet.run("cancel", "Z:", "--force")

@@ -13,7 +13,8 @@ from harness import PARK, error_of, nothing_parked, opened, parked, tree
 
 
 def on_server(server):
-    return {path: contents for path, contents in tree(server.data).items() if not path.startswith(PARK)}
+    """All but what is parked, which may go meanwhile."""
+    return tree(server.data, without=PARK)
 
 
 def folded(found):

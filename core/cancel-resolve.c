@@ -87,6 +87,32 @@ static bool end_attempts(struct cancel *x)
         return ended;
 }
 
+/* Whether the row of a device that is just being connected could not be deleted: that is looked for before its attempt ends. It is waited
+ * for, or has made it a refusal. */
+static bool row_stays(struct cancel *x)
+{
+        struct connection *c = x->n_targets == 1 ? x->targets[0] : NULL;
+        struct profile_change *change = NULL;
+        int r;
+
+        if (!c || !c->attempt || !cancel_is_to_forget(x, c))
+                return false;
+        r = profile_stage_delete(x->manager->profile_path, c->device.text, &change, &x->outcome.err);
+        profile_rollback(change);
+        if (r == 0)
+                return false;
+        if (x->deadline_usec == 0)
+                x->deadline_usec = manager_profile_deadline(x->manager);
+        if (manager_profile_again(x->manager, r, &x->deadline_usec)) {
+                x->outcome.err = (struct wn_error){ 0 };
+                cancel_step_after(x, PROFILE_RETRY_USEC);
+        } else {
+                x->n_targets = 0; /* none is its own yet */
+                cancel_refuse(x, r == -EBUSY ? ERROR_CANNOT_OPEN_PROFILE : status_from_result(r));
+        }
+        return true;
+}
+
 /* Several connections: those that are only being connected come last, when nothing can refuse any more. */
 static void put_off_attempts(struct cancel *x)
 {
@@ -183,6 +209,8 @@ void cancel_resolve(struct cancel *x)
                 x->n_targets = 0; /* what there was to end has ended */
         if (!x->name)
                 x->manager->shutting_down = true;
+        if (row_stays(x))
+                return;
         if (!x->device)
                 put_off_attempts(x);
         if (!end_attempts(x)) {

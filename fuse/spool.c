@@ -24,6 +24,25 @@
 #define COMPLETE ".job"
 #define TRIES 1000 /* names that are taken: several jobs in one microsecond */
 
+/* The name that the last folder of path has already, where it differs in nothing but case: beyond ASCII no spelling is the one. */
+static void take_spelling(char *path)
+{
+        char *name = strrchr(path, '/') + 1;
+        const struct dirent *entry;
+        DIR *dir;
+
+        name[-1] = '\0';
+        dir = opendir(path);
+        name[-1] = '/';
+        while (dir && (entry = readdir(dir)))
+                if (strlen(entry->d_name) == strlen(name) && name_equal_nocase(entry->d_name, name)) {
+                        strcpy(name, entry->d_name);
+                        break;
+                }
+        if (dir)
+                closedir(dir);
+}
+
 /* Resources are compared without case, so their folders have none. */
 static char *folder_path(const char *dir, const struct remote_name *printer)
 {
@@ -35,7 +54,10 @@ static char *folder_path(const char *dir, const struct remote_name *printer)
         for (char *p = name; *p; p++)
                 if (*p >= 'A' && *p <= 'Z')
                         *p = (char) (*p - 'A' + 'a');
-        return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+        if (asprintf(&path, "%s/%s", dir, name) < 0)
+                return NULL;
+        take_spelling(path);
+        return path;
 }
 
 int spool_open(const char *dir, const struct remote_name *printer, struct spool *ret_spool)

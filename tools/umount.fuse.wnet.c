@@ -79,6 +79,8 @@ static size_t count_same(const struct control_list *list, const char *name)
         for (size_t i = 0; i < list->n_items; i++) {
                 _cleanup_(remote_name_done) struct remote_name its = { 0 };
 
+                if (strcmp(list->items[i].state, "unavailable") == 0) /* there is nothing to be disconnected */
+                        continue;
                 n += !parsed || remote_name_parse(list->items[i].remote, &its) != 0 || remote_name_equal(&its, &remote);
         }
         return n;

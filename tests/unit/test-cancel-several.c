@@ -216,6 +216,25 @@ static void still_restoring(void **state)
         assert_false(has_row(d, "Y:"));
 }
 
+/* What cannot be forgotten is not disturbed, either: whoever is connecting it has his drive. */
+static void bad_profile_while_restoring(void **state)
+{
+        struct driver *d = *state;
+
+        put_row(d, "Z:", SHARE);
+        fake_plan("Z:")->start_stops = true;
+        manager_restore(&d->manager);
+        break_profile(d);
+        assert_int_equal(cancel(d, "Z:", FORGET, false), ERROR_BAD_PROFILE);
+        assert_string_equal(state_of(d, "Z:"), "connecting");
+        block_profile(d);
+        assert_int_equal(cancel(d, "Z:", FORGET, true), ERROR_CANNOT_OPEN_PROFILE);
+        assert_string_equal(state_of(d, "Z:"), "connecting");
+        fake_go_on(find(d, "Z:"), 0);
+        LOOP_UNTIL(d->event, strcmp(state_of(d, "Z:"), "ok") == 0);
+        assert_int_equal(rmdir(d->profile), 0);
+}
+
 /* It is being mounted: that cannot be stopped half way, and is taken back. */
 static void already_mounting(void **state)
 {
@@ -492,6 +511,7 @@ int main(void)
                 TEST(still_connecting),
                 TEST(connected_meanwhile),
                 TEST(still_restoring),
+                TEST(bad_profile_while_restoring),
                 TEST(already_mounting),
                 TEST(mounted_without_row),
                 TEST(connecting_beside_open_file),

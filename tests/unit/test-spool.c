@@ -48,6 +48,22 @@ static void assert_no_job(const struct spool *spool, const char *after)
         assert_int_equal(spool_take(spool, after, &file), -ENOENT);
 }
 
+static void case_beyond_ascii(void **state)
+{
+        struct spool spool = open_spool(*state, "//srv/B\xc3\xbcro"), same = open_spool(*state, "//srv/B\xc3\x9cRO");
+        struct spool other = open_spool(*state, "//srv/B\xc3\xa4ro");
+        struct spool_file job = write_job(&spool, "a");
+        char after[SPOOL_NAME_BYTES] = "";
+
+        assert_int_equal(spool_complete(&spool, &job), 0);
+        spool_leave(&job);
+        assert_job(&same, after, "a");
+        assert_no_job(&other, "");
+        spool_close(&spool);
+        spool_close(&same);
+        spool_close(&other);
+}
+
 static void in_the_order_of_their_closes(void **state)
 {
         struct spool spool = open_spool(*state, "//srv/Printer"), same = open_spool(*state, "\\\\SRV\\PRINTER");
@@ -138,6 +154,7 @@ static void foreign_files(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(case_beyond_ascii, make_folder, remove_folder),
                 cmocka_unit_test_setup_teardown(in_the_order_of_their_closes, make_folder, remove_folder),
                 cmocka_unit_test_setup_teardown(each_printer_has_its_own, make_folder, remove_folder),
                 cmocka_unit_test_setup_teardown(after_a_crash, make_folder, remove_folder),

@@ -83,7 +83,7 @@ class SmbServerError(Exception):
 
 def reserve_port():
     """(a free port, a socket): while the socket is open nobody else is given the port here, whether a server listens at it or not. It is
-    none of those that the kernel gives to whoever asks for any."""
+    none of those that the kernel gives to whoever asks for any, if it leaves others."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
         begin = int(f.read().split()[0])
     ports = range(FIRST_PORT, begin) or range(FIRST_PORT, 65536)

@@ -99,6 +99,7 @@ struct fake_server {
                 char path[FAKE_PATH_BYTES];
         } changes[FAKE_CHANGES];     /* that are told, */
         _Atomic unsigned n_changes;  /* so many of them */
+        _Atomic unsigned n_told;     /* of which who watches has so many */
         _Atomic unsigned n_overflows; /* how often changes are lost, from now on */
         struct smb_setup setup; /* as it came */
         _Atomic pid_t left_behind;

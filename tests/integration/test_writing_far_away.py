@@ -209,7 +209,7 @@ def test_force_waits_for_a_large_request(wnet, server, line, tmp_path):
                         stdout=subprocess.PIPE)
     assert writer.stdout.readline().strip() == "first"
     assert max(length for _, length in line.of("WRITE")) >= 4 * MIB
-    line.rates[False] = 4 * MIB
+    line.rates[False] = 6 * MIB
     writer.stdin.write("\n")
     writer.stdin.flush()
     assert writer.stdout.readline().strip() == "all"

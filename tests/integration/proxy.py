@@ -9,8 +9,9 @@ import time
 
 class Proxy:
     """Listens on .port of the loopback. .hold: nothing from the clients passes; .hold_back: nothing from the server does; .held:
-    numbers of the connections (in order of their making) from which nothing passes; .heard: what has passed, if a list; rate, upload_rate: bytes
-    a second from the server, and to it; delay: seconds that everything is on its way, in each direction."""
+    numbers of the connections (in order of their making) from which nothing passes; .waiting: how many pieces are kept back by that; .heard:
+    what has passed, if a list; rate, upload_rate: bytes a second from the server, and to it; delay: seconds that everything is on its way,
+    in each direction."""
 
     def __init__(self, port, rate=None, upload_rate=None, delay=0):
         self.target, self.delay = port, delay
@@ -18,6 +19,7 @@ class Proxy:
         self.heard = None
         self.hold = self.hold_back = False
         self.held = set()
+        self.waiting, self.lock = 0, threading.Lock()
         self.count = 0
         self.listener = socket.socket()
         self.listener.bind(("127.0.0.1", 0))
@@ -48,6 +50,14 @@ class Proxy:
     def _waits(self, number, back):
         return self.hold_back if back else self.hold or number in self.held
 
+    def _keep_back(self, number, back):
+        with self.lock:
+            self.waiting += 1
+        while self._waits(number, back):
+            time.sleep(0.002)
+        with self.lock:
+            self.waiting -= 1
+
     def _arriving(self, source):
         """What comes from source, each piece .delay later; as a long line does, it does not hold up the next one."""
         line = queue.Queue()
@@ -72,8 +82,8 @@ class Proxy:
     def _pump(self, source, sink, number, back):
         try:
             for data in self._arriving(source) if self.delay else iter(lambda: source.recv(65536), b""):
-                while self._waits(number, back):
-                    time.sleep(0.002)
+                if self._waits(number, back):
+                    self._keep_back(number, back)
                 self.passes(number, back, data)
                 if self.rates[back]:
                     time.sleep(len(data) / self.rates[back])

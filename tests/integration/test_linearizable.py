@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from harness import ALICE, LONG, PASSWORD, error_of, mounts_below
+from harness import ALICE, LONG, PASSWORD, error_of, mounts_below, wait_until
 from proxy import Proxy
 
 OPENERS = 4
@@ -186,7 +186,7 @@ def test_an_open_on_its_way_to_the_server_is_one(wnet, server):
     read = []
     opener = threading.Thread(target=lambda: read.append(path.read_text()))
     opener.start()
-    time.sleep(0.5)
+    wait_until(lambda: proxy.waiting, "the open is on its way")
     try:
         wnet.fails(2401, "cancel", "Z:")
     finally:
@@ -205,10 +205,10 @@ def test_a_look_up_on_its_way_to_the_server_is_waited_for(wnet, server):
     for name, held_seconds in ("soon", 0.4), ("never", LONG):
         proxy.hold = True
         later = threading.Timer(held_seconds, lambda: setattr(proxy, "hold", False))
-        later.start()
         asker = threading.Thread(target=lambda name=name: found.append(error_of(lambda: os.stat(wnet.folder() / name))))
         asker.start()
-        time.sleep(0.1)
+        wait_until(lambda: proxy.waiting, "the look-up is on its way")
+        later.start()
         if name == "soon":
             wnet.ok("cancel", "Z:")
             assert mounts_below(wnet.drives) == []

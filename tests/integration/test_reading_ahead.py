@@ -44,8 +44,8 @@ def test_in_order_on_a_long_line(wnet, server):
         assert b"".join(iter(lambda: f.read(MIB), b"")) == data
     asked = reads(proxy)
     assert asked[0][1] <= 128 * KIB, "the first bytes come early"
-    assert sum(length for _, length in asked) == len(data), "each byte is asked for once"
-    assert 4 * MIB <= max(length for _, length in asked) <= 8 * MIB and len(asked) <= 20, asked
+    assert sum(length for _, length in asked) < 1.3 * len(data), "hardly a byte is asked for twice"  # what lay there too long is
+    assert 4 * MIB <= max(length for _, length in asked) <= 8 * MIB and len(asked) <= 30, asked
 
 
 def test_in_order_near_by(wnet, server):

@@ -45,9 +45,10 @@ def asked(line, work):
     return sorted(command for _number, command in line.seen[before:])
 
 
-def cheapest(line, work):
-    """asked(), of three times: on a busy machine, what was looked up before may be too old by then."""
-    return min((asked(line, work) for _ in range(3)), key=len)
+def tries(line, work):
+    """asked(), three times: on a busy machine, what was looked up before may be too old by then, and nobody waits for a CLOSE, which may fall
+    into the next one."""
+    return [asked(line, work) for _ in range(3)]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -61,7 +62,7 @@ def test_a_small_file_is_read(line, wnet, size):
             assert os.fstat(f.fileno()).st_size == size  # the kernel asks: reading may have changed the time of access
 
     os.stat(path)
-    assert cheapest(line, read) == ["CLOSE", "CREATE", "QUERY_INFO", "READ"]
+    assert ["CLOSE", "CREATE", "QUERY_INFO", "READ"] in tries(line, read)
 
 
 def listed(path):
@@ -99,29 +100,39 @@ def test_the_end_of_a_file_is_looked_for_once(line, wnet, server):
     (server.data / "f").write_bytes(b"x" * 100_001)
     path = wnet.folder() / "f"
     os.stat(path)
-    with opened(path, "rb") as f:
-        assert asked(line, lambda: os.pread(f.fileno(), 8192, 98_304)) == ["READ", "READ"]
+    found = []
+    for _ in range(3):
+        with opened(path, "rb") as f:
+            found.append(asked(line, lambda f=f: os.pread(f.fileno(), 8192, 98_304)))
+            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    assert ["READ", "READ"] in found
 
 
 def test_what_is_opened_only(line, wnet, server):
     (server.data / "empty").write_bytes(b"")
     path = wnet.folder() / "empty"
     os.stat(path)
-    assert cheapest(line, lambda: open(path, "rb").close()) == ["CLOSE", "CREATE", "QUERY_INFO"]
+    assert ["CLOSE", "CREATE", "QUERY_INFO"] in tries(line, lambda: open(path, "rb").close())
 
 
 def test_an_open_for_writing_brings_no_data(line, wnet):
     path = wnet.folder() / "8000"
     os.stat(path)
-    assert cheapest(line, lambda: open(path, "r+b", buffering=0).close()) == ["CLOSE", "CREATE", "QUERY_INFO"]
+    assert ["CLOSE", "CREATE", "QUERY_INFO"] in tries(line, lambda: open(path, "r+b", buffering=0).close())
 
 
 def test_what_came_with_an_open_is_not_believed_for_ever(line, wnet, server):
     path = wnet.folder() / "8000"
     os.stat(path)
+    began = time.monotonic()
     with opened(path, "rb") as f:
-        time.sleep(0.5)
-        assert asked(line, lambda: os.fstat(f.fileno())) == []
+        took = []
+
+        def look():
+            os.fstat(f.fileno())
+            took.append(time.monotonic() - began)
+
+        assert asked(line, look) == [] or took[0] > 1
         (server.data / "8000").write_bytes(b"y" * 8001)
         time.sleep(1.1)
         assert os.fstat(f.fileno()).st_size == 8001
@@ -129,16 +140,19 @@ def test_what_came_with_an_open_is_not_believed_for_ever(line, wnet, server):
 
 
 def without_listings(commands):
-    """On a busy machine the folder may be listed for the look-ups' sake, which has costs of its own."""
+    """On a busy machine the folder may be listed for the look-ups' sake, which has costs of its own. Part of a listing is left as it is."""
     rest = list(commands)
-    while "QUERY_DIRECTORY" in rest:
+    while all(rest.count(command) >= count for command, count in (("CREATE", 1), ("QUERY_DIRECTORY", 2), ("CLOSE", 1))):
         for command in ("CREATE", "QUERY_DIRECTORY", "QUERY_DIRECTORY", "CLOSE"):
             rest.remove(command)
     return rest
 
 
+ASKED_FOR_THE_NAME = ["CLOSE", "CREATE", "CREATE", "QUERY_INFO", "WRITE"]  # whether it is free
+
+
 def test_a_file_is_made_and_deleted(line, wnet, server):
-    """Of several times the cheapest counts: another thing may fall into the time."""
+    """One of several times is as it should be: another thing may fall into the time, or the end of the one before."""
     path = wnet.folder() / "new"
 
     def write():
@@ -152,11 +166,8 @@ def test_a_file_is_made_and_deleted(line, wnet, server):
         os.stat(path)
         unlinked.append(without_listings(asked(line, lambda: os.unlink(path))))
         assert not (server.data / "new").exists()
-    made, unlinked = min(made, key=len), min(unlinked, key=len)
-    if len(made) == 5:  # of which one has asked whether the name is free
-        made.remove("CREATE")
-    assert made == ["CLOSE", "CREATE", "QUERY_INFO", "WRITE"]
-    assert unlinked == ["CLOSE", "CLOSE", "CREATE", "CREATE"]
+    assert ["CLOSE", "CREATE", "QUERY_INFO", "WRITE"] in made or ASKED_FOR_THE_NAME in made, made
+    assert ["CLOSE", "CLOSE", "CREATE", "CREATE"] in unlinked, unlinked
 
 
 @pytest.mark.parametrize("mode", (0o600, 0o400, 0o000))
@@ -192,8 +203,8 @@ def test_nobody_asks_for_the_folder(line, wnet):
         made.append(asked(line, lambda: make(name)))
         os.stat(folder / name)
         unlinked.append(asked(line, lambda: os.unlink(folder / name)))
-    assert min(made, key=len) in (["CLOSE", "CREATE", "QUERY_INFO"], ["CLOSE", "CREATE", "CREATE", "QUERY_INFO"])
-    assert min(unlinked, key=len) == ["CLOSE", "CLOSE", "CREATE", "CREATE"]
+    assert ["CLOSE", "CREATE", "QUERY_INFO"] in made or ["CLOSE", "CREATE", "CREATE", "QUERY_INFO"] in made, made
+    assert ["CLOSE", "CLOSE", "CREATE", "CREATE"] in unlinked, unlinked
 
 
 def test_a_folder_shows_what_was_done_in_it(line, wnet, server):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is taken away on the server while it is in use here: files, folders, rights, the share, the session."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -29,6 +30,14 @@ def wait_for(call, *expected):
         wait_until(answers, "", timeout=10, interval=0.2)
     except AssertionError:
         raise AssertionError(f"{seen[0]} instead of {expected}") from None
+
+
+def comm(pid):
+    """What a process is called; "" when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def goes_on(z, server):
@@ -230,10 +239,11 @@ def test_the_session_is_killed(z, wnet, server):
     with opened(z / "r", "rb") as r, opened(z / "f", "x+b") as f:
         assert r.read(256) == bytes(range(256)) and f.write(b"before") == 6
         # the first one listens, and helpers have names of their own
-        sessions = [pid for pid in server.processes() if pid != server.session and Path(f"/proc/{pid}/comm").read_text() == "smbd\n"]
+        sessions = [pid for pid in server.processes() if pid != server.session and comm(pid) == "smbd\n"]
         assert sessions
         for pid in sessions:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not any(map(alive, sessions)), "the sessions have ended", timeout=LONG)
         wait_for(lambda: os.pread(r.fileno(), 256, 256_000).index(bytes(range(256))), "no error")
         wait_for(lambda: os.pwrite(f.fileno(), b" and after", 6), "no error")

@@ -16,7 +16,7 @@ from proxy import Proxy
 
 IDLE = 20  # seconds after which a worker ends that has no open file
 MIB = 1 << 20
-A_MOMENT = 2  # seconds: far less than a server that does not answer is waited for
+A_MOMENT = 8  # seconds: less than a server that does not answer is waited for
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_small_reader_among_bulk_transfers(wnet, server):
     for number in range(5):
         with open(server.data / f"big{number}", "wb") as file:
             file.truncate(64 * MIB)
-    proxy = Proxy(server.port, rate=20 * MIB)
+    proxy = Proxy(server.port, rate=5 * MIB)  # slow enough that it is not the machine that they wait for
     wnet.add("Z:", proxy.share())
     z = wnet.folder()
     bulk = [wnet.popen(["sh", "-c", f"while cat '{z}/big{number}' > /dev/null; do :; done"], start_new_session=True) for number in range(4)]
@@ -168,4 +168,4 @@ def test_a_small_reader_among_bulk_transfers(wnet, server):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(LONG)
     print("MiB that passed during each:", [round(wait / MIB, 1) for wait in waits])
-    assert statistics.median(waits) < 12 * MIB
+    assert statistics.median(waits) < 3 * MIB

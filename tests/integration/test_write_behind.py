@@ -306,7 +306,7 @@ def test_one_map_and_write(z, server):
 
 @pytest.mark.parametrize("how", ("fsync", "close", "write"))
 def test_an_error_is_told_once(wnet, server, how):
-    wnet.configure(operation_timeout=2, connect_timeout=2)
+    wnet.configure(operation_timeout=5, connect_timeout=10)
     wnet.expect_log(r"worker|connection|server|connect|Z:")
     wnet.add("Z:", server.url())
     writer = Writer(wnet, wnet.folder())
@@ -479,18 +479,22 @@ def test_workers_are_killed_with_unsent_data(wnet, server, z):
 # force
 
 
-def test_force_sends_what_the_server_takes(wnet, server, writer):
-    data = blocks(500, 4)
+def test_force_sends_what_the_server_takes(wnet, server):
+    """On a line so slow that most is unsent when it is called, and so fast that there is always progress."""
+    proxy = Proxy(server.port, upload_rate=6 << 20)
+    wnet.add("Z:", proxy.share())
+    writer = Writer(wnet, wnet.folder())
+    data = blocks(1000, 4)
     assert writer.do("open", "f") is None
     _workers, go_on = stop_workers(wnet)
     try:
         for at in range(0, len(data), 16 * BLOCK):
             writer.write("f", data[at : at + 16 * BLOCK], at)
-        cancel = wnet.popen([wnet.build / "wnet", "cancel", "Z:", "--force", "--json"], stdout=subprocess.PIPE)
     finally:
         go_on()
-    out = json.loads(cancel.communicate(timeout=LONG)[0])
-    assert cancel.returncode == 0 and out["lost"] == []
+    wait_until(lambda: unsent(wnet)["/f"] < len(data), "the server takes it", interval=0.01)
+    result = wnet.run("cancel", "Z:", "--force", "--json")
+    assert result.code == 0 and result.json["lost"] == [], result
     assert (server.data / "f").read_bytes() == data
 
 

@@ -477,6 +477,7 @@ static int fake_watch(struct smb_backend *b, struct smb_watcher *watcher)
                         watcher->changed(watcher, server->changes[n_told].action, server->changes[n_told].path);
                 if (any || step % 10 == 0)
                         goes_on = watcher->told(watcher, !any, !any);
+                server->n_told = n_told;
         }
         return 0;
 }

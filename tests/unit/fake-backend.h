@@ -17,7 +17,8 @@
 #define FAKE_DATA_BYTES 8192 /* a file's size at most: writing beyond is ENOSPC */
 #define FAKE_HANDLES 64
 #define FAKE_FAULTS 8
-#define FAKE_CALLS 512
+#define FAKE_CALLS 2048
+#define FAKE_GATES 32 /* of a test */
 #define FAKE_PATH_BYTES 256
 #define FAKE_SHARES 4
 #define FAKE_CHANGES 2000
@@ -36,6 +37,7 @@ enum fake_act {
         FAKE_WORK,       /* the same, in a hundred steps */
         FAKE_EXIT,       /* ends the worker with exit code value */
         FAKE_ABORT,      /* ends it by a signal */
+        FAKE_HOLD,       /* goes on when gate value is open: see fake_hold() */
         FAKE_HANG,       /* never comes back */
         FAKE_LEAVE,      /* ends the worker, and leaves a process behind that holds all its descriptors */
         /* What a worker that the server has taken over might do. All but the last then go on as if nothing were. */
@@ -89,10 +91,15 @@ struct fake_server {
         struct smb_share shares[FAKE_SHARES]; /* in turn, */
         unsigned n_shares;                    /* until there are so many */
         struct {
+                _Atomic bool reached, open;
+        } gates[FAKE_GATES];
+        unsigned n_gates;
+        struct {
                 char action;
                 char path[FAKE_PATH_BYTES];
         } changes[FAKE_CHANGES];     /* that are told, */
         _Atomic unsigned n_changes;  /* so many of them */
+        _Atomic unsigned n_told;     /* of which who watches has so many */
         _Atomic unsigned n_overflows; /* how often changes are lost, from now on */
         struct smb_setup setup; /* as it came */
         _Atomic pid_t left_behind;
@@ -116,6 +123,11 @@ struct fake_node *fake_find(struct fake_server *s, const char *path); /* or NULL
 
 void fake_break(struct fake_server *s, enum fake_op op, const char *path, enum fake_act act, int64_t value, int times);
 void fake_mend(struct fake_server *s);
+
+/* The next call of op on path does not go on until the gate that is returned is opened. */
+unsigned fake_hold(struct fake_server *s, enum fake_op op, const char *path);
+bool fake_is_held(struct fake_server *s, unsigned gate); /* a worker has come to it */
+void fake_let_go(struct fake_server *s, unsigned gate);
 
 /* How often op was called on path ("*": on any). */
 unsigned fake_count(struct fake_server *s, enum fake_op op, const char *path);

@@ -107,6 +107,26 @@ void fake_mend(struct fake_server *s)
                 atomic_store(&s->faults[i].left, 0);
 }
 
+unsigned fake_hold(struct fake_server *s, enum fake_op op, const char *path)
+{
+        unsigned gate = s->n_gates++;
+
+        if (gate >= FAKE_GATES)
+                abort();
+        fake_break(s, op, path, FAKE_HOLD, gate, 1);
+        return gate;
+}
+
+bool fake_is_held(struct fake_server *s, unsigned gate)
+{
+        return atomic_load(&s->gates[gate].reached);
+}
+
+void fake_let_go(struct fake_server *s, unsigned gate)
+{
+        atomic_store(&s->gates[gate].open, true);
+}
+
 static bool matches(const struct fake_call *call, enum fake_op op, const char *path)
 {
         return call->op == op && (strcmp(path, "*") == 0 || strcmp(call->path, path) == 0);
@@ -189,11 +209,21 @@ static void leave_somebody(struct fake_server *s)
         atomic_store(&s->left_behind, pid);
 }
 
-static bool strikes(struct fake_fault *fault, enum fake_op op, const char *path)
+static void wait_at(struct fake_server *s, int64_t gate)
+{
+        atomic_store(&s->gates[gate].reached, true);
+        while (!atomic_load(&s->gates[gate].open))
+                usleep(1000);
+}
+
+/* What it does is taken before it counts as having struck: then the test may put another one in its place. */
+static bool strikes(struct fake_fault *fault, enum fake_op op, const char *path, enum fake_act *ret_act, int64_t *ret_value)
 {
         if (atomic_load(&fault->left) == 0 || (fault->op != FAKE_ANY && fault->op != op) ||
             (strcmp(fault->path, "*") != 0 && strcmp(fault->path, path) != 0))
                 return false;
+        *ret_act = fault->act;
+        *ret_value = fault->value;
         if (atomic_load(&fault->left) > 0)
                 atomic_fetch_sub(&fault->left, 1);
         return true;
@@ -207,28 +237,32 @@ bool fake_enter(struct fake_server *s, enum fake_op op, const char *path, int64_
         call->pid = getpid();
         snprintf(call->path, sizeof call->path, "%s", path);
         for (unsigned i = 0; i < FAKE_FAULTS; i++) {
-                struct fake_fault *fault = &s->faults[i];
+                enum fake_act act;
+                int64_t value;
 
-                if (!strikes(fault, op, path))
+                if (!strikes(&s->faults[i], op, path, &act, &value))
                         continue;
-                switch (fault->act) {
+                switch (act) {
                 case FAKE_FAIL:
-                        *ret_result = -fault->value;
+                        *ret_result = -value;
                         return false;
                 case FAKE_RETURN:
-                        *ret_result = fault->value;
+                        *ret_result = value;
                         return false;
                 case FAKE_DELAY:
-                        usleep((useconds_t) fault->value * 1000);
+                        usleep((useconds_t) value * 1000);
                         break;
                 case FAKE_WORK:
                         for (int n = 0; n < 100; n++)
-                                usleep((useconds_t) fault->value * 10);
+                                usleep((useconds_t) value * 10);
                         break;
                 case FAKE_EXIT:
-                        _exit((int) fault->value);
+                        _exit((int) value);
                 case FAKE_ABORT:
                         abort();
+                case FAKE_HOLD: /* nothing strikes it that came when it was held already */
+                        wait_at(s, value);
+                        return true;
                 case FAKE_HANG:
                         for (;;)
                                 pause();
@@ -236,7 +270,7 @@ bool fake_enter(struct fake_server *s, enum fake_op op, const char *path, int64_
                         leave_somebody(s);
                         _exit(0);
                 default:
-                        misbehave(fault->act, fault->value);
+                        misbehave(act, value);
                 }
         }
         return true;

@@ -5,7 +5,7 @@
 
 #include "fuse/smb/pool-internal.h"
 
-#define ASKS_MAX 256
+#define ASKS_MAX 1024
 
 static struct ask *asks[ASKS_MAX]; /* of the test that runs */
 static unsigned n_asks;

@@ -12,7 +12,7 @@
 #include "fuse/smb/pool.h"
 
 #define POOL_OPERATION_USEC (20 * 1000000ULL)
-#define POOL_SHORT_USEC (300 * 1000ULL)
+#define POOL_SHORT_USEC (1000 * 1000ULL)
 
 struct driver {
         sd_event *event;

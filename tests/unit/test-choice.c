@@ -6,7 +6,8 @@
 
 #include "pool-driver.h"
 
-#define SLOW_MSEC 500
+#include "fuse/smb/pool-internal.h"
+
 #define IDLE_USEC (400 * 1000ULL)
 
 /* Starts the pool, with both workers there: the names' is the one that serves the first look-up. */
@@ -23,16 +24,34 @@ static void start_both(struct driver *d, pid_t *ret_names)
         *ret_names = fake_pid(d->server, FAKE_STAT, "f");
 }
 
-static void slow(struct driver *d, enum fake_op op, const char *path)
+/* A request that its worker is at, which does not go on until let_go(). */
+struct held {
+        struct ask *ask;
+        unsigned gate;
+};
+
+static struct held hold(struct driver *d, enum smb_op op, enum fake_op fake, const char *path)
 {
-        fake_break(d->server, op, path, FAKE_DELAY, SLOW_MSEC, 1);
+        struct held held = { .gate = fake_hold(d->server, fake, path) };
+
+        held.ask = pool_submit(d, op, path, NULL, 0, 0);
+        LOOP_UNTIL(d->event, fake_is_held(d->server, held.gate));
+        assert_int_equal(held.ask->n_done, 0);
+        return held;
 }
 
+static int let_go(struct held held)
+{
+        fake_let_go(held.ask->driver->server, held.gate);
+        return pool_wait(held.ask);
+}
+
+/* One that has to wait for what is held. */
 static struct ask *begin(struct driver *d, enum smb_op op, const char *path)
 {
         struct ask *ask = pool_submit(d, op, path, NULL, 0, 0);
 
-        loop_for(d->event, 20000); /* it is at its worker */
+        loop_for(d->event, 20000); /* it has its chance */
         assert_int_equal(ask->n_done, 0);
         return ask;
 }
@@ -40,17 +59,16 @@ static struct ask *begin(struct driver *d, enum smb_op op, const char *path)
 static void look_ups_pass(void **state)
 {
         struct driver *d = *state;
-        struct ask *held;
+        struct held held;
         pid_t names;
 
         start_both(d, &names);
-        slow(d, FAKE_STAT, "d");
-        held = begin(d, SMB_OP_STAT, "d");
+        held = hold(d, SMB_OP_STAT, FAKE_STAT, "d");
         assert_int_equal(pool_do(d, SMB_OP_STAT, "d/x"), 0);
-        assert_int_equal(held->n_done, 0);
+        assert_int_equal(held.ask->n_done, 0);
         assert_int_equal(fake_pid(d->server, FAKE_STAT, "d"), names);
         assert_int_not_equal(fake_pid(d->server, FAKE_STAT, "d/x"), names);
-        assert_int_equal(pool_wait(held), 0);
+        assert_int_equal(let_go(held), 0);
         assert_int_equal(pool_do(d, SMB_OP_STAT, "d/x"), 0); /* where nobody waits they are the names worker's */
         assert_int_equal(fake_pid(d->server, FAKE_STAT, "d/x"), names);
 }
@@ -59,20 +77,20 @@ static void look_ups_pass(void **state)
 static void changes_are_in_order(void **state)
 {
         struct driver *d = *state;
-        struct ask *first, *elsewhere, *change, *behind;
+        struct ask *first, *change, *behind;
+        struct held elsewhere;
         pid_t names;
 
         start_both(d, &names);
-        slow(d, FAKE_STAT, "d/x");
         first = pool_submit(d, SMB_OP_STAT, "d", NULL, 0, 0);
-        elsewhere = pool_submit(d, SMB_OP_STAT, "d/x", NULL, 0, 0);
+        elsewhere = hold(d, SMB_OP_STAT, FAKE_STAT, "d/x");
         assert_int_equal(pool_wait(first), 0);
         change = begin(d, SMB_OP_UNLINK, "d/x");
         behind = begin(d, SMB_OP_STAT, "d/x");
         assert_int_equal(fake_count(d->server, FAKE_UNLINK, "*"), 0);
-        assert_int_equal(elsewhere->n_done, 0);
+        assert_int_equal(elsewhere.ask->n_done, 0);
         assert_int_not_equal(fake_pid(d->server, FAKE_STAT, "d/x"), names);
-        assert_int_equal(pool_wait(elsewhere), 0);
+        assert_int_equal(let_go(elsewhere), 0);
         assert_int_equal(change->n_done, 0);
         assert_int_equal(pool_wait(change), 0);
         assert_int_equal(pool_wait(behind), -ENOENT);
@@ -83,16 +101,17 @@ static void changes_are_in_order(void **state)
 static void change_outlives_the_look_up(void **state)
 {
         struct driver *d = *state;
-        struct ask *first, *elsewhere, *change;
+        struct ask *elsewhere, *change;
+        struct held first;
         pid_t names;
 
         start_both(d, &names);
-        slow(d, FAKE_STAT, "d");
         fake_break(d->server, FAKE_STAT, "d/x", FAKE_EXIT, 0, 1);
-        first = pool_submit(d, SMB_OP_STAT, "d", NULL, 0, 0);
+        first = hold(d, SMB_OP_STAT, FAKE_STAT, "d");
         elsewhere = pool_submit(d, SMB_OP_STAT, "d/x", NULL, 0, 0);
         change = pool_submit(d, SMB_OP_UNLINK, "d/x", NULL, 0, 0);
-        assert_int_equal(pool_wait(first), 0);
+        LOOP_UNTIL(d->event, d->pool->links[1].state != LINK_UP);
+        assert_int_equal(let_go(first), 0);
         assert_int_equal(pool_wait(change), 0);
         assert_int_equal(pool_wait(elsewhere), -ENOENT);
 }
@@ -100,17 +119,16 @@ static void change_outlives_the_look_up(void **state)
 static void listings_hold_up_no_look_up(void **state)
 {
         struct driver *d = *state;
-        struct ask *list;
+        struct held list;
         pid_t names;
 
         start_both(d, &names);
-        slow(d, FAKE_LIST, "d");
-        list = begin(d, SMB_OP_LIST, "d");
+        list = hold(d, SMB_OP_LIST, FAKE_LIST, "d");
         assert_int_equal(pool_do(d, SMB_OP_STAT, "f"), 0);
         assert_int_equal(pool_do(d, SMB_OP_MKDIR, "d/new"), 0);
         assert_int_equal(pool_do(d, SMB_OP_UNLINK, "d/x"), 0);
-        assert_int_equal(list->n_done, 0);
-        assert_int_equal(pool_wait(list), 0);
+        assert_int_equal(list.ask->n_done, 0);
+        assert_int_equal(let_go(list), 0);
         assert_int_not_equal(fake_pid(d->server, FAKE_LIST, "d"), names);
 }
 
@@ -133,19 +151,22 @@ static void removals_wait_for_listings(void **state)
 
         start_both(d, &names);
         for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
-                struct ask *list, *change;
+                struct ask *change;
+                struct held list;
 
                 fake_break(d->server, cases[i].fake, "*", FAKE_FAIL, EACCES, 1);
-                slow(d, FAKE_LIST, "d/sub");
-                list = begin(d, SMB_OP_LIST, "d/sub");
+                list = hold(d, SMB_OP_LIST, FAKE_LIST, "d/sub");
                 change = pool_ask(d, cases[i].op, cases[i].path, NULL, 0, 0);
                 change->request.path2 = cases[i].path2 ? strdup(cases[i].path2) : NULL;
                 submit(change);
-                loop_for(d->event, 50000);
+                if (cases[i].waits)
+                        loop_for(d->event, 50000);
+                else
+                        (void) pool_wait(change);
                 assert_int_equal(change->n_done, !cases[i].waits);
                 assert_int_equal(pool_do(d, SMB_OP_STAT, "f"), 0); /* that waits for nothing */
-                assert_int_equal(list->n_done, 0);
-                assert_int_equal(pool_wait(list), 0);
+                assert_int_equal(list.ask->n_done, 0);
+                assert_int_equal(let_go(list), 0);
                 assert_int_equal(pool_wait(change), -EACCES);
         }
 }
@@ -154,17 +175,17 @@ static void removals_wait_for_listings(void **state)
 static void listings_wait_for_removals(void **state)
 {
         struct driver *d = *state;
-        struct ask *change, *list;
+        struct held change;
+        struct ask *list;
         pid_t names;
 
         start_both(d, &names);
-        slow(d, FAKE_RMDIR, "d/sub");
-        change = begin(d, SMB_OP_RMDIR, "d/sub");
+        change = hold(d, SMB_OP_RMDIR, FAKE_RMDIR, "d/sub");
         list = pool_submit(d, SMB_OP_LIST, "d/sub", NULL, 0, 0);
         assert_int_equal(pool_wait(pool_submit(d, SMB_OP_LIST, "d", NULL, 0, 0)), 0);
-        assert_int_equal(change->n_done, 0);
+        assert_int_equal(change.ask->n_done, 0);
         assert_int_equal(fake_count(d->server, FAKE_LIST, "d/sub"), 0);
-        assert_int_equal(pool_wait(change), 0);
+        assert_int_equal(let_go(change), 0);
         assert_int_equal(pool_wait(list), -ENOENT);
         assert_int_equal(fake_pid(d->server, FAKE_LIST, "d/sub"), names);
 }
@@ -173,21 +194,21 @@ static void listings_wait_for_removals(void **state)
 static void a_removal_is_done_in_the_end(void **state)
 {
         struct driver *d = *state;
-        struct ask *first, *second, *third, *change;
+        struct held first, second, third;
+        struct ask *change;
         pid_t names;
 
         start_both(d, &names);
-        slow(d, FAKE_LIST, "d/sub");
-        first = begin(d, SMB_OP_LIST, "d/sub");
+        first = hold(d, SMB_OP_LIST, FAKE_LIST, "d/sub");
         change = begin(d, SMB_OP_RMDIR, "d/sub");
-        slow(d, FAKE_LIST, "d/sub");
-        second = begin(d, SMB_OP_LIST, "d/sub");
-        third = begin(d, SMB_OP_LIST, "d/sub");
+        second = hold(d, SMB_OP_LIST, FAKE_LIST, "d/sub");
+        third.gate = fake_hold(d->server, FAKE_LIST, "d/sub");
+        third.ask = begin(d, SMB_OP_LIST, "d/sub");
         assert_int_equal(fake_pid(d->server, FAKE_LIST, "d/sub"), names);
-        assert_int_equal(pool_wait(first), 0);
-        assert_int_equal(pool_wait(second), 0);
+        assert_int_equal(let_go(first), 0);
+        assert_int_equal(let_go(second), 0);
         assert_int_equal(change->n_done, 0);
-        assert_int_equal(pool_wait(third), 0);
+        assert_int_equal(let_go(third), 0);
         assert_int_equal(fake_pid(d->server, FAKE_LIST, "d/sub"), names);
         assert_int_equal(pool_wait(change), 0);
 }
@@ -196,15 +217,15 @@ static void a_removal_is_done_in_the_end(void **state)
 static void end_with_a_change_that_waits(void **state)
 {
         struct driver *d = *state;
-        struct ask *list, *change;
+        struct held list;
+        struct ask *change;
         pid_t names;
 
         start_both(d, &names);
-        slow(d, FAKE_LIST, "d");
-        list = begin(d, SMB_OP_LIST, "d");
+        list = hold(d, SMB_OP_LIST, FAKE_LIST, "d");
         change = begin(d, SMB_OP_RMDIR, "d");
         pool_stop(d);
-        assert_int_equal(list->request.error, -ECANCELED);
+        assert_int_equal(list.ask->request.error, -ECANCELED);
         assert_int_equal(change->request.error, -ECANCELED);
         assert_int_equal(fake_count(d->server, FAKE_RMDIR, "*"), 0);
 }
@@ -214,22 +235,25 @@ static void more_under_load(void **state)
 {
         struct driver *d = *state;
         struct ask *asks[12];
+        unsigned more = 4; /* rounds, when there are as many as there may be */
         char path[16];
 
         d->config.n_file_workers = 5;
-        d->config.idle_usec = IDLE_USEC;
+        d->config.idle_usec = 4 * IDLE_USEC; /* the times at which they end are apart */
         assert_int_equal(pool_start(d), NO_ERROR);
         fake_break(d->server, FAKE_STAT, "*", FAKE_DELAY, 30, -1);
         for (unsigned i = 0; i < N_ELEMENTS(asks); i++) {
                 snprintf(path, sizeof path, "f%u", i);
                 asks[i] = pool_submit(d, SMB_OP_STAT, path, NULL, 0, 0);
         }
-        for (unsigned rounds = 0; rounds < 8; rounds++)
+        for (unsigned rounds = 0; rounds < 60 && more > 0; rounds++) {
+                more -= fake_count(d->server, FAKE_CONNECT, "*") >= 1 + POOL_BUSY_WORKERS;
                 for (unsigned i = 0; i < N_ELEMENTS(asks); i++) {
                         assert_int_equal(pool_wait(asks[i]), -ENOENT);
                         snprintf(path, sizeof path, "g%u", i);
                         asks[i] = pool_submit(d, SMB_OP_STAT, path, NULL, 0, 0);
                 }
+        }
         for (unsigned i = 0; i < N_ELEMENTS(asks); i++)
                 assert_int_equal(pool_wait(asks[i]), -ENOENT);
         assert_int_equal(fake_count(d->server, FAKE_CONNECT, "*"), 1 + POOL_BUSY_WORKERS);
@@ -260,8 +284,8 @@ static void idle_workers_end(void **state)
         first = pool_open(d, "f", O_RDWR);
         assert_int_equal(fake_pid(d->server, FAKE_OPEN, "f"), names);
         LOOP_UNTIL(d->event, fake_count(d->server, FAKE_CONNECT, "*") == 3);
-        LOOP_UNTIL(d->event, pool_n_workers(d) == 2);
-        loop_for(d->event, 20000);
+        LOOP_UNTIL(d->event, d->pool->links[1].state == LINK_UP);
+        assert_int_equal(pool_n_workers(d), 2);
         second = pool_open(d, "f", O_RDONLY);
         assert_int_not_equal(fake_pid(d->server, FAKE_OPEN, "f"), names);
         assert_int_equal(pool_write(d, first, 'n'), 0);
@@ -278,19 +302,18 @@ static void idle_workers_end(void **state)
 static void look_up_behind_a_listing(void **state)
 {
         struct driver *d = *state;
-        struct ask *list;
+        struct held list;
         pid_t names;
 
         d->config.idle_usec = IDLE_USEC;
         start_both(d, &names);
         assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->file, 0, 0)), 0);
         LOOP_UNTIL(d->event, pool_n_workers(d) == 1);
-        fake_break(d->server, FAKE_LIST, "d", FAKE_DELAY, 1000, 1);
-        list = begin(d, SMB_OP_LIST, "d");
+        list = hold(d, SMB_OP_LIST, FAKE_LIST, "d");
         assert_int_equal(pool_do(d, SMB_OP_STAT, "d/x"), 0);
-        assert_int_equal(list->n_done, 0);
+        assert_int_equal(list.ask->n_done, 0);
         assert_int_equal(fake_pid(d->server, FAKE_LIST, "d"), names);
-        assert_int_equal(pool_wait(list), 0);
+        assert_int_equal(let_go(list), 0);
 }
 
 /* The memory of slots that nobody holds is the system's again; that of others stays. */
@@ -358,17 +381,16 @@ static void files_take_turns(void **state)
 static void an_open_passes_a_listing(void **state)
 {
         struct driver *d = *state;
-        struct ask *list;
+        struct held list;
         pid_t names;
 
         d->config.n_file_workers = 2;
         start_both(d, &names);
-        slow(d, FAKE_LIST, "d");
-        list = begin(d, SMB_OP_LIST, "d");
+        list = hold(d, SMB_OP_LIST, FAKE_LIST, "d");
         assert_int_equal(pool_open(d, "d/x", O_RDONLY)->worker, 2);
-        assert_int_equal(list->n_done, 0);
+        assert_int_equal(list.ask->n_done, 0);
         assert_int_equal(pool_do(d, SMB_OP_STAT, "f"), 0);
-        assert_int_equal(pool_wait(list), 0);
+        assert_int_equal(let_go(list), 0);
         assert_int_equal(pool_open(d, "f", O_RDONLY)->worker, 1);
 }
 
@@ -376,23 +398,21 @@ static void an_open_passes_a_listing(void **state)
 static void a_listing_passes_open_files(void **state)
 {
         struct driver *d = *state;
-        struct ask *list;
+        struct held list;
         pid_t names, with_file;
 
         d->config.n_file_workers = 2;
         start_both(d, &names);
         with_file = fake_pid(d->server, FAKE_OPEN, "f");
-        slow(d, FAKE_LIST, "d");
-        list = begin(d, SMB_OP_LIST, "d");
+        list = hold(d, SMB_OP_LIST, FAKE_LIST, "d");
         assert_int_equal(pool_open(d, "d/x", O_RDONLY)->worker, 2);
         assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->file, 0, 0)), 0);
         d->file = d->files[0];
-        assert_int_equal(pool_wait(list), 0);
-        slow(d, FAKE_LIST, "d/sub");
-        list = begin(d, SMB_OP_LIST, "d/sub");
+        assert_int_equal(let_go(list), 0);
+        list = hold(d, SMB_OP_LIST, FAKE_LIST, "d/sub");
         pool_assert_text(d, "text");
-        assert_int_equal(list->n_done, 0);
-        assert_int_equal(pool_wait(list), 0);
+        assert_int_equal(list.ask->n_done, 0);
+        assert_int_equal(let_go(list), 0);
         assert_int_not_equal(fake_pid(d->server, FAKE_LIST, "d/sub"), with_file);
         assert_int_not_equal(fake_pid(d->server, FAKE_LIST, "d/sub"), names);
 }
@@ -403,14 +423,17 @@ static void an_open_waits_for_what_is_short(void **state)
         struct driver *d = *state;
         struct smb_file *first;
         struct ask *reading;
+        unsigned start;
         pid_t names;
 
         d->config.n_file_workers = 2;
         start_both(d, &names);
         first = d->file;
+        start = fake_hold(d->server, FAKE_CONNECT, "*");
         fake_break(d->server, FAKE_READ, "f", FAKE_DELAY, 20, 2);
         reading = pool_submit(d, SMB_OP_READ, NULL, first, 4, 0);
         assert_int_equal(pool_open(d, "d/x", O_RDONLY)->worker, 1);
+        fake_let_go(d->server, start);
         assert_int_equal(pool_wait(reading), 0);
         smb_pool_give_slot(d->pool, reading->request.slot);
         reading = pool_submit(d, SMB_OP_READ, NULL, first, SMB_SLOT_DATA_BYTES, 0);
@@ -441,6 +464,7 @@ static void a_look_into_a_file(void **state)
 {
         struct driver *d = *state;
         struct ask *first, *change;
+        unsigned look;
         pid_t names, other;
 
         d->config.n_file_workers = 5;
@@ -448,14 +472,15 @@ static void a_look_into_a_file(void **state)
         other = fake_pid(d->server, FAKE_OPEN, "f");
         assert_false(smb_pool_has_spare(d->pool));
         LOOP_UNTIL(d->event, smb_pool_has_spare(d->pool));
-        slow(d, FAKE_FSTAT, "d/x");
+        look = fake_hold(d->server, FAKE_FSTAT, "d/x");
         first = look_into(d, "d/x");
-        LOOP_UNTIL(d->event, fake_count(d->server, FAKE_FSTAT, "d/x") > 0);
+        LOOP_UNTIL(d->event, fake_is_held(d->server, look));
         assert_int_not_equal(fake_pid(d->server, FAKE_FSTAT, "d/x"), names);
         assert_int_not_equal(fake_pid(d->server, FAKE_FSTAT, "d/x"), other);
         pool_assert_text(d, "text"); /* others go on */
         change = begin(d, SMB_OP_UNLINK, "d/x");
         assert_false(smb_pool_has_spare(d->pool));
+        fake_let_go(d->server, look);
         ends(d, first);
         assert_int_equal(first->request.reply_length, 1);
         assert_int_equal(pool_wait(change), 0);
@@ -467,11 +492,12 @@ static void a_small_file(void **state)
 {
         struct driver *d = *state;
         struct ask *reading, *ask;
+        unsigned read;
         pid_t names;
 
         d->config.n_file_workers = 1;
         start_both(d, &names);
-        slow(d, FAKE_READ, "f");
+        read = fake_hold(d->server, FAKE_READ, "f");
         reading = pool_submit(d, SMB_OP_READ, NULL, d->file, 4, 0);
         d->file = d->files[d->n_files++] = smb_file_new(d->pool, "d/x", O_RDONLY, true);
         ask = pool_submit(d, SMB_OP_OPEN, "d/x", d->file, 0, 0);
@@ -479,6 +505,7 @@ static void a_small_file(void **state)
         assert_int_equal(reading->n_done, 0);
         assert_int_equal(fake_pid(d->server, FAKE_OPEN, "d/x"), names);
         assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->file, 0, 0)), 0);
+        fake_let_go(d->server, read);
         ends(d, reading);
         d->files[d->n_files++] = smb_file_new(d->pool, "none", O_RDONLY, true);
         assert_int_equal(d->files[d->n_files - 1]->worker, 1);

@@ -110,6 +110,7 @@ static void workers_for_many_files(void **state)
         static const unsigned workers[] = { 1, 1, 2, 2, 3, 3, 4, 4, 5, 5 };
         struct driver *d = *state;
         struct ask *opening, *reading[POOL_BUSY_WORKERS];
+        unsigned held[POOL_BUSY_WORKERS];
 
         d->config.n_file_workers = 5;
         d->config.worker_files = 2;
@@ -132,16 +133,18 @@ static void workers_for_many_files(void **state)
         /* Work is shared by the first ones only, however busy they are. */
         for (size_t i = 0; i < 10; i++)
                 assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->files[i], 0, 0)), 0);
-        fake_break(d->server, FAKE_READ, "f", FAKE_DELAY, 200, -1);
         for (size_t i = 0; i < N_ELEMENTS(reading); i++) {
                 struct smb_file *file = pool_open(d, "f", O_RDONLY);
 
                 assert_int_equal(file->worker, i + 1);
+                held[i] = fake_hold(d->server, FAKE_READ, "f");
                 reading[i] = pool_submit(d, SMB_OP_READ, NULL, file, 4, 0);
+                LOOP_UNTIL(d->event, fake_is_held(d->server, held[i]));
         }
         d->files[d->n_files++] = smb_file_new(d->pool, "f", O_RDONLY, false);
         assert_in_range(d->files[d->n_files - 1]->worker, 1, POOL_BUSY_WORKERS);
         for (size_t i = 0; i < N_ELEMENTS(reading); i++) {
+                fake_let_go(d->server, held[i]);
                 assert_int_equal(pool_wait(reading[i]), 0);
                 smb_pool_give_slot(d->pool, reading[i]->request.slot);
         }

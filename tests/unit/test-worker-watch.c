@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-#define ROUND_MSEC 100 /* until what has come is kept */
+#define PATIENCE_MSEC 30000
 
 static void watch(struct driver *d, uint32_t index)
 {
@@ -76,6 +76,15 @@ static void changes(void **state)
         assert_memory_equal(m.text, "1x", 3);
 }
 
+/* Until what has come is kept. */
+static void wait_until_kept(struct driver *d)
+{
+        for (unsigned n = 0; d->server->n_told < d->server->n_changes; n++) {
+                assert_true(n < PATIENCE_MSEC);
+                usleep(1000);
+        }
+}
+
 /* Takes the answers to both requests, and asks nothing. */
 static void leave_alone(struct driver *d)
 {
@@ -93,9 +102,9 @@ static void kept_while_nobody_asks(void **state)
 
         leave_alone(d);
         fake_change(d->server, SMB_CHANGE_ADDED, "a");
-        usleep(ROUND_MSEC * 1000);
+        wait_until_kept(d);
         fake_change(d->server, SMB_CHANGE_REMOVED, "b");
-        usleep(ROUND_MSEC * 1000);
+        wait_until_kept(d);
         watch(d, 0);
         m = news(d);
         assert_int_equal(m.reply_length, 6);
@@ -114,7 +123,7 @@ static void in_pieces(void **state)
                 snprintf(path, sizeof path, "folder/with/some/more/folders/%04u", i);
                 fake_change(d->server, SMB_CHANGE_ADDED, path);
         }
-        usleep(ROUND_MSEC * 1000);
+        wait_until_kept(d);
         watch(d, 0);
         while (told < 1000) {
                 struct smb_message m = news(d);
@@ -137,7 +146,7 @@ static void too_many(void **state)
         path[sizeof path - 1] = '\0';
         for (unsigned i = 0; i < 400; i++)
                 fake_change(d->server, SMB_CHANGE_ADDED, path);
-        usleep(ROUND_MSEC * 1000);
+        wait_until_kept(d);
         watch(d, 0);
         m = news(d);
         assert_true(m.status & SMB_WATCH_LOST);

@@ -167,13 +167,25 @@ static void start_flush_time(struct op *op)
                 op_submit(op, SMB_OP_SETATTR, flushed_time);
 }
 
+/* The server has not kept what was written: the writer may have to be told, too. */
+static void close_failed(struct op *op)
+{
+        int error = op->request.error;
+
+        if (op->fuse) { /* else the file may be gone */
+                behind_failed(op->file, error, 0);
+                error = behind_close_error(op->file);
+        }
+        op_fail(op, error);
+}
+
 static void flushed_close(struct smb_request *request)
 {
         struct op *op = op_of(request);
 
         request->file = NULL;
         if (request->error < 0) {
-                op_fail(op, request->error);
+                close_failed(op);
                 return;
         }
         request->valid = SMB_SET_MTIME;
@@ -209,15 +221,16 @@ static void settled_close(struct smb_request *request)
                 return;
         }
         if (request->error < 0)
-                op_fail(op, request->error);
+                close_failed(op);
         else {
                 op_reply_none(op);
                 op_free(op);
         }
 }
 
-/* Whether the server has what op's file was given. If not, op waits; or it was answered, with what became of that. */
-static bool is_written(struct op *op)
+/* Whether the server has what op's file was given. If not, op waits; or it was answered, with what became of that.
+ * error_of: what became of it. */
+static bool is_written(struct op *op, int (*error_of)(struct open_file *file))
 {
         int error;
 
@@ -227,7 +240,7 @@ static bool is_written(struct op *op)
         }
         if (!behind_settled(op, op->node))
                 return false;
-        error = behind_take_error(op->file);
+        error = error_of(op->file);
         if (error < 0)
                 op_fail(op, error);
         return error == 0;
@@ -237,7 +250,7 @@ static void start_flush(struct op *op)
 {
         struct open_file *file = op->file;
 
-        if (!is_written(op))
+        if (!is_written(op, behind_close_error))
                 return;
         op->request.file = file->smb;
         if (!file->written && !file->node->mtime_pinned) {
@@ -277,7 +290,7 @@ void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 
 static void start_fsync(struct op *op)
 {
-        if (!is_written(op))
+        if (!is_written(op, behind_take_error))
                 return;
         op_reply_none(op);
         op_free(op);

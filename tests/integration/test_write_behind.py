@@ -29,7 +29,7 @@ def write_blocks(f, data, step=BLOCK):
 
 
 WRITER = """
-import json, os, sys
+import json, os, subprocess, sys
 files = {}
 for line in sys.stdin:
     call, name, *args = json.loads(line)
@@ -39,7 +39,7 @@ for line in sys.stdin:
         elif call == "write":
             os.pwrite(files[name], bytes.fromhex(args[0]), args[1])
         else:
-            getattr(os, call)(files[name], *args)
+            getattr(os, call)(files[name], *args) if call != "run" else subprocess.run(["true"], check=True)
         error = None
     except OSError as e:
         error = e.errno
@@ -323,6 +323,41 @@ def test_an_error_is_told_once(wnet, server, how):
     assert writer.do("fsync", "other") is None, "another file is told"
     server.start()
     wait_until(lambda: error_of(lambda: (wnet.folder() / "works").write_text("x")) is None, "the drive works again", timeout=2 * LONG)
+
+
+@pytest.mark.parametrize("how", ("fsync", "close", "write"))
+def test_an_error_is_told_to_the_writer(wnet, server, how):
+    """Not only to a program that it starts meanwhile, which has the descriptor and closes it."""
+    wnet.configure(operation_timeout=2, connect_timeout=2)
+    wnet.expect_log(r"worker|connection|server|connect|Z:")
+    wnet.add("Z:", server.url())
+    writer = Writer(wnet, wnet.folder())
+    assert writer.do("open", "f") is None
+    server.freeze()
+    writer.write("f", b"lost")
+    server.kill()
+    for _ in range(2):
+        assert writer.do("run", "f") is None
+    server.start()
+    wait_until(lambda: error_of(lambda: (wnet.folder() / "works").write_text("x")) is None, "the drive works again", timeout=2 * LONG)
+    args = (b"x".hex(), 0) if how == "write" else ()
+    assert writer.do(how, "f", *args) == "EIO"
+    if how != "close":
+        assert writer.do("fsync", "f") is None and writer.do("close", "f") is None, "it is told twice"
+    assert "nobody has asked" not in wnet.log_text()
+
+
+def test_what_was_told_to_a_close_is_listed(wnet, server):
+    wnet.configure(operation_timeout=2, connect_timeout=2)
+    wnet.expect_log(r"worker|connection|server|connect|Z:")
+    wnet.add("Z:", server.url())
+    writer = Writer(wnet, wnet.folder())
+    assert writer.do("open", "f") is None
+    server.freeze()
+    writer.write("f", b"lost")
+    server.kill()
+    assert writer.do("run", "f") is None
+    assert wnet.run("cancel", "Z:", "--force").err == "lost: Z:/f (4 bytes could not be sent)\n"
 
 
 # deaths

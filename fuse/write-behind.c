@@ -412,7 +412,7 @@ void behind_write(struct op *op)
                 return;
         }
         op->start = behind_write;
-        error = behind_take_error(op->file);
+        error = op->dirty ? 0 : behind_take_error(op->file); /* a page that is refused is thrown away by the kernel */
         if (error < 0) {
                 op_fail(op, error);
                 return;

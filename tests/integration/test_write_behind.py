@@ -360,6 +360,49 @@ def test_what_was_told_to_a_close_is_listed(wnet, server):
     assert wnet.run("cancel", "Z:", "--force").err == "lost: Z:/f (4 bytes could not be sent)\n"
 
 
+MAP = """
+import mmap, os, sys
+f = os.open("f", os.O_RDWR)
+m = mmap.mmap(f, 8192)
+def step(done):
+    print(done, flush=True)
+    sys.stdin.readline()
+step("mapped")
+os.pwrite(f, b"lost", 0)
+step("written")
+m[4096:8192] = b"m" * 4096
+try:
+    m.flush()
+    print("None", flush=True)
+except OSError as e:
+    print(e.errno, flush=True)
+"""
+
+
+def test_a_mapped_page_does_not_pay_for_an_earlier_write(wnet, server):
+    """The kernel takes a page for clean that it was told an error of, whose ever it is."""
+    wnet.configure(operation_timeout=2, connect_timeout=2)
+    wnet.expect_log(r"worker|connection|server|connect|Z:")
+    (server.data / "f").write_bytes(bytes(8192))
+    wnet.add("Z:", server.url())
+    process = wnet.popen([sys.executable, "-c", MAP], cwd=wnet.folder(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def step():
+        process.stdin.write("\n")
+        process.stdin.flush()
+        return process.stdout.readline()
+
+    assert process.stdout.readline() == "mapped\n"
+    server.freeze()
+    assert step() == "written\n"
+    server.kill()
+    wait_until(lambda: error_of(lambda: (wnet.folder() / "f").stat()), "it has failed")
+    server.start()
+    wait_until(lambda: error_of(lambda: (wnet.folder() / "works").write_text("x")) is None, "the drive works again", timeout=2 * LONG)
+    assert error_name(int(step())) == "EIO", "msync() tells of the write"
+    assert (server.data / "f").read_bytes()[4096:] == b"m" * 4096
+
+
 # deaths
 
 

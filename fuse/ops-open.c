@@ -226,6 +226,7 @@ static void opened(struct smb_request *request)
         if (op->flags & O_TRUNC) {
                 stream_invalidate(file->node);
                 node_changed(op->redirector, file->node);
+                file->node->size_bytes = request->attr.size_bytes; /* a write only makes it larger */
                 file->node->mtime_pinned = false;
                 node_drop_privileges(file->node);
         }

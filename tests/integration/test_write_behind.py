@@ -301,6 +301,31 @@ def test_one_map_and_write(z, server):
     assert (server.data / "f").read_bytes() == expected
 
 
+TRUNCATE = """
+import os, sys
+f = os.open("f", os.O_WRONLY | os.O_TRUNC)
+print("opened", flush=True)
+size = 0
+while size < 900_000 and not os.path.exists(sys.argv[1]):
+    size += os.write(f, b"x" * 10)
+"""
+
+
+def test_a_size_while_it_is_written_anew(wnet, server):
+    """On a line on which a look takes so long that something is always on its way."""
+    line = Proxy(server.port, delay=0.01)
+    (server.data / "f").write_bytes(bytes(1_000_000))
+    wnet.add("Z:", line.share())
+    f, stop = wnet.folder() / "f", wnet.home / "stop"
+    assert f.stat().st_size == 1_000_000
+    writer = wnet.popen([sys.executable, "-c", TRUNCATE, stop], cwd=wnet.folder(), stdout=subprocess.PIPE)
+    assert writer.stdout.readline() == "opened\n"
+    sizes = [f.stat().st_size for _ in range(30)]
+    stop.touch()
+    assert writer.wait(timeout=LONG) == 0
+    assert sizes == sorted(sizes) and sizes[-1] < 1_000_000
+
+
 # errors
 
 

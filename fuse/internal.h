@@ -56,6 +56,7 @@ struct op {
         bool dirty;                 /* and a page of a map, of which its program is not told */
         bool drops_privileges;      /* SETATTR: node_drop_privileges() */
         bool settles_below;         /* RENAME: counted in the redirector's n_renames_settling */
+        bool called_for;            /* READ: a program's call waits for it, which nobody makes behind a close() */
         bool harmless;              /* changes nothing on the server: may be ended early */
         bool settles;               /* its end takes one from the node's unsettled */
         unsigned tries;             /* of a removal from the hidden folder */
@@ -122,7 +123,7 @@ struct open_file {
         struct smb_attr attr;       /* as the open has found it, */
         uint64_t attr_usec;         /* which began then; 0: nothing is known */
         struct stream stream;
-        bool flushed;               /* some descriptor of it was closed: RELEASE may be on its way; */
+        bool flushed;               /* some descriptor of it was closed, and nothing has shown since that another one is open: RELEASE may be on its way; */
         bool closes_silently;       /* that is not told */
         bool closing;               /* once the server has everything that was written */
         struct burst burst;         /* how much of it is sent at a time */

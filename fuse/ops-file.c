@@ -43,6 +43,8 @@ void file_read(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struc
         op->size = size > MAX_TRANSFER_BYTES ? MAX_TRANSFER_BYTES : (uint32_t) size;
         op->arrived_usec = redirector_now(op->redirector);
         op->node = node_ref(op->file->node);
+        op->called_for = fi->flags & O_DIRECT; /* else the kernel may read ahead, which it may also send behind a FLUSH */
+        op->file->flushed = op->file->flushed && !op->called_for;
         op_harmless(op);
         op_begin(op, start_read);
 }
@@ -106,8 +108,10 @@ void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, 
         op->writes_through = fi->writepage || (fi->flags & (O_DIRECT | O_SYNC | O_DSYNC));
         stream_invalidate(op->node);
         op->node->mtime_pinned = false;
-        if (!fi->writepage)
+        if (!fi->writepage) {
+                op->file->flushed = false;
                 node_drop_privileges(op->node);
+        }
         if (behind_append(op, data))
                 return;
         if (!slot) { /* it came into the spare buffer, and stays there until a slot is free */

@@ -4,6 +4,10 @@
  * only after the kernel's outstanding read-ahead of that file has been answered. So: opens wait; what the kernel has to say is
  * read until there is nothing more; reads behind a file that had a FLUSH are answered (with data; with EIO after a second);
  * then the RELEASE is there, and was read. Reads of a file whose closing is not told are waited for, too, but never ended.
+ *
+ * The FLUSH may also be that of one descriptor of several, or of a program that was started and had it from another one. Who reads then
+ * must not notice. What was read ahead in vain, the kernel asks for again before a program is told of an error, and from then on it is
+ * known that the file is open. What is read past the kernel's cache is never ended.
  */
 
 #include <errno.h>
@@ -28,7 +32,7 @@ static bool device_is_dry(struct redirector *r)
         return false;
 }
 
-/* Whether a RELEASE may still be held up by reads. With answer_them, these end with EIO. */
+/* Whether a RELEASE may still be held up by reads. With answer_them, those that were read ahead end with EIO. */
 static bool reads_behind_close(struct redirector *r, bool answer_them)
 {
         struct open_file *file;
@@ -43,12 +47,13 @@ static bool reads_behind_close(struct redirector *r, bool answer_them)
                 if (!file->flushed) /* it may as well be open */
                         continue;
                 TAILQ_FOREACH(op, &file->stream.waiting, wait) {
-                        if (!answer_them || !op->fuse)
+                        if (!answer_them || !op->fuse || op->called_for)
                                 continue;
                         fuse_req_interrupt_func(op->fuse, NULL, NULL);
                         fuse_reply_err(op->fuse, EIO);
                         op->fuse = NULL;
                 }
+                file->flushed = file->flushed && !answer_them; /* was it closed, then its RELEASE comes now */
         }
         return any;
 }

@@ -56,6 +56,7 @@ struct op {
         bool dirty;                 /* and a page of a map, of which its program is not told */
         bool drops_privileges;      /* SETATTR: node_drop_privileges() */
         bool settles_below;         /* RENAME: counted in the redirector's n_renames_settling */
+        bool called_for;            /* READ: a program's call waits for it, which nobody makes behind a close() */
         bool harmless;              /* changes nothing on the server: may be ended early */
         bool settles;               /* its end takes one from the node's unsettled */
         unsigned tries;             /* of a removal from the hidden folder */
@@ -122,11 +123,12 @@ struct open_file {
         struct smb_attr attr;       /* as the open has found it, */
         uint64_t attr_usec;         /* which began then; 0: nothing is known */
         struct stream stream;
-        bool flushed;               /* some descriptor of it was closed: RELEASE may be on its way; */
+        bool flushed;               /* some descriptor of it was closed, and nothing has shown since that another one is open: RELEASE may be on its way; */
         bool closes_silently;       /* that is not told */
         bool closing;               /* once the server has everything that was written */
         struct burst burst;         /* how much of it is sent at a time */
-        int write_error;            /* of data that were acknowledged: not told yet; 0: none */
+        int write_error;            /* of data that were acknowledged: a write or fsync() is to tell of it; 0: none */
+        bool told_at_close;         /* of that, though perhaps to another process that had the descriptor, too */
         uint64_t failed_bytes;      /* and how many these were */
         bool written;               /* since the server's file was last closed; counted in the node's unsettled */
         unsigned reads_waiting;     /* READs that are not answered yet */
@@ -541,8 +543,14 @@ bool behind_settled(struct op *op, struct node *node);
 /* Whether file may be closed. If not, file_close() comes again when the server has everything. */
 bool behind_may_close(struct open_file *file);
 
-/* An error of acknowledged data that nobody was told of yet, 0: none. The caller tells it. */
+/* So many bytes that were acknowledged did not get to the server; 0: nobody knows how many. */
+void behind_failed(struct open_file *file, int error, uint64_t bytes);
+
+/* An error of acknowledged data, 0: none. The caller tells it to the writer: it is not told again. */
 int behind_take_error(struct open_file *file);
+
+/* The same for who closes a descriptor. That may be a program that the writer has started: it is told to the writer all the same. */
+int behind_close_error(struct open_file *file);
 
 void behind_send_all(struct redirector *r);
 

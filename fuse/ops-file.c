@@ -43,6 +43,8 @@ void file_read(fuse_req_t fuse, fuse_ino_t ino, size_t size, off_t offset, struc
         op->size = size > MAX_TRANSFER_BYTES ? MAX_TRANSFER_BYTES : (uint32_t) size;
         op->arrived_usec = redirector_now(op->redirector);
         op->node = node_ref(op->file->node);
+        op->called_for = fi->flags & O_DIRECT; /* else the kernel may read ahead, which it may also send behind a FLUSH */
+        op->file->flushed = op->file->flushed && !op->called_for;
         op_harmless(op);
         op_begin(op, start_read);
 }
@@ -107,8 +109,10 @@ void file_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, 
         op->writes_through = fi->writepage || (fi->flags & (O_DIRECT | O_SYNC | O_DSYNC));
         stream_invalidate(op->node);
         op->node->mtime_pinned = false;
-        if (!fi->writepage)
+        if (!fi->writepage) {
+                op->file->flushed = false;
                 node_drop_privileges(op->node);
+        }
         if (behind_append(op, data))
                 return;
         if (!slot) { /* it came into the spare buffer, and stays there until a slot is free */
@@ -168,13 +172,25 @@ static void start_flush_time(struct op *op)
                 op_submit(op, SMB_OP_SETATTR, flushed_time);
 }
 
+/* The server has not kept what was written: the writer may have to be told, too. */
+static void close_failed(struct op *op)
+{
+        int error = op->request.error;
+
+        if (op->fuse) { /* else the file may be gone */
+                behind_failed(op->file, error, 0);
+                error = behind_close_error(op->file);
+        }
+        op_fail(op, error);
+}
+
 static void flushed_close(struct smb_request *request)
 {
         struct op *op = op_of(request);
 
         request->file = NULL;
         if (request->error < 0) {
-                op_fail(op, request->error);
+                close_failed(op);
                 return;
         }
         request->valid = SMB_SET_MTIME;
@@ -210,15 +226,16 @@ static void settled_close(struct smb_request *request)
                 return;
         }
         if (request->error < 0)
-                op_fail(op, request->error);
+                close_failed(op);
         else {
                 op_reply_none(op);
                 op_free(op);
         }
 }
 
-/* Whether the server has what op's file was given. If not, op waits; or it was answered, with what became of that. */
-static bool is_written(struct op *op)
+/* Whether the server has what op's file was given. If not, op waits; or it was answered, with what became of that.
+ * error_of: what became of it. */
+static bool is_written(struct op *op, int (*error_of)(struct open_file *file))
 {
         int error;
 
@@ -228,7 +245,7 @@ static bool is_written(struct op *op)
         }
         if (!behind_settled(op, op->node))
                 return false;
-        error = behind_take_error(op->file);
+        error = error_of(op->file);
         if (error < 0)
                 op_fail(op, error);
         return error == 0;
@@ -238,7 +255,7 @@ static void start_flush(struct op *op)
 {
         struct open_file *file = op->file;
 
-        if (!is_written(op))
+        if (!is_written(op, behind_close_error))
                 return;
         op->request.file = file->smb;
         if (!file->written && !file->node->mtime_pinned) {
@@ -278,7 +295,7 @@ void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 
 static void start_fsync(struct op *op)
 {
-        if (!is_written(op))
+        if (!is_written(op, behind_take_error))
                 return;
         op_reply_none(op);
         op_free(op);

@@ -95,7 +95,7 @@ void file_close(struct open_file *file)
                 op->flags = is_writer(file) ? O_RDWR : O_RDONLY;
                 op_closes(op);
         }
-        if (file->write_error < 0 && r->phase == PHASE_SERVING)
+        if (file->write_error < 0 && !file->told_at_close && r->phase == PHASE_SERVING)
                 log_warning("%llu bytes that were written to %s are lost, and nobody has asked: %s",
                             (unsigned long long) file->failed_bytes, file->handle.path, strerror(-file->write_error));
         if (file->failed_bytes > 0 && r->phase == PHASE_REVOKING)
@@ -226,6 +226,7 @@ static void opened(struct smb_request *request)
         if (op->flags & O_TRUNC) {
                 stream_invalidate(file->node);
                 node_changed(op->redirector, file->node);
+                file->node->size_bytes = request->attr.size_bytes; /* a write only makes it larger */
                 file->node->mtime_pinned = false;
                 node_drop_privileges(file->node);
         }

@@ -5,7 +5,8 @@
  *
  *   - Only a file's single writer gets ahead of the server. Whoever else has to do with the file (reads, opens, looks at it,
  *     renames it, another writer), and close() and fsync(), first wait until the server has everything (behind_settled()).
- *   - An error is kept, and told to the writer once: by its next write, fsync or close.
+ *   - An error is kept, and told to the writer once: by its next write or fsync, or by close. A close is told each time until then, for
+ *     it may be another process's: whatever a program starts closes what it has inherited.
  *   - A batch is sent when it is full, and HOLD_USEC after it was begun at the latest. Full is a slot, into which the kernel has put a
  *     write's data, or on a long line a run of slots, into which they are copied (burst.h). A long one waits until no other one of the
  *     file is on its way, and others wait for it: should it fail, it is sent in pieces, which nothing may overtake.
@@ -200,13 +201,8 @@ static void note_took(struct behind *b, const struct batch *batch)
 
 static void note_failure(struct behind *b, const struct batch *batch)
 {
-        struct open_file *file = b->file;
-
-        if (batch->request.error == -ECANCELED)
-                return; /* the connection ends: behind_give_up() has counted it */
-        if (file->write_error == 0)
-                file->write_error = batch->request.error;
-        file->failed_bytes += batch->request.length + batch->rest_bytes;
+        if (batch->request.error != -ECANCELED) /* else the connection ends: behind_give_up() has counted it */
+                behind_failed(b->file, batch->request.error, batch->request.length + batch->rest_bytes);
 }
 
 /* What is left of a batch, if anything, is sent. A long one that has failed, for the line has become slow, may get there in short ones. */
@@ -262,16 +258,33 @@ static void batch_done(struct smb_request *request)
                 go_on(b);
 }
 
-/* ---- writing ---- */
+/* ---- errors ---- */
+
+void behind_failed(struct open_file *file, int error, uint64_t bytes)
+{
+        if (file->write_error == 0)
+                file->write_error = error;
+        file->told_at_close = false;
+        file->failed_bytes += bytes;
+}
 
 int behind_take_error(struct open_file *file)
 {
         int error = file->write_error;
 
         file->write_error = 0;
+        file->told_at_close = false;
         file->failed_bytes = 0;
         return error;
 }
+
+int behind_close_error(struct open_file *file)
+{
+        file->told_at_close = file->write_error < 0;
+        return file->write_error;
+}
+
+/* ---- writing ---- */
 
 /* Answers a WRITE whose data were taken over; more of them are now unsent. */
 static void acknowledge(struct op *op, uint64_t more)
@@ -401,7 +414,7 @@ void behind_write(struct op *op)
                 return;
         }
         op->start = behind_write;
-        error = behind_take_error(op->file);
+        error = op->dirty ? 0 : behind_take_error(op->file); /* a page that is refused is thrown away by the kernel */
         if (error < 0) {
                 op_fail(op, error);
                 return;

@@ -380,7 +380,7 @@ static int fill_message(struct smb_message *m, const struct smb_request *request
         m->slot = request->slot;
         m->slot_offset = request->slot_offset;
         m->length = request->length;
-        m->fh = request->file ? request->file->fh : request->fh;
+        m->fh = request->file && request->op != SMB_OP_CLOSE ? request->file->fh : request->fh;
         m->offset = request->offset;
         m->offset2 = request->offset2;
         m->atime = request->atime;

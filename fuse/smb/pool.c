@@ -52,6 +52,14 @@ uint64_t pool_next_turn(struct smb_pool *pool)
 
 /* ---- ends of requests ---- */
 
+/* A CLOSE may have been overtaken by the OPEN behind it. */
+static bool is_open_again(const struct smb_pool *pool, const struct smb_file *file)
+{
+        const struct smb_link *link = &pool->links[file->worker];
+
+        return link->state == LINK_UP && link->generation == file->generation;
+}
+
 static void call_done(struct smb_pool *pool, struct smb_request *request)
 {
         struct smb_file *file = request->file;
@@ -60,7 +68,8 @@ static void call_done(struct smb_pool *pool, struct smb_request *request)
                 smb_pool_give_slot(pool, request->slot);
                 request->slot = SMB_NO_SLOT;
         }
-        if (request->op == SMB_OP_CLOSE || (request->op == SMB_OP_OPEN && request->error < 0 && !request->internal))
+        if ((request->op == SMB_OP_CLOSE && !is_open_again(pool, file)) ||
+            (request->op == SMB_OP_OPEN && request->error < 0 && !request->internal))
                 file_uncount(pool, file);
         request->done(request);
         smb_file_unref(file);
@@ -252,8 +261,10 @@ void pool_route(struct smb_pool *pool, struct smb_request *request)
         choice_entered(link, request);
         if (request->file)
                 request->file->under_way++;
-        if (request->op == SMB_OP_CLOSE)
-                request->file->generation = 0; /* of no process: what comes behind the close opens it again */
+        if (request->op == SMB_OP_CLOSE) {
+                request->fh = request->file->fh;
+                request->file->generation = 0; /* of no process: what comes behind the close opens it again, before it perhaps (turn.c) */
+        }
         link_dispatch(link);
 }
 

@@ -52,7 +52,7 @@ struct smb_request {
         uint32_t unsent_bytes; /* WRITE: so many of them, and of what lies behind them, a program has been told are written; 0: none */
         unsigned worker;       /* LIST: where it ran; LIST_NEXT, LIST_CLOSE: where it must run, */
         uint32_t generation;   /* and in which process */
-        uint64_t fh;           /* LIST → LIST_NEXT, LIST_CLOSE */
+        uint64_t fh;           /* LIST → LIST_NEXT, LIST_CLOSE; CLOSE: the pool's */
         char *text;            /* WATCH: gets the reply's text, as much as length */
         smb_done_fn done;
         void *userdata;

@@ -20,7 +20,8 @@ void turn_taken(struct smb_link *link, const struct smb_request *request)
         *turn_of(link, request) = pool_next_turn(link->pool);
 }
 
-/* Whether request may be handed over while there is no slot: before reads of its file that wait for one, but not if it closes that file. */
+/* Whether request may be handed over while there is no slot: before reads of its file that wait for one, but not if it closes that file.
+ * An OPEN behind that CLOSE may, for what waits for it may have all the slots. */
 static bool needs_no_slot(const struct smb_request *request)
 {
         const struct smb_request *earlier = request;

@@ -341,6 +341,33 @@ def test_forced_while_the_server_hangs(wnet, server):
     assert wnet.list() == []
 
 
+BLOCKED_READ = """
+import mmap, os, subprocess, sys
+f = os.open(sys.argv[1], os.O_RDONLY | int(sys.argv[2]))
+subprocess.run(["true"], check=True)  # closes what it has inherited
+print('ready', flush=True)
+sys.stdin.readline()
+memory = mmap.mmap(-1, 4096)
+assert os.preadv(f, [memory], 8 << 20) == 4096 and memory[:] == b"x" * 4096
+"""
+
+
+@pytest.mark.parametrize("flag", [0, os.O_DIRECT], ids=["cached", "direct"])
+def test_refused_while_the_server_hangs_a_blocked_reader_reads_on(wnet, server, flag):
+    """Though another process has closed the descriptor that it had from the reader."""
+    (server.data / "f").write_bytes(b"x" * 20_000_000)
+    wnet.add("Z:", server.url())
+    reader = python(wnet, BLOCKED_READ, wnet.folder() / "f", str(int(flag)))
+    server.freeze()
+    reader.stdin.write("\n")
+    reader.stdin.flush()
+    time.sleep(0.5)  # it is blocked by now; were it not, the test would still be right
+    for _ in range(3):
+        wnet.fails(2401, "cancel", "Z:")
+    server.thaw()
+    assert end(reader) == 0, reader.stderr.read()
+
+
 def test_forced_while_the_server_hangs_loses_nothing_that_was_acknowledged(wnet, server):
     wnet.expect_log(r"smb|worker|server|connection|time|lost|sent")
     wnet.add("Z:", server.url())

@@ -29,7 +29,7 @@ def write_blocks(f, data, step=BLOCK):
 
 
 WRITER = """
-import json, os, sys
+import json, os, subprocess, sys
 files = {}
 for line in sys.stdin:
     call, name, *args = json.loads(line)
@@ -39,7 +39,7 @@ for line in sys.stdin:
         elif call == "write":
             os.pwrite(files[name], bytes.fromhex(args[0]), args[1])
         else:
-            getattr(os, call)(files[name], *args)
+            getattr(os, call)(files[name], *args) if call != "run" else subprocess.run(["true"], check=True)
         error = None
     except OSError as e:
         error = e.errno
@@ -301,6 +301,31 @@ def test_one_map_and_write(z, server):
     assert (server.data / "f").read_bytes() == expected
 
 
+TRUNCATE = """
+import os, sys
+f = os.open("f", os.O_WRONLY | os.O_TRUNC)
+print("opened", flush=True)
+size = 0
+while size < 900_000 and not os.path.exists(sys.argv[1]):
+    size += os.write(f, b"x" * 10)
+"""
+
+
+def test_a_size_while_it_is_written_anew(wnet, server):
+    """On a line on which a look takes so long that something is always on its way."""
+    line = Proxy(server.port, delay=0.01)
+    (server.data / "f").write_bytes(bytes(1_000_000))
+    wnet.add("Z:", line.share())
+    f, stop = wnet.folder() / "f", wnet.home / "stop"
+    assert f.stat().st_size == 1_000_000
+    writer = wnet.popen([sys.executable, "-c", TRUNCATE, stop], cwd=wnet.folder(), stdout=subprocess.PIPE)
+    assert writer.stdout.readline() == "opened\n"
+    sizes = [f.stat().st_size for _ in range(30)]
+    stop.touch()
+    assert writer.wait(timeout=LONG) == 0
+    assert sizes == sorted(sizes) and sizes[-1] < 1_000_000
+
+
 # errors
 
 
@@ -323,6 +348,84 @@ def test_an_error_is_told_once(wnet, server, how):
     assert writer.do("fsync", "other") is None, "another file is told"
     server.start()
     wait_until(lambda: error_of(lambda: (wnet.folder() / "works").write_text("x")) is None, "the drive works again", timeout=2 * LONG)
+
+
+@pytest.mark.parametrize("how", ("fsync", "close", "write"))
+def test_an_error_is_told_to_the_writer(wnet, server, how):
+    """Not only to a program that it starts meanwhile, which has the descriptor and closes it."""
+    wnet.configure(operation_timeout=2, connect_timeout=2)
+    wnet.expect_log(r"worker|connection|server|connect|Z:")
+    wnet.add("Z:", server.url())
+    writer = Writer(wnet, wnet.folder())
+    assert writer.do("open", "f") is None
+    server.freeze()
+    writer.write("f", b"lost")
+    server.kill()
+    for _ in range(2):
+        assert writer.do("run", "f") is None
+    server.start()
+    wait_until(lambda: error_of(lambda: (wnet.folder() / "works").write_text("x")) is None, "the drive works again", timeout=2 * LONG)
+    args = (b"x".hex(), 0) if how == "write" else ()
+    assert writer.do(how, "f", *args) == "EIO"
+    if how != "close":
+        assert writer.do("fsync", "f") is None and writer.do("close", "f") is None, "it is told twice"
+    assert "nobody has asked" not in wnet.log_text()
+
+
+def test_what_was_told_to_a_close_is_listed(wnet, server):
+    wnet.configure(operation_timeout=2, connect_timeout=2)
+    wnet.expect_log(r"worker|connection|server|connect|Z:")
+    wnet.add("Z:", server.url())
+    writer = Writer(wnet, wnet.folder())
+    assert writer.do("open", "f") is None
+    server.freeze()
+    writer.write("f", b"lost")
+    server.kill()
+    assert writer.do("run", "f") is None
+    assert wnet.run("cancel", "Z:", "--force").err == "lost: Z:/f (4 bytes could not be sent)\n"
+
+
+MAP = """
+import mmap, os, sys
+f = os.open("f", os.O_RDWR)
+m = mmap.mmap(f, 8192)
+def step(done):
+    print(done, flush=True)
+    sys.stdin.readline()
+step("mapped")
+os.pwrite(f, b"lost", 0)
+step("written")
+m[4096:8192] = b"m" * 4096
+try:
+    m.flush()
+    print("None", flush=True)
+except OSError as e:
+    print(e.errno, flush=True)
+"""
+
+
+def test_a_mapped_page_does_not_pay_for_an_earlier_write(wnet, server):
+    """The kernel takes a page for clean that it was told an error of, whose ever it is."""
+    wnet.configure(operation_timeout=2, connect_timeout=2)
+    wnet.expect_log(r"worker|connection|server|connect|Z:")
+    (server.data / "f").write_bytes(bytes(8192))
+    wnet.add("Z:", server.url())
+    process = wnet.popen([sys.executable, "-c", MAP], cwd=wnet.folder(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def step():
+        process.stdin.write("\n")
+        process.stdin.flush()
+        return process.stdout.readline()
+
+    assert process.stdout.readline() == "mapped\n"
+    server.freeze()
+    assert step() == "written\n"
+    server.kill()
+    wait_until(lambda: error_of(lambda: (wnet.folder() / "f").stat()), "it has failed")
+    server.start()
+    wait_until(lambda: error_of(lambda: (wnet.folder() / "works").write_text("x")) is None, "the drive works again", timeout=2 * LONG)
+    assert error_name(int(step())) == "EIO", "msync() tells of the write"
+    assert (server.data / "f").read_bytes()[4096:] == b"m" * 4096
 
 
 # deaths

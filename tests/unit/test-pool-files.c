@@ -127,6 +127,44 @@ static void closed_behind_what_waits_for_a_slot(void **state)
         assert_int_equal(pool_wait(close), 0);
 }
 
+/* Nor does the CLOSE close what is opened again behind it, should that come first. */
+static void opened_again_before_what_waits_for_a_slot(void **state)
+{
+        struct driver *d = *state;
+        struct arena *arena;
+        uint32_t taken[SMB_SLOTS], n = 0;
+        struct ask *read, *close, *write;
+
+        fake_add(d->server, "f", "text");
+        d->config.idle_usec = 300 * 1000;
+        assert_int_equal(pool_start(d), NO_ERROR);
+        pool_open(d, "f", O_RDWR);
+        arena = smb_pool_arena(d->pool);
+        write = pool_ask(d, SMB_OP_WRITE, NULL, d->file, 1, 0);
+        write->request.slot = arena_take(arena);
+        *pool_slot(d, write->request.slot) = 'n';
+        while (arena->n_free > 0)
+                taken[n++] = arena_take(arena);
+        read = pool_submit(d, SMB_OP_READ, NULL, d->file, 4, 0);
+        close = pool_submit(d, SMB_OP_CLOSE, NULL, d->file, 0, 0);
+        submit(write);
+        assert_int_equal(pool_wait(write), 0); /* it need not wait for what waits for a slot: its own may be the next one */
+        assert_int_equal(read->n_done + close->n_done, 0);
+        while (n > 0)
+                smb_pool_give_slot(d->pool, taken[--n]);
+        smb_pool_give_slot(d->pool, write->request.slot);
+        assert_int_equal(pool_wait(read), 0);
+        assert_memory_equal(pool_slot(d, read->request.slot), "next", 4);
+        smb_pool_give_slot(d->pool, read->request.slot);
+        assert_int_equal(pool_wait(close), 0);
+        pool_assert_text(d, "next");
+        loop_for(d->event, 1000000);
+        assert_int_equal(fake_open_handles(d->server), 1); /* its worker was not taken for idle */
+        assert_int_equal(pool_wait(pool_submit(d, SMB_OP_CLOSE, NULL, d->file, 0, 0)), 0);
+        assert_int_equal(fake_open_handles(d->server), 0);
+        LOOP_UNTIL(d->event, pool_n_workers(d) == 1); /* and now it is */
+}
+
 /* One of several descriptors is closed, which closes the server's file, and another one goes on. */
 static void used_behind_a_close(void **state)
 {
@@ -195,6 +233,7 @@ int main(void)
                 TEST(held_while_opened_again_in_vain),
                 TEST(held_while_the_server_is_away),
                 TEST(closed_behind_what_waits_for_a_slot),
+                TEST(opened_again_before_what_waits_for_a_slot),
                 TEST(used_behind_a_close),
                 TEST(unsent_data_of_a_killed_worker),
         };

@@ -128,7 +128,8 @@ struct open_file {
         bool closing;               /* once the server has everything that was written */
         struct burst burst;         /* how much of it is sent at a time */
         int write_error;            /* of data that were acknowledged: a write or fsync() is to tell of it; 0: none */
-        bool told_at_close;         /* of that, though perhaps to another process that had the descriptor, too */
+        int others_error;           /* of what was written through other open files of it: fsync() is to tell of it; 0: none */
+        bool told_at_close;         /* of write_error, though perhaps to another process that had the descriptor, too */
         uint64_t failed_bytes;      /* and how many these were */
         bool written;               /* since the server's file was last closed; counted in the node's unsettled */
         unsigned reads_waiting;     /* READs that are not answered yet */
@@ -551,6 +552,12 @@ int behind_take_error(struct open_file *file);
 
 /* The same for who closes a descriptor. That may be a program that the writer has started: it is told to the writer all the same. */
 int behind_close_error(struct open_file *file);
+
+/* For fsync(): also of what was written through other open files of the same node; they tell it themselves, too. */
+int behind_take_any_error(struct open_file *file);
+
+/* Node has a new open file. */
+void behind_share_error(struct open_file *file);
 
 void behind_send_all(struct redirector *r);
 

@@ -295,7 +295,7 @@ void file_flush(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *fi)
 
 static void start_fsync(struct op *op)
 {
-        if (!is_written(op, behind_take_error))
+        if (!is_written(op, behind_take_any_error))
                 return;
         op_reply_none(op);
         op_free(op);

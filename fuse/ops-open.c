@@ -34,8 +34,10 @@ static struct open_file *file_new(struct op *op, struct node *node)
         stream_init(&file->stream);
         behind_init(file);
         TAILQ_INSERT_TAIL(&r->files, file, entry);
-        if (node)
+        if (node) {
                 LIST_INSERT_HEAD(&node->files, file, of_node);
+                behind_share_error(file);
+        }
         return file;
 }
 

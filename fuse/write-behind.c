@@ -6,7 +6,8 @@
  *   - Only a file's single writer gets ahead of the server. Whoever else has to do with the file (reads, opens, looks at it,
  *     renames it, another writer), and close() and fsync(), first wait until the server has everything (behind_settled()).
  *   - An error is kept, and told to the writer once: by its next write or fsync, or by close. A close is told each time until then, for
- *     it may be another process's: whatever a program starts closes what it has inherited.
+ *     it may be another process's: whatever a program starts closes what it has inherited. fsync() tells it once to each other one, too,
+ *     who has the file open.
  *   - A batch is sent when it is full, and HOLD_USEC after it was begun at the latest. Full is a slot, into which the kernel has put a
  *     write's data, or on a long line a run of slots, into which they are copied (burst.h). A long one waits until no other one of the
  *     file is on its way, and others wait for it: should it fail, it is sent in pieces, which nothing may overtake.
@@ -262,6 +263,11 @@ static void batch_done(struct smb_request *request)
 
 void behind_failed(struct open_file *file, int error, uint64_t bytes)
 {
+        struct open_file *other;
+
+        LIST_FOREACH(other, &file->node->files, of_node)
+                if (other != file && other->others_error == 0)
+                        other->others_error = error;
         if (file->write_error == 0)
                 file->write_error = error;
         file->told_at_close = false;
@@ -276,6 +282,25 @@ int behind_take_error(struct open_file *file)
         file->told_at_close = false;
         file->failed_bytes = 0;
         return error;
+}
+
+int behind_take_any_error(struct open_file *file)
+{
+        int error = behind_take_error(file);
+
+        if (error == 0)
+                error = file->others_error;
+        file->others_error = 0;
+        return error;
+}
+
+void behind_share_error(struct open_file *file)
+{
+        const struct open_file *other;
+
+        LIST_FOREACH(other, &file->node->files, of_node)
+                if (other->write_error < 0)
+                        file->others_error = other->write_error;
 }
 
 int behind_close_error(struct open_file *file)

@@ -368,7 +368,7 @@ def test_refused_while_the_server_hangs_a_blocked_reader_reads_on(wnet, server, 
     assert end(reader) == 0, reader.stderr.read()
 
 
-def test_forced_while_the_server_hangs_loses_nothing_that_was_acknowledged(wnet, server):
+def test_forced_while_the_server_hangs_names_what_is_lost(wnet, server):
     wnet.expect_log(r"smb|worker|server|connection|time|lost|sent")
     wnet.add("Z:", server.url())
     writer = python(wnet, """
@@ -393,7 +393,7 @@ os.fsync(f)
     # what fsync() has acknowledged is there; what was only taken to be sent is named
     assert result.json["lost"] == [{"device": "Z:", "path": "/f", "bytes": 300_000}]
     server.thaw()
-    wait_until(lambda: (server.data / "f").read_bytes()[:5] == b"first", "what was acknowledged is on the server")
+    wait_until(lambda: (server.data / "f").read_bytes()[:5] == b"first", "what was synced is on the server")
 
 
 def test_forced_with_the_server_gone(wnet, server):

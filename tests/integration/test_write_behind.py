@@ -36,6 +36,8 @@ for line in sys.stdin:
     try:
         if call == "open":
             files[name] = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
+        elif call == "open to read":
+            files[name] = os.open(name, os.O_RDONLY)
         elif call == "write":
             os.pwrite(files[name], bytes.fromhex(args[0]), args[1])
         else:
@@ -370,6 +372,32 @@ def test_an_error_is_told_to_the_writer(wnet, server, how):
     if how != "close":
         assert writer.do("fsync", "f") is None and writer.do("close", "f") is None, "it is told twice"
     assert "nobody has asked" not in wnet.log_text()
+
+
+def test_fsync_tells_what_others_have_lost(wnet, server):
+    """To each who has the file open, once, as on a local disk; the writer is told besides."""
+    wnet.configure(operation_timeout=2, connect_timeout=2)
+    wnet.expect_log(r"worker|connection|server|connect|Z:")
+    wnet.add("Z:", server.url())
+    a, b, c = (Writer(wnet, wnet.folder()) for _ in "abc")
+    assert a.do("open", "f") is None and a.do("open", "g") is None
+    for name in "fg":  # a writer alone is ahead of the server
+        assert b.do("open to read", name) is None
+    server.freeze()
+    a.write("f", b"lost")
+    a.write("g", b"lost")
+    server.kill()
+    assert a.do("close", "g") == "EIO"
+    server.start()
+    wait_until(lambda: error_of(lambda: (wnet.folder() / "works").write_text("x")) is None, "the drive works again", timeout=2 * LONG)
+    assert b.do("fsync", "f") == "EIO"
+    assert b.do("fsync", "g") == "EIO", "the writer has closed it"
+    assert c.do("open to read", "f") is None
+    assert c.do("fsync", "f") == "EIO", "opened later, but nobody who can write was told yet"
+    assert a.do("fsync", "f") == "EIO"
+    for other in (a, b, c):
+        assert other.do("fsync", "f") is None, "it is told twice"
+    assert b.do("fsync", "g") is None
 
 
 def test_what_was_told_to_a_close_is_listed(wnet, server):

@@ -71,6 +71,31 @@ static void restore_items(struct control_restored_list *list)
                         pthread_join(threads[i], NULL);
 }
 
+static bool same_server(const char *a, const char *b)
+{
+        _cleanup_(remote_name_done) struct remote_name first = { 0 }, second = { 0 };
+
+        return remote_name_parse(a, &first) == 0 && remote_name_parse(b, &second) == 0 && remote_name_same_server(&first, &second);
+}
+
+/* What has no password takes that of a session with its server, which another one may have begun meanwhile. */
+static void restore_refused(struct control_restored_list *list)
+{
+        for (size_t i = 0; i < list->n_items; i++) {
+                struct control_restored *item = &list->items[i];
+                bool session = false;
+
+                if (item->err.status != ERROR_LOGON_FAILURE && item->err.status != ERROR_INVALID_PASSWORD)
+                        continue;
+                for (size_t j = 0; j < list->n_items; j++)
+                        session = session || (list->items[j].err.status == NO_ERROR && same_server(list->items[j].remote, item->remote));
+                if (session) {
+                        item->err = (struct wn_error){ 0 };
+                        restore_one(item);
+                }
+        }
+}
+
 /* Whether the daemon says that this one is remembered and not connected yet. */
 static bool is_to_be_restored(const struct control_connection *c, struct device_name *ret_device)
 {
@@ -122,6 +147,7 @@ int control_restore_all(struct control_restored_list *ret_list, struct wn_error 
         if (r < 0)
                 return control_no_answer(err, r, "List", 0);
         restore_items(ret_list);
+        restore_refused(ret_list);
         return 0;
 }
 

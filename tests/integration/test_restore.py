@@ -108,6 +108,17 @@ def test_what_the_daemon_is_connecting_is_waited_for(wnet, server, device):
     assert restoring.returncode == 0 and wnet.entry()["state"] == "ok", out
 
 
+def test_what_has_no_password_shares_the_session_of_what_has_one(wnet, server):
+    """Whichever of them is tried first."""
+    wnet.add("Y:", server.url(), "--persistent")
+    for device in ("Z:", "X:"):
+        wnet.ok("add", device, server.url(), "--persistent")
+    for device in ("X:", "Y:", "Z:"):
+        wnet.ok("cancel", device)
+    wnet.ok("restore")
+    assert {entry["device"]: entry["state"] for entry in wnet.list()} == {"X:": "ok", "Y:": "ok", "Z:": "ok"}
+
+
 def test_what_cannot_be_restored(wnet, server):
     wnet.add("Z:", server.url())
     wnet.fails(85, "restore", "Z:")

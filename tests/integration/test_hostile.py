@@ -211,6 +211,19 @@ def test_a_client_that_is_stopped_holds_up_nobody(serving, wnet):
         assert adding.wait(LONG) == 1
 
 
+@pytest.mark.parametrize("closed", ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"))
+def test_started_with_closed_descriptors(wnet, server, closed):
+    """What the daemon opens must not take their place: the lock would be closed with them, or written to."""
+    started = wnet.program("sh", "-c", f"exec wnetd --background {closed}")
+    assert started.code == 0, repr(started)
+    wnet.add("Z:", server.url())
+    second = wnet.program("wnetd")
+    assert second.code != 0 and "already running" in second.err, repr(second)
+    assert wnet.entry()["state"] == "ok" and os.listdir(wnet.folder()) is not None
+    locks = [path for path in wnet.root.rglob("wnetd.lock")]
+    assert locks and all(b"info" not in path.read_bytes() for path in locks)
+
+
 def test_a_low_limit_of_open_files_is_raised(wnet, server):
     """A low limit of open files is raised as far as it goes."""
     started = wnet.program("sh", "-c", "ulimit -S -n 40 && exec wnetd --background")

@@ -52,6 +52,9 @@ struct daemon {
         struct control *control;
 };
 
+#define LOG_MAX_BYTES (4 << 20)
+#define LOG_LOOK_USEC (10 * 1000000ULL)
+
 #define REPORTED 1 /* the reason has been logged already */
 
 static int fail(const char *what, int r)
@@ -216,14 +219,40 @@ static int prepare(struct daemon *d)
         return r != 0 ? r : resolve_drives_dir(d);
 }
 
+static int open_log(const struct daemon *d)
+{
+        int fd = open(d->paths.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        return fd < 0 ? -errno : fd;
+}
+
+/* A drive whose server is away says so each time that it is tried. What was logged before, up to as much again, stays beside. */
+static int limit_log(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        const struct daemon *d = userdata;
+        _cleanup_close_ int fd = -1;
+        _cleanup_free_ char *before = NULL;
+        struct stat st;
+
+        (void) usec;
+        if (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > LOG_MAX_BYTES &&
+            asprintf(&before, "%s.1", d->paths.log) >= 0 && rename(d->paths.log, before) == 0 && (fd = open_log(d)) >= 0) {
+                (void) dup2(fd, STDOUT_FILENO);
+                (void) dup2(fd, STDERR_FILENO);
+        }
+        if (sd_event_source_set_time_relative(source, LOG_LOOK_USEC) < 0)
+                return 0;
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
 /* Away from whoever started us: nothing of theirs is held, nothing of theirs ends us. */
 static int into_background(const struct daemon *d)
 {
-        _cleanup_close_ int log_fd = open(d->paths.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), null_fd = -1;
+        _cleanup_close_ int log_fd = open_log(d), null_fd = -1;
         pid_t pid;
 
         if (log_fd < 0)
-                return cannot("the log", d->paths.log, "opened", -errno);
+                return cannot("the log", d->paths.log, "opened", log_fd);
         null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         if (null_fd < 0)
                 return cannot("the file", "/dev/null", "opened", -errno);
@@ -410,6 +439,8 @@ static int run(struct daemon *d, bool background)
                 return fail("the root directory cannot be entered", -errno);
         set_limits();
         r = set_up_loop(d, mask);
+        if (r >= 0 && background) /* else it is somebody else's */
+                r = sd_event_add_time(d->event, NULL, CLOCK_MONOTONIC, 0, LOG_LOOK_USEC, limit_log, d);
         if (r < 0)
                 return fail("wnetd cannot start", r);
         log_info("wnetd " WNET_VERSION " serves %s", d->drives_dir);

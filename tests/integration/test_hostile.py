@@ -224,6 +224,17 @@ def test_started_with_closed_descriptors(wnet, server, closed):
     assert locks and all(b"info" not in path.read_bytes() for path in locks)
 
 
+def test_the_log_does_not_grow_without_end(wnet, server):
+    wnet.list()
+    with open(wnet.log, "ab") as log:
+        log.write(b"a line\n" * 1_000_000)
+    before = wnet.log.with_name("wnetd.log.1")
+    wait_until(lambda: before.exists() and wnet.log.stat().st_size < 1000, "there is a new one", timeout=LONG)
+    assert before.read_bytes().endswith(b"a line\n")
+    wnet.add("Z:", server.url())
+    assert "Z: is ok" in wnet.log_text()
+
+
 def test_a_low_limit_of_open_files_is_raised(wnet, server):
     """A low limit of open files is raised as far as it goes."""
     started = wnet.program("sh", "-c", "ulimit -S -n 40 && exec wnetd --background")

@@ -118,6 +118,19 @@ def test_the_helper_and_connections_without_a_device(wnet, server, z, helper):
         wait_until(lambda: [entry["device"] for entry in wnet.list()] == others, f"{others} are left")
 
 
+def test_the_helper_and_a_drive_that_is_only_remembered(wnet, server, helper):
+    """It has no part in a connection without a device to the same share, which is refused as any other."""
+    wnet.ok("add", "Z:", server.url(), "--credentials", wnet.credentials(), "--persistent")
+    wnet.ok("cancel", "Z:")
+    wnet.ok("add", server.url(), "--credentials", wnet.credentials())
+    (folder,) = [entry["folder"] for entry in wnet.list() if entry["device"] == ""]
+    with open(os.path.join(folder, "f"), "wb"):
+        result = helper(folder)
+        assert result.code != 0 and "/f" in result.err, repr(result)
+    assert helper(folder).code == 0
+    assert [entry["device"] for entry in wnet.list()] == ["Z:"]
+
+
 def test_the_helper_unmounts_what_a_killed_daemon_left(wnet, z, helper):
     wnet.end_daemon(signal.SIGKILL)
     assert wnet.mount()

@@ -55,7 +55,8 @@ struct connection {
         struct credentials credentials;
         char *credentials_file;      /* NULL: none; then credentials' password counts */
         char *saved_user;            /* its password is in the Secret Service, under this name ("DOMAIN\user" or ""); NULL: it is not */
-        char *session_user;          /* as whom the server knows us: set when the first worker has been accepted, NULL before and while it is unavailable */
+        char *session_user;          /* as whom the server knows us: set when the first worker has been accepted, NULL before
+                                        and while it is unavailable */
         char *session_domain;        /* the same; NULL: none */
         bool read_only;
         struct kept_credentials *kept; /* what is remembered, as long as it is connected with something else for once; NULL: it is not */

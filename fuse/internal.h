@@ -123,7 +123,8 @@ struct open_file {
         struct smb_attr attr;       /* as the open has found it, */
         uint64_t attr_usec;         /* which began then; 0: nothing is known */
         struct stream stream;
-        bool flushed;               /* some descriptor of it was closed, and nothing has shown since that another one is open: RELEASE may be on its way; */
+        bool flushed;               /* some descriptor of it was closed, and nothing has shown since that another one is open: RELEASE may be
+                                       on its way; */
         bool closes_silently;       /* that is not told */
         bool closing;               /* once the server has everything that was written */
         struct burst burst;         /* how much of it is sent at a time */

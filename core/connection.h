@@ -116,7 +116,7 @@ bool connection_has_password(const struct connection *c);
 
 /* Events from the redirector. */
 
-/* The server has accepted user of domain ("": none), before the mount is made. Forgotten when c is UNAVAILABLE. */
+/* The server has accepted user of domain ("": none), before the mount is made. Forgotten when c is UNAVAILABLE or CONNECTING. */
 void connection_authenticated(struct connection *c, const char *user, const char *domain);
 void connection_health(struct connection *c, bool up, const char *reason);
 void connection_unmounted(struct connection *c); /* by somebody else: fusermount3 -u, umount */

@@ -352,12 +352,17 @@ def test_an_error_is_told_once(wnet, server, how):
     wait_until(lambda: error_of(lambda: (wnet.folder() / "works").write_text("x")) is None, "the drive works again", timeout=2 * LONG)
 
 
-@pytest.mark.parametrize("how", ("fsync", "close", "write"))
-def test_an_error_is_told_to_the_writer(wnet, server, how):
-    """Not only to a program that it starts meanwhile, which has the descriptor and closes it."""
+def add_impatient(wnet, server):
+    """Z:, of whose server nobody waits long."""
     wnet.configure(operation_timeout=2, connect_timeout=2)
     wnet.expect_log(r"worker|connection|server|connect|Z:")
     wnet.add("Z:", server.url())
+
+
+@pytest.mark.parametrize("how", ("fsync", "close", "write"))
+def test_an_error_is_told_to_the_writer(wnet, server, how):
+    """Not only to a program that it starts meanwhile, which has the descriptor and closes it."""
+    add_impatient(wnet, server)
     writer = Writer(wnet, wnet.folder())
     assert writer.do("open", "f") is None
     server.freeze()
@@ -376,9 +381,7 @@ def test_an_error_is_told_to_the_writer(wnet, server, how):
 
 def test_fsync_tells_what_others_have_lost(wnet, server):
     """To each who has the file open, once, as on a local disk; the writer is told besides."""
-    wnet.configure(operation_timeout=2, connect_timeout=2)
-    wnet.expect_log(r"worker|connection|server|connect|Z:")
-    wnet.add("Z:", server.url())
+    add_impatient(wnet, server)
     a, b, c = (Writer(wnet, wnet.folder()) for _ in "abc")
     assert a.do("open", "f") is None and a.do("open", "g") is None
     for name in "fg":  # a writer alone is ahead of the server
@@ -401,9 +404,7 @@ def test_fsync_tells_what_others_have_lost(wnet, server):
 
 
 def test_what_was_told_to_a_close_is_listed(wnet, server):
-    wnet.configure(operation_timeout=2, connect_timeout=2)
-    wnet.expect_log(r"worker|connection|server|connect|Z:")
-    wnet.add("Z:", server.url())
+    add_impatient(wnet, server)
     writer = Writer(wnet, wnet.folder())
     assert writer.do("open", "f") is None
     server.freeze()
